@@ -1,0 +1,70 @@
+# make demo   the app with the demo firm          make test   every check and test
+# make lock   pin the dependencies again          make fix-engine   compile QuickFIX (minutes)
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: demo test check fix-engine fix-engine-in-background system-packages lock clean
+.DEFAULT_GOAL := demo
+
+demo: .venv/app fix-engine-in-background
+	$(BIN)/lotsmith demo --to build/demo-firm
+	LOTSMITH_DB=$${LOTSMITH_DB:-sqlite:///$(CURDIR)/build/demo.db} $(BIN)/lotsmith import build/demo-firm --keep-plans
+	LOTSMITH_DB=$${LOTSMITH_DB:-sqlite:///$(CURDIR)/build/demo.db} $(BIN)/lotsmith serve --sandbox
+
+test: .venv/test system-packages fix-engine-in-background
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not fix" --durations=15
+	$(MAKE) fix-engine
+	$(BIN)/pytest -m fix
+
+.venv/app: requirements/app.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) -r requirements/app.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/test: requirements/test.lock .venv/app
+	$(PIP) -r requirements/test.lock
+	touch $@
+
+# QuickFIX comes as C++ source. It is compiled beside everything else: only a live FIX session waits for it.
+# CXXFLAGS keeps the compilation short; CFLAGS alone has no effect on it.
+fix-engine: .venv/app
+	@mkdir -p build
+	@$(BIN)/python -c "import quickfix" 2>/dev/null || { \
+	  echo "QuickFIX: compiling from source, some minutes (build/quickfix.log)"; \
+	  flock build/quickfix.lock sh -c '$(BIN)/python -c "import quickfix" 2>/dev/null || \
+	    CXXFLAGS="-O1 -g0" $(BIN)/pip install --disable-pip-version-check --no-build-isolation --require-hashes \
+	      -r requirements/fix.lock >build/quickfix.log 2>&1' && echo "QuickFIX: ready" \
+	  || { tail -n 20 build/quickfix.log; exit 1; }; }
+
+fix-engine-in-background: .venv/app
+	@mkdir -p build
+	@$(BIN)/python -c "import quickfix" 2>/dev/null || { \
+	  echo "QuickFIX: compiling in the background (build/quickfix.log); nothing waits for it but a live FIX session"; \
+	  (setsid $(MAKE) --no-print-directory fix-engine >build/quickfix.out 2>&1 &) ; }
+
+# What the tests need of the machine: Debian's chromium and PostgreSQL server.
+system-packages:
+	@command -v chromium >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	  SUDO=$$(test $$(id -u) -eq 0 || echo sudo); \
+	  $$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium postgresql >/dev/null; }
+
+lock:
+	$(PYTHON) -m venv build/uv && build/uv/bin/pip install --quiet uv
+	build/uv/bin/uv pip compile -q --no-annotate --no-header --generate-hashes --python-version 3.11 \
+	  --extra build pyproject.toml -o requirements/app.lock
+	build/uv/bin/uv pip compile -q --no-annotate --no-header --generate-hashes --python-version 3.11 \
+	  --extra build --extra test -c requirements/app.lock pyproject.toml -o requirements/test.lock
+	echo "quickfix==1.16.0" | build/uv/bin/uv pip compile -q --no-annotate --no-header --generate-hashes \
+	  --python-version 3.11 - -o requirements/fix.lock
+
+clean:
+	rm -rf .venv build
