@@ -1,0 +1,116 @@
+"""What trades, at what price, and what do we follow? Securities, marks, models and the risk model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.identifiers import ModelId, SecurityId
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """A listed instrument. Two securities of one identical_group are substantially identical for wash sales."""
+
+    security_id: SecurityId
+    ticker: str
+    name: str
+    sector: str
+    cusip: str | None = None
+    identical_group: str | None = None  # None: the security is its own group
+    lot_size: Decimal | None = None  # None: 1 share
+    tradable: bool | None = None  # None: yes
+    cost_bp: Decimal | None = None  # None: the plan setting's cost
+    adv_usd: Decimal | None = None  # average daily dollar volume
+    tags: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The wash-sale group's name: identical_group, or the security's own id."""
+        return self.identical_group or self.security_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A price in USD a share, and the day it is from."""
+
+    price: Decimal
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceHistory:
+    """Closes of one security, oldest first; adjusted is for returns and None on days where the source gave none."""
+
+    security_id: SecurityId
+    dates: tuple[date, ...]
+    closes: tuple[Decimal, ...]
+    adjusted: tuple[Decimal | None, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.dates) == len(self.closes) == len(self.adjusted):
+            raise ValueError(f"prices of {self.security_id}: dates, closes and adjusted differ in length")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Target weights, fractions that sum to 1 within 1e-6, in the order of the source."""
+
+    model_id: ModelId
+    weights: tuple[tuple[SecurityId, Decimal], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Substitute:
+    """A firm's own list of replacement securities; rank 1 is tried first."""
+
+    security_id: SecurityId
+    substitute_id: SecurityId
+    rank: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RiskModel:
+    """A factor model of annual return variance: V = F Omega F' + diag(D).
+
+    security_ids: n names; exposures F: (n, k); factor_covariance Omega: (k, k) annual variance;
+    specific_variance D: (n,) annual variance. quality is a sentence on how the model was made and how good it is.
+    """
+
+    security_ids: tuple[SecurityId, ...]
+    factors: tuple[str, ...]
+    exposures: Array
+    factor_covariance: Array
+    specific_variance: Array
+    quality: str = ""
+
+    def __post_init__(self) -> None:
+        n, k = len(self.security_ids), len(self.factors)
+        shapes = (self.exposures.shape, self.factor_covariance.shape, self.specific_variance.shape)
+        if shapes != ((n, k), (k, k), (n,)):
+            raise ValueError(f"risk model of {n} names and {k} factors: got shapes {shapes}")
+        if not (self.specific_variance >= 0).all():
+            raise ValueError("risk model: specific variances must be >= 0")
+
+    @cached_property
+    def position(self) -> Mapping[SecurityId, int]:
+        """Row of each security in exposures and specific_variance."""
+        return {security_id: row for row, security_id in enumerate(self.security_ids)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSnapshot:
+    """All that the accounts of a firm share on one day. marks are the last closes on or before as_of."""
+
+    as_of: date
+    securities: Mapping[SecurityId, Security]
+    marks: Mapping[SecurityId, Mark]
+    models: Mapping[ModelId, Model]
+    substitutes: tuple[Substitute, ...]
+    risk: RiskModel

@@ -1,0 +1,25 @@
+"""Which securities does a policy word mean? "ID", "sector:NAME" and "tag:NAME", and the restrictions in force."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from engine.domain.accounts import Account, Restriction
+from engine.domain.market import Security
+
+FIRM_SCOPE = "firm"
+
+
+def means(target: str, security: Security) -> bool:
+    """Return whether a target ("ID", "sector:NAME", "tag:NAME") means this security."""
+    kind, _, name = target.partition(":")
+    if name and kind == "sector":
+        return security.sector == name
+    if name and kind == "tag":
+        return name in security.tags
+    return target == security.security_id
+
+
+def restrictions_in_force(restrictions: Iterable[Restriction], account: Account, on: date) -> tuple[Restriction, ...]:
+    """Return the restrictions of firm, household and account that hold on a day, in their given order."""
+    scopes = {FIRM_SCOPE, account.household_id, account.account_id}
+    return tuple(r for r in restrictions if r.scope in scopes and (r.until is None or r.until >= on))

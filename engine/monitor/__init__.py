@@ -1,0 +1,1 @@
+"""What is out of line? Drift, harvestable losses, locks, market moves, and the queue they make."""

@@ -1,0 +1,229 @@
+"""Does the plan obey the rules? One verdict for each, with the figures a person would ask for."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from engine.domain.plans import Check, Verdict
+from engine.plan.accounting import cash_after, net_gain, turnover
+from engine.plan.outcome import Outcome, row_value
+from engine.plan.problem import (
+    ACTIVE_WEIGHT,
+    CASH,
+    FACTOR,
+    MAX_CASH,
+    MIN_CASH,
+    NET_GAIN,
+    SECTOR,
+    TURNOVER,
+    Bound,
+    Problem,
+    Row,
+)
+from engine.plan.rules import NOT_TRADABLE, WASH_SALES
+
+STALE_PRICE_DAYS: Final = 5  # calendar days: over a long weekend, and no more
+_CLOSE: Final = 1e-6  # a weight this near to its limit is at it
+_CENT: Final = Decimal("0.01")
+_NAMED: Final = 5  # names listed in one detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Faults:
+    failed: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
+
+
+def plan_checks(problem: Problem, done: Outcome) -> tuple[Check, ...]:
+    """Return the verdict on every rule that concerns the account, in a fixed order."""
+    settings = problem.settings
+    checks = [_cash(problem, done), _holdings(problem, done)]
+    checks.append(_check("restrictions", _restrictions(problem, done), "no trade that a restriction forbids"))
+    checks.append(_check(WASH_SALES, _wash_sales(problem, done), "no wash sale anywhere in the household"))
+    for rule, faults in _bounds(problem, done):
+        checks.append(_check(rule, faults, "every name within its limit"))
+    for rule, faults in _rows(problem, done):
+        checks.append(_check(rule, faults, "within its limit"))
+    checks.append(_turnover(problem, done))
+    checks += _gains(problem, done)
+    if settings.min_trade_usd > 0:
+        checks.append(
+            _check("min_trade_usd", _small_trades(problem, done), f"no trade below {settings.min_trade_usd} USD")
+        )
+    checks.append(_check("price age", _price_age(problem), f"every price is of the last {STALE_PRICE_DAYS} days"))
+    return tuple(checks)
+
+
+def _check(rule: str, faults: _Faults, good: str) -> Check:
+    if faults.failed:
+        return Check(rule=rule, verdict=Verdict.FAIL, detail=_list(faults.failed))
+    if faults.warned:
+        return Check(rule=rule, verdict=Verdict.WARN, detail=_list(faults.warned))
+    return Check(rule=rule, verdict=Verdict.PASS, detail=good)
+
+
+def _list(faults: tuple[str, ...]) -> str:
+    more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+    return "; ".join(faults[:_NAMED]) + more
+
+
+def _cash(problem: Problem, done: Outcome) -> Check:
+    settings, value = problem.settings, problem.value
+    cash = cash_after(problem, done.shares)
+    low, high = (Decimal(str(bound)) * value for bound in (settings.min_cash, settings.max_cash))
+    detail = (
+        f"cash after costs {cash:,.2f} USD, {cash / value:.2%} of value; "
+        f"band {settings.min_cash:.2%} to {settings.max_cash:.2%}"
+    )
+    verdict = Verdict.PASS
+    if cash < low - _CENT:
+        verdict = Verdict.FAIL
+    elif cash > high + _CENT:
+        one_share = max((name.price for name in problem.names), default=Decimal(0))
+        verdict = Verdict.WARN if settings.whole_shares and cash - high <= one_share else Verdict.FAIL
+    return Check(rule=CASH, verdict=verdict, detail=detail)
+
+
+def _holdings(problem: Problem, done: Outcome) -> Check:
+    short = tuple(
+        f"{name.security.security_id}: sells {-q} of {name.shares} shares"
+        for name, q in zip(problem.names, done.shares, strict=True)
+        if name.shares + q < 0
+    )
+    return _check("holdings", _Faults(failed=short), "nothing is sold that is not held")
+
+
+def _restrictions(problem: Problem, done: Outcome) -> _Faults:
+    failed, warned = [], []
+    for name, quantity in zip(problem.names, done.shares, strict=True):
+        ticker = name.security.security_id
+        barred = [rule for rule in name.rules.no_buy if rule != WASH_SALES]
+        if quantity > 0 and barred:
+            failed.append(f"{ticker}: bought, but {barred[0]}")
+        if quantity < 0 and name.rules.no_sell:
+            failed.append(f"{ticker}: sold, but {name.rules.no_sell[0]}")
+        left = name.shares + quantity
+        if name.rules.must_exit and left > 0:
+            kept = sorted({lot.blocked for lot in name.lots if lot.blocked is not None})
+            why = name.rules.no_sell[0] if name.rules.no_sell else ", ".join(kept) or "less than one share"
+            warned.append(f"{ticker}: {left} shares stay in spite of {name.rules.must_exit[0]} ({why})")
+    return _Faults(failed=tuple(failed), warned=tuple(warned))
+
+
+def _wash_sales(problem: Problem, done: Outcome) -> _Faults:
+    taxable = problem.snapshot.account.registration.is_taxable
+    failed = []
+    lost, bought = set(), set()
+    for name, quantity, sold in zip(problem.names, done.shares, done.sold, strict=True):
+        loses = taxable and any(sale.gain < 0 for sale in sold)
+        if loses:
+            lost.add(name.security.group)
+        if quantity > 0:
+            bought.add(name.security.group)
+        if loses and name.rules.no_loss_sale:
+            failed.append(f"{name.security.security_id}: sold at a loss within 30 days of a purchase in the household")
+        if quantity > 0 and WASH_SALES in name.rules.no_buy:
+            failed.append(f"{name.security.security_id}: bought within 30 days of a loss sale in the household")
+    failed += [f"{group}: bought and sold at a loss in one plan" for group in sorted(lost & bought)]
+    return _Faults(failed=tuple(failed))
+
+
+def _bounds(problem: Problem, done: Outcome) -> Iterable[tuple[str, _Faults]]:
+    """Judge limits on single names. One that was broken before may stay broken, but not become worse."""
+    faults: dict[str, _Faults] = {}
+    for name, u in zip(problem.names, done.trade, strict=True):
+        for bound in name.bounds:
+            found = faults.setdefault(bound.rule, _Faults())
+            over = float(u - bound.at) if bound.upper else float(bound.at - u)
+            if over <= _CLOSE:
+                continue
+            text = f"{name.security.security_id}: {over:.2%} of value beyond its limit"
+            if _may_stay(bound, float(u), enforce=problem.settings.enforce):
+                faults[bound.rule] = _Faults(
+                    failed=found.failed, warned=(*found.warned, f"{text}, no worse than before")
+                )
+            else:
+                faults[bound.rule] = _Faults(failed=(*found.failed, text), warned=found.warned)
+    return sorted(faults.items(), key=lambda item: (item[0] != ACTIVE_WEIGHT, item[0]))
+
+
+def _may_stay(bound: Bound, u: float, *, enforce: bool) -> bool:
+    no_worse = u <= _CLOSE if bound.upper else u >= -_CLOSE
+    return bound.is_broken and no_worse and not enforce
+
+
+def _rows(problem: Problem, done: Outcome) -> Iterable[tuple[str, _Faults]]:
+    """Judge limits on sums of names, one check for all sectors and one for all factors."""
+    faults: dict[str, _Faults] = {}
+    for row in problem.rows:
+        if row.by_lot_gain or row.rule in (CASH, TURNOVER):
+            continue
+        rule = next((kind for kind in (SECTOR, FACTOR) if row.rule.startswith(kind)), row.rule)
+        found = faults.setdefault(rule, _Faults())
+        over, allowed = _excess(row, row_value(row, done.trade, np.zeros(0)))
+        subject = row.rule.removeprefix(rule).strip()
+        text = f"{subject + ': ' if subject else ''}{over:.2%} beyond its limit"
+        if over > allowed + _CLOSE:
+            faults[rule] = _Faults(failed=(*found.failed, text), warned=found.warned)
+        elif over > _CLOSE:
+            faults[rule] = _Faults(failed=found.failed, warned=(*found.warned, f"{text}, no worse than before"))
+    return faults.items()
+
+
+def _excess(row: Row, value: float) -> tuple[float, float]:
+    """Return by how much a row stands beyond its limits, and how much of that was there before any trade."""
+    above, below = value - row.hi, row.lo - value
+    return (above, row.slack_above) if above >= below else (below, row.slack_below)
+
+
+def _turnover(problem: Problem, done: Outcome) -> Check:
+    used, cap = turnover(problem, done.shares), problem.settings.max_turnover
+    detail = f"one-way turnover {used:.2%} of value" + (f"; cap {cap:.2%}" if cap is not None else "; no cap")
+    failed = cap is not None and float(used) > cap + _CLOSE
+    return Check(rule=TURNOVER, verdict=Verdict.FAIL if failed else Verdict.PASS, detail=detail)
+
+
+def _gains(problem: Problem, done: Outcome) -> Iterable[Check]:
+    settings, account = problem.settings, problem.snapshot.account
+    if not account.registration.is_taxable:
+        return
+    made = net_gain(done.sold)
+    if settings.max_net_gain is not None:
+        failed = made > settings.max_net_gain + _CENT
+        detail = f"net realised gain {made:,.2f} USD; cap {settings.max_net_gain:,.2f}"
+        yield Check(rule=NET_GAIN, verdict=Verdict.FAIL if failed else Verdict.PASS, detail=detail)
+    if settings.gains_budget is not None:
+        year = account.ytd_st_gain + account.ytd_lt_gain + made
+        detail = f"net gain of the year with this plan {year:,.2f} USD; budget {settings.gains_budget:,.2f}"
+        over = year > settings.gains_budget
+        yield Check(rule="gains_budget", verdict=Verdict.WARN if over else Verdict.PASS, detail=detail)
+
+
+def _small_trades(problem: Problem, done: Outcome) -> _Faults:
+    least = problem.settings.min_trade_usd
+    small = tuple(
+        f"{name.security.security_id}: trade of {abs(q) * name.price:,.2f} USD"
+        for name, q in zip(problem.names, done.shares, strict=True)
+        if q != 0 and abs(q) * name.price < least and name.shares + q != 0 and not name.rules.must_exit
+    )
+    return _Faults(failed=small)
+
+
+def _price_age(problem: Problem) -> _Faults:
+    old = []
+    for name in problem.names:
+        mark = problem.market.marks[name.security.security_id]
+        age = (problem.market.as_of - mark.on).days
+        if age > STALE_PRICE_DAYS and NOT_TRADABLE not in name.rules.no_buy:
+            old.append(f"{name.security.security_id}: price of {mark.on.isoformat()}, {age} days old")
+    return _Faults(warned=tuple(old))
+
+
+def conflict_names(problem: Problem, checks: Iterable[Check], cash: Decimal) -> tuple[str, ...]:
+    """Return the settings that failed checks stand for, as an infeasible plan names them."""
+    low = Decimal(str(problem.settings.min_cash)) * problem.value
+    band = MIN_CASH if cash < low else MAX_CASH
+    return tuple(band if check.rule == CASH else check.rule for check in checks if check.verdict is Verdict.FAIL)

@@ -1,0 +1,170 @@
+"""Why is there no plan? A smallest set of rules that cannot be obeyed together, and the cheapest way out.
+
+Deletion filter: drop each rule in turn; a rule without which the rest is still impossible does not belong to the
+conflict. What remains cannot lose one member and stay impossible. Source: Chinneck, Feasibility and Infeasibility in
+Optimization (2008), ch. 6.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from engine.domain.accounts import AccountSnapshot
+from engine.domain.market import MarketSnapshot
+from engine.domain.plans import Lock
+from engine.domain.settings import LotMethod, PlanSettings
+from engine.plan.feasibility import feasible_pieces, least_slack
+from engine.plan.lots import is_ordered
+from engine.plan.pieces import piece_table
+from engine.plan.problem import (
+    ACTIVE_WEIGHT,
+    CASH,
+    FACTOR,
+    MAX_CASH,
+    MIN_CASH,
+    NET_GAIN,
+    SECTOR,
+    TURNOVER,
+    Problem,
+    build_problem,
+    value_after_flow,
+)
+from engine.plan.rules import EXCLUDE, NOT_TRADABLE, WASH_SALES, in_force, rule_name
+
+WITHDRAWAL: Final = "withdrawal"
+DEPOSIT: Final = "deposit"
+ENFORCE: Final = "enforce"
+MIN_TRADE: Final = "min_trade_usd"
+HARVEST: Final = "harvest_min_loss"
+LOT_METHOD: Final = "lot_method"
+_ZERO: Final = Decimal(0)
+_ROUNDING: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a problem is built from; dropping a rule makes other inputs."""
+
+    snapshot: AccountSnapshot
+    settings: PlanSettings
+    locks: tuple[Lock, ...]
+
+    def having(self, **changes: object) -> "Inputs":
+        return replace(self, settings=replace(self.settings, **changes))  # type: ignore[arg-type]  # keys are ours
+
+
+Drop = Callable[[Inputs], Inputs]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """rules: names of settings and restrictions that conflict. repair: a sentence with the cheapest way out."""
+
+    rules: tuple[str, ...]
+    repair: str
+
+
+def find_conflict(inputs: Inputs, market: MarketSnapshot) -> Conflict:
+    """Return why an account that has no feasible plan has none."""
+    value = value_after_flow(inputs.snapshot, market, inputs.settings)
+    if value <= 0:
+        most = value + inputs.settings.withdrawal
+        return Conflict(rules=(WITHDRAWAL,), repair=f"The account is worth {most:,.2f} USD; withdraw less than that.")
+    kept, rules = inputs, []
+    for rule, drop in _drops(inputs).items():
+        without = drop(kept)
+        if _is_feasible(without, market):
+            rules.append(rule)
+        else:
+            kept = without
+    if not rules:
+        return Conflict(
+            rules=(NOT_TRADABLE,), repair="Nothing that may be traded brings cash to zero or above; add cash."
+        )
+    return Conflict(rules=tuple(rules), repair=_repair(kept, market, rules))
+
+
+def _drops(inputs: Inputs) -> Mapping[str, Drop]:
+    """Return, for each rule in force, how to do without it; first those least likely to be the cause."""
+    settings = inputs.settings
+    thresholds = bool(settings.harvest_min_loss_usd or settings.harvest_min_loss_pct)
+    early: list[tuple[str, bool, Drop]] = [
+        (FACTOR, settings.max_factor_active is not None, lambda i: i.having(max_factor_active=None)),
+        (SECTOR, settings.max_sector_active is not None, lambda i: i.having(max_sector_active=None)),
+        (ACTIVE_WEIGHT, settings.max_active_weight is not None, lambda i: i.having(max_active_weight=None)),
+        (ENFORCE, settings.enforce, lambda i: i.having(enforce=False)),
+        (HARVEST, thresholds, lambda i: i.having(harvest_min_loss_usd=_ZERO, harvest_min_loss_pct=0.0)),
+        (MIN_TRADE, settings.min_trade_usd > 0, lambda i: i.having(min_trade_usd=_ZERO)),
+        (LOT_METHOD, is_ordered(settings.lot_method), lambda i: i.having(lot_method=LotMethod.OPTIMAL)),
+        (EXCLUDE, bool(settings.exclude), lambda i: i.having(exclude=())),
+    ]
+    names = dict.fromkeys(rule_name(r.rule, r.target) for r in in_force(inputs.snapshot))
+    restrictions = [(name, True, _without_restriction(name)) for name in names]
+    late: list[tuple[str, bool, Drop]] = [
+        (WASH_SALES, bool(inputs.locks), lambda i: replace(i, locks=())),
+        (NET_GAIN, settings.max_net_gain is not None, lambda i: i.having(max_net_gain=None)),
+        (TURNOVER, settings.max_turnover is not None, lambda i: i.having(max_turnover=None)),
+        (MAX_CASH, True, lambda i: i.having(max_cash=1.0)),
+        (MIN_CASH, True, lambda i: i.having(min_cash=0.0)),
+        (DEPOSIT, settings.deposit > 0, lambda i: i.having(deposit=_ZERO)),
+        (WITHDRAWAL, settings.withdrawal > 0, lambda i: i.having(withdrawal=_ZERO)),
+    ]
+    return {rule: drop for rule, present, drop in [*early, *restrictions, *late] if present}
+
+
+def _without_restriction(rule: str) -> Drop:
+    def drop(inputs: Inputs) -> Inputs:
+        left = tuple(r for r in inputs.snapshot.restrictions if rule_name(r.rule, r.target) != rule)
+        return replace(inputs, snapshot=replace(inputs.snapshot, restrictions=left))
+
+    return drop
+
+
+def _is_feasible(inputs: Inputs, market: MarketSnapshot) -> bool:
+    if value_after_flow(inputs.snapshot, market, inputs.settings) <= 0:
+        return False
+    table = piece_table(build_problem(inputs.snapshot, market, inputs.settings, locks=inputs.locks))
+    return feasible_pieces(table, np.ones(len(table.col), dtype=bool)) is not None
+
+
+def _repair(inputs: Inputs, market: MarketSnapshot, rules: Sequence[str]) -> str:
+    """Return the way out that moves least money: one rule of the conflict, loosened alone by what it takes."""
+    problem = build_problem(inputs.snapshot, market, inputs.settings, locks=inputs.locks)
+    needs = [(_needed(problem, rule), rule) for rule in rules]
+    known = [(needed, rule) for needed, rule in needs if needed is not None]
+    if not known:
+        return f"Lift one of: {', '.join(rules)}."
+    needed, rule = min(known)
+    return _sentence(problem, rule, needed)
+
+
+def _needed(problem: Problem, rule: str) -> float | None:
+    """Return by how much a rule must give, a fraction of V, with all others kept; None where that cannot be said."""
+    settings, value = problem.settings, float(problem.value)
+    row_rule, upper, most = {
+        MIN_CASH: (CASH, True, settings.min_cash),
+        MAX_CASH: (CASH, False, 1.0 - settings.max_cash),
+        WITHDRAWAL: (CASH, True, float(settings.withdrawal) / value),
+        DEPOSIT: (CASH, False, float(settings.deposit) / value),
+        TURNOVER: (TURNOVER, True, np.inf),
+        NET_GAIN: (NET_GAIN, True, np.inf),
+    }.get(rule, ("", True, 0.0))
+    rows = [r for r, row in enumerate(problem.rows) if row.rule == row_rule]
+    needed = least_slack(piece_table(problem), rows[0], upper=upper) if rows else None
+    return None if needed is None or needed > most + _ROUNDING else needed
+
+
+def _sentence(problem: Problem, rule: str, needed: float) -> str:
+    settings, usd = problem.settings, needed * float(problem.value)
+    turnover, cap = settings.max_turnover or 0.0, float(settings.max_net_gain or 0)
+    return {
+        MIN_CASH: f"Lower min_cash from {settings.min_cash:.2%} to {settings.min_cash - needed:.2%} of value.",
+        MAX_CASH: f"Raise max_cash from {settings.max_cash:.2%} to {settings.max_cash + needed:.2%} of value.",
+        WITHDRAWAL: f"Withdraw about {usd:,.0f} USD less than {settings.withdrawal:,.0f} USD.",
+        DEPOSIT: f"Deposit about {usd:,.0f} USD less than {settings.deposit:,.0f} USD.",
+        TURNOVER: f"Raise max_turnover from {turnover:.2%} to {turnover + needed:.2%}.",
+        NET_GAIN: f"Raise max_net_gain from {cap:,.0f} to {cap + usd:,.0f} USD.",
+    }[rule]

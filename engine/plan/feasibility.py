@@ -1,0 +1,93 @@
+"""Can the rules be obeyed at all? A mixed-integer program over the pieces answers for sure."""
+
+from typing import Final
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from engine.domain.errors import SolverFailed
+from engine.domain.market import Array
+from engine.plan.certificate import group_modes
+from engine.plan.pieces import Flags, Indices, PieceTable
+
+_INFEASIBLE: Final = 2  # scipy's status for it
+_MOST_SLACK: Final = 10.0
+
+
+def feasible_pieces(table: PieceTable, allowed: Flags) -> Indices | None:
+    """Return one piece for each column on which some trade obeys every row, or None where there is none.
+
+    Raises SolverFailed when the program ends without an answer.
+    """
+    answer = _solve(table, allowed, slack_row=None, upper=True)
+    if answer is None:
+        return None
+    chosen = np.flatnonzero(answer[: len(table.col)] > 0.5)
+    return np.asarray(chosen[np.argsort(table.col[chosen], kind="stable")])
+
+
+def least_slack(table: PieceTable, row: int, *, upper: bool) -> float | None:
+    """Return by how much one side of one row must give so that all other rules can be obeyed; None if none suffices."""
+    answer = _solve(table, np.ones(len(table.col), dtype=bool), slack_row=row, upper=upper)
+    return None if answer is None else float(answer[-1])
+
+
+def _solve(table: PieceTable, allowed: Flags, *, slack_row: int | None, upper: bool) -> Array | None:
+    """Solve for one binary for each piece, one for each group's mode, the filling of each segment, and the slack."""
+    if len(set(table.col[allowed].tolist())) < table.columns:
+        return None
+    pieces, segments, groups = len(table.col), len(table.piece), len(table.groups)
+    size = pieces + groups + segments + 1
+    slack = np.zeros((len(table.rows), 1))
+    if slack_row is not None:
+        slack[slack_row] = -1.0 if upper else 1.0
+    cost, bound = np.zeros(size), np.concatenate([allowed.astype(float), np.ones(groups), table.length, [0.0]])
+    cost[-1], bound[-1] = 1.0, 0.0 if slack_row is None else _MOST_SLACK
+    answer = milp(
+        cost,
+        integrality=np.repeat([1, 0], [pieces + groups, segments + 1]),
+        bounds=Bounds(np.zeros(size), bound),
+        constraints=[
+            *_one_piece_each(table),
+            LinearConstraint(
+                np.hstack([table.rows, np.zeros((len(table.rows), groups)), table.rates, slack]),
+                table.lo_rows,
+                table.hi_rows,
+            ),
+            *_one_mode_each(table),
+        ],
+    )
+    if answer.status == _INFEASIBLE:
+        return None
+    if answer.status != 0:
+        raise SolverFailed(f"feasibility program: {answer.message}")
+    return np.asarray(answer.x)
+
+
+def _one_piece_each(table: PieceTable) -> list[LinearConstraint]:
+    """Each column is on one piece, and only that piece's segments are filled."""
+    pieces, segments, groups = len(table.col), len(table.piece), len(table.groups)
+    ones = sparse.csr_array((np.ones(pieces), (table.col, np.arange(pieces))), shape=(table.columns, pieces))
+    opened = sparse.csr_array((-table.length, (np.arange(segments), table.piece)), shape=(segments, pieces))
+    rest = sparse.csr_array((table.columns, groups + segments + 1))
+    blank, last = sparse.csr_array((segments, groups)), sparse.csr_array((segments, 1))
+    return [
+        LinearConstraint(sparse.hstack([ones, rest]), 1, 1),
+        LinearConstraint(sparse.hstack([opened, blank, sparse.eye_array(segments), last]), -np.inf, 0),
+    ]
+
+
+def _one_mode_each(table: PieceTable) -> list[LinearConstraint]:
+    """A group buys nothing (mode 0) or sells nothing at a loss (mode 1)."""
+    rules = []
+    size = len(table.col) + len(table.groups) + len(table.piece) + 1
+    no_buys, no_losses = group_modes(table)
+    for g, group in enumerate(table.groups):
+        for stopped, mode in ((~no_buys, 0.0), (~no_losses, 1.0)):
+            for piece in np.flatnonzero(stopped & np.isin(table.col, group)):
+                row = np.zeros(size)
+                row[piece] = 1.0
+                row[len(table.col) + g] = -1.0 if mode == 0.0 else 1.0
+                rules.append(LinearConstraint(row, -np.inf, mode))
+    return rules

@@ -1,0 +1,126 @@
+"""Which lots may be sold, in which order, at what tax? And which lots does a sale of so many shares close?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from engine.domain.accounts import Account, Lot
+from engine.domain.plans import LotSale, Term
+from engine.domain.settings import LotMethod, PlanSettings
+from engine.plan.rules import NameRules
+from engine.tax.closing import choose_lots
+from engine.tax.holding import term
+
+RESTRICTED: Final = "restricted"
+WASH_SALE_LOCK: Final = "wash_sale_lock"
+BELOW_THRESHOLD: Final = "below_threshold"
+LOT_METHOD: Final = "lot_method"
+_ORDERED: Final = frozenset({LotMethod.FIFO, LotMethod.LIFO, LotMethod.HIFO})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaleLot:
+    """A lot as the optimiser sees it, per dollar sold: tax (of the account's marginal rate) and gain.
+
+    weight: fraction of V. gain_usd: of the whole lot. blocked: why it may not be sold, None where it may.
+    """
+
+    lot: Lot
+    term: Term
+    weight: float
+    tax: float
+    gain: float
+    gain_usd: Decimal
+    blocked: str | None
+
+    @property
+    def is_loss(self) -> bool:
+        return self.gain_usd < 0
+
+
+def is_ordered(method: LotMethod) -> bool:
+    """Return whether the method fixes the order of lots whatever their tax."""
+    return method in _ORDERED
+
+
+def sale_lots(
+    lots: Sequence[Lot],
+    account: Account,
+    settings: PlanSettings,
+    rules: NameRules,
+    *,
+    price: Decimal,
+    value: Decimal,
+    on: date,
+) -> tuple[SaleLot, ...]:
+    """Return one security's lots in the order in which the lot method sells them.
+
+    A method that fixes the order (FIFO, LIFO, HIFO) cannot pass over a lot: all lots after a blocked one are blocked.
+    Registrations that pay no tax have rates of zero, and no lot of theirs is blocked for being a loss.
+    """
+    if not lots:
+        return ()
+    taxable = account.registration.is_taxable
+    st_rate, lt_rate = (account.st_rate, account.lt_rate) if taxable else (Decimal(0), Decimal(0))
+    shares = sum((lot.quantity for lot in lots), Decimal(0))
+    order = choose_lots(lots, shares, method=settings.lot_method, price=price, on=on, st_rate=st_rate, lt_rate=lt_rate)
+    found: list[SaleLot] = []
+    for lot, _ in order:
+        held = term(lot.held_from, on)
+        gain_usd = gain(lot, lot.quantity, price)
+        per_dollar = float(gain_usd / (lot.quantity * price)) if price > 0 else 0.0
+        blocked = _blocked(lot, gain_usd, settings, rules, taxable=taxable)
+        if blocked is None and is_ordered(settings.lot_method) and found and found[-1].blocked is not None:
+            blocked = LOT_METHOD
+        found.append(
+            SaleLot(
+                lot=lot,
+                term=held,
+                weight=float(lot.quantity * price / value),
+                tax=float(lt_rate if held is Term.LONG else st_rate) * per_dollar,
+                gain=per_dollar,
+                gain_usd=gain_usd,
+                blocked=blocked,
+            )
+        )
+    return tuple(found)
+
+
+def gain(lot: Lot, quantity: Decimal, price: Decimal) -> Decimal:
+    """Return the gain on selling so many shares of a lot, USD: proceeds less their share of the adjusted basis."""
+    adjustment = lot.wash_adjustment or Decimal(0)
+    return quantity * (price - lot.cost_per_share) - adjustment * quantity / lot.quantity
+
+
+def sales(lots: Iterable[SaleLot], quantity: Decimal, price: Decimal) -> tuple[LotSale, ...]:
+    """Return the lots that a sale of so many shares closes, taken in the order given; they must hold enough."""
+    chosen: list[LotSale] = []
+    missing = quantity
+    for entry in lots:
+        taken = min(entry.lot.quantity, missing)
+        if taken <= 0:
+            break
+        chosen.append(
+            LotSale(lot_id=entry.lot.lot_id, quantity=taken, term=entry.term, gain=gain(entry.lot, taken, price))
+        )
+        missing -= taken
+    return tuple(chosen)
+
+
+def by_price(lots: Sequence[SaleLot], *, tax_weight: float, gain_price: float) -> tuple[SaleLot, ...]:
+    """Return sellable lots by ascending cost per dollar when a gains cap puts a price on each dollar of gain."""
+    return tuple(sorted(lots, key=lambda entry: tax_weight * entry.tax + gain_price * entry.gain))
+
+
+def _blocked(lot: Lot, gain_usd: Decimal, settings: PlanSettings, rules: NameRules, *, taxable: bool) -> str | None:
+    if rules.no_sell:
+        return RESTRICTED
+    if gain_usd >= 0 or not taxable:
+        return None
+    if rules.no_loss_sale:
+        return WASH_SALE_LOCK
+    loss = -gain_usd
+    small = loss < settings.harvest_min_loss_usd or float(loss) < settings.harvest_min_loss_pct * float(lot.basis)
+    return BELOW_THRESHOLD if small and not rules.must_exit else None

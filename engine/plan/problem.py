@@ -1,0 +1,280 @@
+"""What exactly is to be decided? Account, market and settings as arrays: the one place where decimals become floats.
+
+Every weight is a fraction of V, the value after the external cash flow. A trade u is in weight (buy > 0), the active
+weight after it is d = u - shortfall, with shortfall = target - held. The objective, in fractions of V, is
+
+    risk_aversion * (|L'd|^2 + sum_i D_i d_i^2) + sum_i f_i(u_i) + breach penalties
+
+with f_i the tax, cost and tilt of one name, subject to lo <= rows(u) <= hi. A row adds `up` for each unit bought
+and `down` for each unit sold; only the row of realised gains depends on the lots.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from engine.domain.accounts import AccountSnapshot, Lot
+from engine.domain.errors import DataError
+from engine.domain.identifiers import SecurityId
+from engine.domain.market import Array, MarketSnapshot, Security
+from engine.domain.plans import Lock
+from engine.domain.policy import means
+from engine.domain.settings import PlanSettings
+from engine.domain.valuation import net_asset_value, positions
+from engine.plan.lots import SaleLot, sale_lots
+from engine.plan.rules import NameRules, name_rules, supported, weight_limits
+from engine.risk.measure import require_risk
+
+BP: Final = 1e4
+PERCENT: Final = 0.01
+MIN_CASH: Final = "min_cash"
+MAX_CASH: Final = "max_cash"
+CASH: Final = "cash band"
+TURNOVER: Final = "max_turnover"
+NET_GAIN: Final = "max_net_gain"
+ACTIVE_WEIGHT: Final = "max_active_weight"
+SECTOR: Final = "max_sector_active"
+FACTOR: Final = "max_factor_active"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A limit on one name's trade: u <= at (upper) or u >= at. One that u = 0 breaks is priced, not forced."""
+
+    rule: str
+    upper: bool
+    at: float
+
+    @property
+    def is_broken(self) -> bool:
+        return self.at < 0 if self.upper else self.at > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """One security of the problem. held, target: weights; unit: weight of one share; lots: its lots, order of sale."""
+
+    security: Security
+    shares: Decimal
+    price: Decimal
+    unit: float
+    held: float
+    target: float
+    cost: float
+    alpha: float
+    specific: float
+    lots: tuple[SaleLot, ...]
+    rules: NameRules
+    bounds: tuple[Bound, ...]
+
+    @property
+    def shortfall(self) -> float:
+        return self.target - self.held
+
+    @property
+    def sellable(self) -> tuple[SaleLot, ...]:
+        return tuple(lot for lot in self.lots if lot.blocked is None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A linear rule over names. slack_below, slack_above: how far the account already breaks it on each side."""
+
+    rule: str
+    up: Array
+    down: Array
+    lo: float
+    hi: float
+    by_lot_gain: bool = False
+    slack_below: float = 0.0
+    slack_above: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Everything the optimiser sees. value in USD; loadings L (n, k), L L' = F Omega F'; penalty a unit of breach."""
+
+    snapshot: AccountSnapshot
+    market: MarketSnapshot
+    settings: PlanSettings
+    value: Decimal
+    names: tuple[Name, ...]
+    loadings: Array
+    rows: tuple[Row, ...]
+    min_trade: float
+    penalty: float
+
+    @property
+    def shortfall(self) -> Array:
+        return np.array([name.shortfall for name in self.names])
+
+    @property
+    def specific(self) -> Array:
+        return np.array([name.specific for name in self.names])
+
+
+def value_after_flow(snapshot: AccountSnapshot, market: MarketSnapshot, settings: PlanSettings) -> Decimal:
+    """Return V, the net asset value with the deposit in and the withdrawal out, USD."""
+    return net_asset_value(snapshot, market) + settings.deposit - settings.withdrawal
+
+
+def build_problem(
+    snapshot: AccountSnapshot,
+    market: MarketSnapshot,
+    settings: PlanSettings,
+    *,
+    locks: Iterable[Lock],
+    also: Sequence[SecurityId] = (),
+) -> Problem:
+    """Return the problem of one account; names are its holdings and its model's securities, ordered by security_id.
+
+    also: further securities that may be traded.
+    Raises DataError for a missing price, risk row, security or model, a value of V not above 0, or a setting that is
+    not available yet.
+    """
+    supported(settings)
+    account, risk = snapshot.account, market.risk
+    value = value_after_flow(snapshot, market, settings)
+    if value <= 0:
+        raise DataError(f"account {account.account_id}: expected a value above 0 after the cash flow, found {value}")
+    held, targets = positions(snapshot.lots), _targets(snapshot, market)
+    ids = sorted({*held, *targets, *also})
+    _require_priced(ids, market)
+    require_risk(risk, ids)
+    securities = [market.securities[name] for name in ids]
+    rules = name_rules(snapshot, market, settings, locks, securities)
+    lots: dict[SecurityId, list[Lot]] = {}
+    for lot in snapshot.lots:
+        lots.setdefault(lot.security_id, []).append(lot)
+    inputs = _Inputs(snapshot=snapshot, market=market, settings=settings, value=value)
+    names = tuple(
+        _name(security, answer, lots.get(security.security_id, []), targets.get(security.security_id, 0.0), inputs)
+        for security, answer in zip(securities, rules, strict=True)
+    )
+    index = [risk.position[name] for name in ids]
+    exposures = risk.exposures[index]
+    return Problem(
+        snapshot=snapshot,
+        market=market,
+        settings=settings,
+        value=value,
+        names=names,
+        loadings=exposures @ _square_root(risk.factor_covariance),
+        rows=tuple(_rows(inputs, names, exposures)),
+        min_trade=float(settings.min_trade_usd / value),
+        penalty=settings.breach_penalty / BP / PERCENT,
+    )
+
+
+def _targets(snapshot: AccountSnapshot, market: MarketSnapshot) -> dict[SecurityId, float]:
+    account = snapshot.account
+    if account.model_id not in market.models:
+        raise DataError(f"account {account.account_id}: model {account.model_id} does not exist")
+    return {name: float(weight) for name, weight in market.models[account.model_id].weights}
+
+
+def _require_priced(names: Iterable[SecurityId], market: MarketSnapshot) -> None:
+    for kind, known in (("security", market.securities.keys()), ("price", market.marks.keys())):
+        missing = sorted(set(names) - known)
+        if missing:
+            raise DataError(
+                f"plan: expected a {kind} for every holding and model name, found none for {', '.join(missing)}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Inputs:
+    snapshot: AccountSnapshot
+    market: MarketSnapshot
+    settings: PlanSettings
+    value: Decimal
+
+
+def _name(security: Security, rules: NameRules, lots: Sequence[Lot], target: float, inputs: _Inputs) -> Name:
+    settings, value, risk = inputs.settings, inputs.value, inputs.market.risk
+    price = inputs.market.marks[security.security_id].price
+    shares = sum((lot.quantity for lot in lots), Decimal(0))
+    held = float(shares * price / value)
+    cost_bp = settings.cost_bp if security.cost_bp is None else float(security.cost_bp)
+    return Name(
+        security=security,
+        shares=shares,
+        price=price,
+        unit=float(price / value),
+        held=held,
+        target=target,
+        cost=cost_bp / BP,
+        alpha=float(sum(settings.tilt[key] for key in sorted(settings.tilt) if means(key, security))),
+        specific=float(risk.specific_variance[risk.position[security.security_id]]),
+        lots=sale_lots(
+            lots, inputs.snapshot.account, settings, rules, price=price, value=value, on=inputs.snapshot.as_of
+        ),
+        rules=rules,
+        bounds=_bounds(rules, settings, held, target),
+    )
+
+
+def _bounds(rules: NameRules, settings: PlanSettings, held: float, target: float) -> tuple[Bound, ...]:
+    """Return the limits on a name's trade. A name that must go has none: leaving it is the rule that counts."""
+    if rules.must_exit:
+        return ()
+    bounds = []
+    if settings.max_active_weight is not None:
+        for upper, limit in ((True, settings.max_active_weight), (False, -settings.max_active_weight)):
+            bounds.append(Bound(rule=ACTIVE_WEIGHT, upper=upper, at=target + limit - held))
+    bounds += [Bound(rule=limit.rule, upper=limit.upper, at=limit.value - held) for limit in rules.limits]
+    return tuple(bounds)
+
+
+def _rows(inputs: _Inputs, names: Sequence[Name], exposures: Array) -> Iterable[Row]:
+    snapshot, settings, value = inputs.snapshot, inputs.settings, inputs.value
+    cost = np.array([name.cost for name in names])
+    active = -np.array([name.shortfall for name in names])
+    ones = np.ones(len(names))
+    cash = float((snapshot.account.cash + settings.deposit - settings.withdrawal) / value)
+    yield Row(rule=CASH, up=ones + cost, down=cost - ones, lo=cash - settings.max_cash, hi=cash - settings.min_cash)
+    if settings.max_sector_active is not None:
+        limit = settings.max_sector_active
+        for sector in sorted({name.security.sector for name in names}):
+            member = np.array([float(name.security.sector == sector) for name in names])
+            yield _banded(f"{SECTOR} {sector}", member, float(member @ active), -limit, limit, settings)
+    if settings.max_factor_active is not None:
+        limit = settings.max_factor_active
+        for k, factor in enumerate(inputs.market.risk.factors):
+            start = float(exposures[:, k] @ active)
+            yield _banded(f"{FACTOR} {factor}", exposures[:, k], start, -limit, limit, settings)
+    held = np.array([name.held for name in names])
+    for rule in weight_limits(snapshot):
+        if not rule.is_single:
+            member = np.array([float(means(rule.target, name.security)) for name in names])
+            lo, hi = (-np.inf, rule.value) if rule.upper else (rule.value, np.inf)
+            yield _banded(rule.rule, member, float(member @ held), lo, hi, settings)
+    if settings.max_turnover is not None:
+        yield Row(rule=TURNOVER, up=ones / 2, down=ones / 2, lo=0.0, hi=settings.max_turnover)
+    if settings.max_net_gain is not None and snapshot.account.registration.is_taxable:
+        cap = float(settings.max_net_gain / value)
+        yield Row(rule=NET_GAIN, up=0 * ones, down=0 * ones, lo=-np.inf, hi=cap, by_lot_gain=True)
+
+
+def _banded(rule: str, weights: Array, start: float, lo: float, hi: float, settings: PlanSettings) -> Row:
+    """Return lo <= start + weights'u <= hi as a row; what is broken already is slack to be priced, unless enforced."""
+    priced = 0.0 if settings.enforce else 1.0
+    return Row(
+        rule=rule,
+        up=weights,
+        down=-weights,
+        lo=lo - start,
+        hi=hi - start,
+        slack_below=priced * max(lo - start, 0.0),
+        slack_above=priced * max(start - hi, 0.0),
+    )
+
+
+def _square_root(covariance: Array) -> Array:
+    """Return M with M M' = covariance. Tiny negative eigenvalues of an imported matrix count as zero."""
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    root: Array = vectors * np.sqrt(np.clip(values, 0.0, None))
+    return root

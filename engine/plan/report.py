@@ -1,0 +1,86 @@
+"""How does a set of trades become a plan? Trades with lots and reasons, before and after, tax, objective, checks."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+from engine.domain.plans import Objective, Plan, PlanStatus, Side, Trade, Verdict
+from engine.plan.accounting import cash_after, metrics_after, metrics_before, tax_summary
+from engine.plan.checks import conflict_names, plan_checks
+from engine.plan.explain import bindings, reasons
+from engine.plan.outcome import Outcome
+from engine.plan.problem import BP, Problem
+from engine.plan.unharvested import not_harvested
+from engine.plan.worth import Prices
+
+ENGINE_VERSION: Final = "0.1.0"
+_HAND_MADE_REPAIR: Final = "Change the trades that these rules name, or the settings."
+
+
+def plan_of(
+    problem: Problem, done: Outcome, *, bound: float, prices: Prices | None, inputs_hash: str, disallowed: Decimal
+) -> Plan:
+    """Return the plan of these trades.
+
+    bound: on every plan's objective, a fraction of V; the gap is stated against it, whole shares and all. A plan whose
+    trades fail a check is infeasible, with the checks as its conflicts.
+    """
+    checks = plan_checks(problem, done)
+    failed = any(check.verdict is Verdict.FAIL for check in checks)
+    objective = objective_bp(done, bound)
+    optimal = objective.gap <= problem.settings.gap_tolerance_bp
+    return Plan(
+        account_id=problem.snapshot.account.account_id,
+        as_of=problem.snapshot.as_of,
+        inputs_hash=inputs_hash,
+        engine_version=ENGINE_VERSION,
+        settings=problem.settings,
+        status=PlanStatus.INFEASIBLE if failed else PlanStatus.OPTIMAL if optimal else PlanStatus.FEASIBLE,
+        trades=_trades(problem, done, prices),
+        before=metrics_before(problem),
+        after=metrics_after(problem, done),
+        tax=tax_summary(problem, done.sold, disallowed=disallowed),
+        objective=objective,
+        checks=checks,
+        not_harvested=not_harvested(problem, done, prices),
+        binding=bindings(problem, done, prices),
+        conflicts=conflict_names(problem, checks, cash_after(problem, done.shares)),
+        repair=_HAND_MADE_REPAIR if failed else "",
+    )
+
+
+def objective_bp(done: Outcome, bound: float) -> Objective:
+    """Return the objective in bp. Trades that break a rule can lie below the bound on plans; their gap is then zero."""
+    total = done.total * BP
+    lower = min(bound * BP, total)
+    return Objective(
+        total=total,
+        risk=done.risk * BP,
+        tax=done.tax * BP,
+        cost=done.cost * BP,
+        tilt=done.tilt * BP,
+        breach=done.breach * BP,
+        lower_bound=lower,
+        gap=total - lower,
+    )
+
+
+def infeasible(plan: Plan, *, conflicts: tuple[str, ...], repair: str) -> Plan:
+    """Return a plan that says why there is none: no trades, no claim on optimality."""
+    return replace(plan, status=PlanStatus.INFEASIBLE, not_harvested=(), conflicts=conflicts, repair=repair)
+
+
+def _trades(problem: Problem, done: Outcome, prices: Prices | None) -> tuple[Trade, ...]:
+    why = reasons(problem, done, prices)
+    return tuple(
+        Trade(
+            security_id=problem.names[i].security.security_id,
+            side=Side.BUY if done.shares[i] > 0 else Side.SELL,
+            quantity=abs(done.shares[i]),
+            price=problem.names[i].price,
+            amount=abs(done.shares[i]) * problem.names[i].price,
+            lots=done.sold[i],
+            reason=why[i],
+        )
+        for i in sorted(why)
+    )

@@ -1,0 +1,143 @@
+"""Which trades may a name make? Restrictions, exclusions, locks and tradability, resolved to one answer for each."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from engine.domain.accounts import AccountSnapshot, Restriction, Rule
+from engine.domain.errors import DataError
+from engine.domain.market import MarketSnapshot, Security
+from engine.domain.plans import Lock, LockRule
+from engine.domain.policy import means, restrictions_in_force
+from engine.domain.settings import PlanSettings, WashSalePolicy
+
+NOT_TRADABLE: Final = "not tradable"
+EXCLUDE: Final = "exclude"
+WASH_SALES: Final = "wash_sales"
+WEIGHT_RULES: Final = frozenset({Rule.MIN_WEIGHT, Rule.MAX_WEIGHT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightLimit:
+    """A restriction's bound on the weight of one security or the sum of many. upper: a ceiling, else a floor."""
+
+    rule: str
+    target: str
+    upper: bool
+    value: float
+
+    @property
+    def is_single(self) -> bool:
+        return not self.target.startswith(("sector:", "tag:"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameRules:
+    """Names of the rules that stop each kind of trade in one security; a kind with none is allowed."""
+
+    no_buy: tuple[str, ...] = ()
+    no_sell: tuple[str, ...] = ()
+    no_loss_sale: tuple[str, ...] = ()
+    must_exit: tuple[str, ...] = ()
+    limits: tuple[WeightLimit, ...] = ()
+
+
+def supported(settings: PlanSettings) -> None:
+    """Raise DataError naming every setting that the planner does not take yet; none is ever silently ignored."""
+    asked = {
+        "net_taxes = true": settings.net_taxes,
+        "max_tracking_error": settings.max_tracking_error is not None,
+        "max_trades": settings.max_trades is not None,
+        "max_names": settings.max_names is not None,
+        'wash_sales = "allow"': settings.wash_sales is WashSalePolicy.ALLOW,
+    }
+    missing = [name for name, wanted in asked.items() if wanted]
+    if missing:
+        raise DataError(f"settings: not yet available in planning: {', '.join(missing)}; expected none of them")
+
+
+def rule_name(rule: Rule, target: str) -> str:
+    """Return the name under which a restriction appears in reasons, bindings and conflicts."""
+    return f"{rule.value} {target}"
+
+
+def name_rules(
+    snapshot: AccountSnapshot,
+    market: MarketSnapshot,
+    settings: PlanSettings,
+    locks: Iterable[Lock],
+    securities: Iterable[Security],
+) -> tuple[NameRules, ...]:
+    """Return the rules of each security, in order.
+
+    A loss sold in an IRA or Roth account has no tax meaning, so no_loss_sale locks bind taxable accounts only; no_buy
+    locks bind every registration, for a purchase in an IRA washes the household's losses (Rev. Rul. 2008-5).
+    """
+    locked = _locked(locks, snapshot)
+    taxable = snapshot.account.registration.is_taxable
+    limits = weight_limits(snapshot)
+    restrictions = in_force(snapshot)
+    answers = []
+    for security in securities:
+        meant = [r for r in restrictions if means(r.target, security)]
+        excluded = [EXCLUDE for target in settings.exclude if means(target, security)][:1]
+        frozen = security.tradable is False or market.marks[security.security_id].price <= 0
+        no_buy = [WASH_SALES] if security.group in locked[LockRule.NO_BUY] else []
+        no_loss = [WASH_SALES] if taxable and security.group in locked[LockRule.NO_LOSS_SALE] else []
+        answers.append(
+            NameRules(
+                no_buy=(
+                    *_frozen(frozen),
+                    *_names(meant, Rule.DO_NOT_HOLD),
+                    *excluded,
+                    *_names(meant, Rule.DO_NOT_BUY),
+                    *no_buy,
+                ),
+                no_sell=(*_frozen(frozen), *_names(meant, Rule.DO_NOT_SELL)),
+                no_loss_sale=tuple(no_loss),
+                must_exit=(*_names(meant, Rule.DO_NOT_HOLD), *excluded),
+                limits=tuple(limit for limit in limits if limit.target == security.security_id),
+            )
+        )
+    return tuple(answers)
+
+
+def in_force(snapshot: AccountSnapshot) -> tuple[Restriction, ...]:
+    """Return the restrictions of firm, household and account that hold on the snapshot's day."""
+    return restrictions_in_force(snapshot.restrictions, snapshot.account, snapshot.as_of)
+
+
+def weight_limits(snapshot: AccountSnapshot) -> tuple[WeightLimit, ...]:
+    """Return every minimum and maximum weight in force. Raises DataError for one without a value."""
+    limits = []
+    for restriction in in_force(snapshot):
+        if restriction.rule not in WEIGHT_RULES:
+            continue
+        name = rule_name(restriction.rule, restriction.target)
+        if restriction.value is None:
+            raise DataError(f"restriction {name}: expected a value, found none")
+        limits.append(
+            WeightLimit(
+                rule=name,
+                target=restriction.target,
+                upper=restriction.rule is Rule.MAX_WEIGHT,
+                value=float(restriction.value),
+            )
+        )
+    return tuple(limits)
+
+
+def _locked(locks: Iterable[Lock], snapshot: AccountSnapshot) -> Mapping[LockRule, frozenset[str]]:
+    found: dict[LockRule, set[str]] = {rule: set() for rule in LockRule}
+    for lock in locks:
+        if lock.household_id == snapshot.household.household_id and lock.until > snapshot.as_of:
+            found[lock.rule].add(lock.identical_group)
+    return {rule: frozenset(groups) for rule, groups in found.items()}
+
+
+def _names(restrictions: Iterable[Restriction], rule: Rule) -> tuple[str, ...]:
+    return tuple(rule_name(r.rule, r.target) for r in restrictions if r.rule is rule)
+
+
+def _frozen(frozen: bool) -> tuple[str, ...]:
+    return (NOT_TRADABLE,) if frozen else ()

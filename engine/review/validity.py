@@ -1,0 +1,52 @@
+"""Does an approved plan still hold? Its trades against today's lots, prices and cash."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from engine.domain.accounts import AccountSnapshot
+from engine.domain.market import MarketSnapshot
+from engine.domain.plans import Plan, Trade
+from engine.review.checker import failures, second_opinion
+
+MAX_PRICE_MOVE: Final = Decimal("0.05")  # of a traded name since the plan was made
+APPROVAL_LASTS: Final = timedelta(days=3)
+_STANDING: Final = frozenset({"lots and securities exist", "lots suffice", "wash sales", "restrictions"})
+
+
+def why_stale(
+    plan: Plan, snapshot: AccountSnapshot, market: MarketSnapshot, *, approved_at: datetime | None, now: datetime
+) -> tuple[str, ...]:
+    """Return why the plan may no longer be sent, one sentence a reason; empty while it holds.
+
+    The envelope: every traded price within 5 % of the plan's, all lots still there, no new wash sale or restriction,
+    cash after trading at today's prices not negative, approval no older than three days.
+    """
+    reasons = []
+    if approved_at is not None and now - approved_at > APPROVAL_LASTS:
+        reasons.append(f"approved on {approved_at:%Y-%m-%d %H:%M}; an approval lasts {APPROVAL_LASTS.days} days")
+    moved = [trade for trade in plan.trades if _move(trade, market) > MAX_PRICE_MOVE]
+    reasons += [f"{trade.security_id} has moved {_move(trade, market):.1%} since the plan" for trade in moved]
+    today = _remarked(plan, market)
+    checks = second_opinion(today, snapshot, market)
+    reasons += [f"{check.rule}: {check.detail}" for check in failures(checks) if check.rule in _STANDING]
+    if any(check.rule == "cash" and "overdrawn" in check.detail for check in checks):
+        reasons.append("cash would be overdrawn at today's prices")
+    return tuple(reasons)
+
+
+def _move(trade: Trade, market: MarketSnapshot) -> Decimal:
+    mark = market.marks.get(trade.security_id)
+    return Decimal(1) if mark is None else abs(mark.price / trade.price - 1)
+
+
+def _remarked(plan: Plan, market: MarketSnapshot) -> Plan:
+    """The same trades at today's prices."""
+    return replace(
+        plan,
+        trades=tuple(
+            replace(trade, price=market.marks[trade.security_id].price) if trade.security_id in market.marks else trade
+            for trade in plan.trades
+        ),
+    )

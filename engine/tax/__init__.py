@@ -1,0 +1,1 @@
+"""What does the law say of these lots? Wash sales, holding periods, netting, closing methods."""

@@ -1,0 +1,169 @@
+"""What happened in this household, in which order, and what was there before? Books read as one timeline."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
+from engine.domain.identifiers import AccountId, LotId, SecurityId, TransactionId
+from engine.tax.parcels import FRACTION
+
+Place = tuple[AccountId, SecurityId]
+
+PURCHASES: Final = frozenset({TransactionType.BUY, TransactionType.REINVEST})
+DISPOSALS: Final = frozenset({TransactionType.SELL, TransactionType.GIFT, TransactionType.TRANSFER_OUT})
+_TRANSFER_TIME: Final = timedelta(days=30)  # the longest that shares are taken to travel between two custodians
+
+# Custodians give no times. Within a day a split is in force from the opening bell, and what is disposed of had to be
+# there first; the result then does not depend on how the source happened to sort a day.
+_RANK: Final = {
+    TransactionType.SPLIT: 0,
+    TransactionType.BUY: 1,
+    TransactionType.REINVEST: 1,
+    TransactionType.TRANSFER_OUT: 2,
+    TransactionType.TRANSFER_IN: 3,
+    TransactionType.SELL: 4,
+    TransactionType.GIFT: 4,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """A household's transactions up to a day, and what the books say of shares that none of them bought.
+
+    events: ordered by day, then as _RANK says, then by account and row. made: the lot that each purchase or known
+    transfer in created. stated: every lot of the books. opening: the lots that no event created. moves: transfers in
+    that continue a transfer out of the same household. scale: new shares for each share of the first day, by place.
+    unseen: shares of the first day, by place, that rows without a lot sold and that no book or event shows.
+    imbalance: today's shares, by place, by which the books' lots exceed what the events left of what they bought (< 0:
+    fall short of it), whatever was there before; a place that is not in it adds up.
+    """
+
+    events: tuple[Transaction, ...]
+    made: Mapping[TransactionId, LotId]
+    stated: Mapping[tuple[AccountId, LotId], Lot]
+    opening: tuple[Lot, ...]
+    moves: Mapping[TransactionId, TransactionId]
+    scale: Mapping[Place, Decimal]
+    unseen: Mapping[Place, Decimal]
+    imbalance: Mapping[Place, Decimal]
+
+
+def read_history(books: Sequence[AccountBook], *, as_of: date) -> History:
+    """Return the timeline of a household: transactions after as_of are not in it."""
+    rows = [[t for t in book.transactions if t.trade_date <= as_of] for book in books]
+    events = in_order(t for account in rows for t in account)
+    moves = _moves(books, events)
+    stated = {(lot.account_id, lot.lot_id): lot for book in books for lot in book.lots}
+    made = _made(events, moves, stated)
+    by_id = {t.transaction_id: t for t in events}
+    created = {(by_id[transaction].account_id, lot) for transaction, lot in made.items()}
+    scale, unseen, imbalance = _balance(events, made, created, stated)
+    return History(
+        events=events,
+        made=made,
+        stated=stated,
+        opening=tuple(lot for key, lot in stated.items() if key not in created),
+        moves=moves,
+        scale=scale,
+        unseen=unseen,
+        imbalance=imbalance,
+    )
+
+
+def in_order(transactions: Iterable[Transaction]) -> tuple[Transaction, ...]:
+    """Return transactions by day and, within a day, splits, purchases, transfers, disposals; else as they came."""
+    return tuple(sorted(transactions, key=lambda t: (t.trade_date, _RANK[t.type])))
+
+
+def _moves(books: Sequence[AccountBook], events: Sequence[Transaction]) -> dict[TransactionId, TransactionId]:
+    """Return transfer in -> transfer out, where shares only changed the account within one kind of registration."""
+    registrations = {book.account.account_id: book.account.registration for book in books}
+    leaving: list[Transaction] = []
+    moves: dict[TransactionId, TransactionId] = {}
+    for event in events:
+        if event.type is TransactionType.TRANSFER_OUT:
+            leaving.append(event)
+        if event.type is not TransactionType.TRANSFER_IN or event.lot_id is None:
+            continue
+        for out in leaving:
+            if (
+                (out.security_id, out.quantity) == (event.security_id, event.quantity)
+                and out.account_id != event.account_id
+                and registrations[out.account_id] is registrations[event.account_id]
+                and event.trade_date - out.trade_date <= _TRANSFER_TIME
+            ):
+                moves[event.transaction_id] = out.transaction_id
+                leaving.remove(out)
+                break
+    return moves
+
+
+def _made(
+    events: Sequence[Transaction],
+    moves: Mapping[TransactionId, TransactionId],
+    stated: Mapping[tuple[AccountId, LotId], Lot],
+) -> dict[TransactionId, LotId]:
+    """Return the lot that each arrival made; one without a lot_id made the book's lot of its day, else a new one.
+
+    A transfer in from outside counts only where its lot and its basis are given: otherwise nobody knows what came, and
+    the book's own lots speak for it.
+    """
+    made: dict[TransactionId, LotId] = {}
+    named = {(t.account_id, t.lot_id) for t in events if t.lot_id is not None and t.type not in DISPOSALS}
+    nameless: dict[tuple[AccountId, SecurityId, date], list[LotId]] = {}
+    for key, lot in stated.items():
+        if key not in named:
+            nameless.setdefault((lot.account_id, lot.security_id, lot.acquired), []).append(lot.lot_id)
+    for event in events:
+        if event.type is TransactionType.TRANSFER_IN and event.lot_id is not None:
+            if event.basis is not None or event.transaction_id in moves:
+                made[event.transaction_id] = event.lot_id
+        elif event.type in PURCHASES:
+            waiting = nameless.get((event.account_id, event.security_id, event.trade_date))
+            own = LotId(event.transaction_id)
+            made[event.transaction_id] = event.lot_id or (waiting.pop(0) if waiting else own)
+    return made
+
+
+def _balance(
+    events: Sequence[Transaction],
+    made: Mapping[TransactionId, LotId],
+    created: set[tuple[AccountId, LotId]],
+    stated: Mapping[tuple[AccountId, LotId], Lot],
+) -> tuple[dict[Place, Decimal], dict[Place, Decimal], dict[Place, Decimal]]:
+    """Return (scale, unseen, imbalance) of History: shares bought - shares still there = shares that disposals took.
+
+    What rows without a lot took beyond that came from lots that were there before the history and are gone now.
+    """
+    scale: dict[Place, Decimal] = {}
+    unseen: dict[Place, Decimal] = {}
+    nameless: dict[Place, Decimal] = {}
+    for event in events:
+        place = (event.account_id, event.security_id)
+        now = scale.get(place, Decimal(1))
+        if event.type is TransactionType.SPLIT:
+            scale[place] = now * event.quantity
+        elif event.transaction_id in made:
+            unseen[place] = unseen.get(place, Decimal(0)) - event.quantity / now
+        elif event.type in DISPOSALS:
+            if event.lot_id is None:
+                nameless[place] = nameless.get(place, Decimal(0)) + event.quantity / now
+            if event.lot_id is None or (event.account_id, event.lot_id) in created:
+                unseen[place] = unseen.get(place, Decimal(0)) + event.quantity / now
+    for key, lot in stated.items():
+        place = (lot.account_id, lot.security_id)
+        if key in created:
+            unseen[place] = unseen.get(place, Decimal(0)) + lot.quantity / scale.get(place, Decimal(1))
+    most = {place: nameless.get(place, Decimal(0)) for place in unseen}
+    excess = {
+        place: (shares - min(max(shares, Decimal(0)), most[place])) * scale.get(place, Decimal(1))
+        for place, shares in unseen.items()
+    }
+    return (
+        scale,
+        {place: min(shares, most[place]) for place, shares in unseen.items() if min(shares, most[place]) > FRACTION},
+        {place: shares for place, shares in excess.items() if abs(shares) > FRACTION},
+    )

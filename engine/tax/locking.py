@@ -1,0 +1,90 @@
+"""What may the household not do today? Wash-sale locks on buying and on selling at a loss."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Final
+
+from engine.domain.accounts import AccountBook, Transaction, TransactionType
+from engine.domain.identifiers import HouseholdId, SecurityId, TransactionId
+from engine.domain.plans import Lock, LockRule
+from engine.tax.history import PURCHASES, read_history
+from engine.tax.matching import WASH_SALE_DAYS
+from engine.tax.replay import Sold
+
+_FIRST_FREE: Final = WASH_SALE_DAYS + timedelta(days=1)
+
+
+def locks_in_force(
+    books: Sequence[AccountBook],
+    sold: Iterable[Sold],
+    household_id: HouseholdId,
+    *,
+    as_of: date,
+    groups: Mapping[SecurityId, str],
+    pending: Sequence[Transaction] = (),
+) -> tuple[Lock, ...]:
+    """Return the locks of a household on a day, every cause its own, soonest free first.
+
+    sold: what was sold in its taxable accounts; books and pending tell what was bought anywhere.
+    """
+    causes = [
+        *((LockRule.NO_BUY, s.sale.security_id, s.sale.transaction_id, s.sale.trade_date) for s in sold if s.at_a_loss),
+        *((LockRule.NO_LOSS_SALE, *purchase) for purchase in _purchases(books, pending, as_of)),
+    ]
+    found = {
+        Lock(
+            household_id=household_id,
+            identical_group=groups.get(security_id, security_id),
+            cause=cause,
+            rule=rule,
+            until=on + _FIRST_FREE,
+        )
+        for rule, security_id, cause, on in causes
+        if on <= as_of < on + _FIRST_FREE
+    }
+    return tuple(sorted(found, key=lambda lock: (lock.until, lock.identical_group, lock.rule, lock.cause)))
+
+
+def sold_lately(
+    books: Sequence[AccountBook],
+    *,
+    as_of: date,
+    groups: Mapping[SecurityId, str],
+    pending: Sequence[Transaction] = (),
+) -> list[AccountBook]:
+    """Return the books reduced to the groups that were sold in the window: only there can buying be locked."""
+    rows = [*(t for book in books for t in book.transactions), *pending]
+    watched = {
+        groups.get(t.security_id, t.security_id)
+        for t in rows
+        if t.type is TransactionType.SELL and t.trade_date <= as_of < t.trade_date + _FIRST_FREE
+    }
+    return [
+        replace(
+            book,
+            lots=tuple(lot for lot in book.lots if groups.get(lot.security_id, lot.security_id) in watched),
+            transactions=tuple(t for t in book.transactions if groups.get(t.security_id, t.security_id) in watched),
+        )
+        for book in books
+    ]
+
+
+def _purchases(
+    books: Sequence[AccountBook], pending: Sequence[Transaction], as_of: date
+) -> list[tuple[SecurityId, TransactionId, date]]:
+    """Return what was bought in the window: by a transaction, or seen only as a lot that no transaction explains."""
+    recent = [
+        replace(
+            book,
+            lots=tuple(lot for lot in book.lots if lot.acquired <= as_of < lot.acquired + _FIRST_FREE),
+            transactions=tuple(t for t in book.transactions if t.trade_date <= as_of < t.trade_date + _FIRST_FREE),
+        )
+        for book in books
+    ]
+    history = read_history(recent, as_of=as_of)
+    bought = [t for t in (*history.events, *pending) if t.type in PURCHASES]
+    return [
+        *((t.security_id, t.transaction_id, t.trade_date) for t in bought),
+        *((lot.security_id, TransactionId(lot.lot_id), lot.acquired) for lot in history.opening),
+    ]

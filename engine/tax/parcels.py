@@ -1,0 +1,84 @@
+"""What is the smallest thing a wash sale can touch? Shares of one purchase that are alike in every respect."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from engine.domain.identifiers import AccountId, LotId, SecurityId, TransactionId
+
+# Basis is divided by shares again and again, which is not exact in decimals: an amount (USD or shares) below this is 0.
+DUST: Final = Decimal("1e-9")
+# Custodians keep a share to three decimals or more: books that differ by less than this do not differ.
+FRACTION: Final = Decimal("0.001")
+_SHARE_STEP: Final = Decimal("1e-12")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """Shares of one purchase in one account with one basis a share, one holding period and one wash-sale past.
+
+    cause: the transaction that bought them (the lot's own id for a lot that is older than the history): what a match
+    and a lock name. quantity in today's shares, basis USD for all of them. acquired and holding_start are None where
+    the history does not tell. bought: the day on which they count as an acquisition; None where they came in no
+    purchase that 26 U.S.C. 1091(a) knows. used: they caught a loss already (Treas. Reg. 1.1091-1(e)).
+    order: the place in the household's history, which breaks ties between purchases of one day.
+    """
+
+    account_id: AccountId
+    lot_id: LotId
+    security_id: SecurityId
+    cause: TransactionId
+    quantity: Decimal
+    basis: Decimal
+    acquired: date | None
+    holding_start: date | None
+    bought: date | None
+    used: bool
+    order: int
+
+    @property
+    def held_from(self) -> date | None:
+        return self.holding_start or self.acquired
+
+
+def divide(parcel: Parcel, quantity: Decimal) -> tuple[Parcel, Parcel | None]:
+    """Return `quantity` shares of a parcel, and the rest (None where nothing is left); their bases sum exactly."""
+    if parcel.quantity - quantity < DUST:
+        return parcel, None
+    basis = parcel.basis * quantity / parcel.quantity
+    rest = replace(parcel, quantity=parcel.quantity - quantity, basis=parcel.basis - basis)
+    return replace(parcel, quantity=quantity, basis=basis), rest
+
+
+def split_shares(quantity: Decimal, ratio: Decimal) -> Decimal:
+    """Return shares after a stock split of `ratio` new for each old one, without the dust of a third."""
+    return (quantity * ratio).quantize(_SHARE_STEP).normalize() + 0
+
+
+def split_parcel(parcel: Parcel, ratio: Decimal) -> Parcel:
+    """Return the parcel after a stock split: more shares, the same basis."""
+    return replace(parcel, quantity=split_shares(parcel.quantity, ratio))
+
+
+def draw(shelf: list[Parcel], quantity: Decimal, lot_id: LotId | None) -> tuple[list[Parcel], Decimal]:
+    """Take up to `quantity` shares off a shelf, of one lot or else oldest first; return them and what is missing.
+
+    First in, first out is the law's order where no lot is named (Treas. Reg. 1.1012-1(c)(1)).
+    """
+    taken: list[Parcel] = []
+    wanted = [parcel for parcel in shelf if lot_id is None or parcel.lot_id == lot_id]
+    for parcel in sorted(wanted, key=lambda p: p.acquired or date.min):
+        if quantity <= DUST:
+            break
+        part, rest = divide(parcel, min(quantity, parcel.quantity))
+        taken.append(part)
+        quantity -= part.quantity
+        swap(shelf, parcel, [] if rest is None else [rest])
+    return taken, quantity
+
+
+def swap(shelf: list[Parcel], parcel: Parcel, parts: list[Parcel]) -> None:
+    """Put parts in the place of this very parcel."""
+    at = next(i for i, candidate in enumerate(shelf) if candidate is parcel)
+    shelf[at : at + 1] = parts

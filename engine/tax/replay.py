@@ -1,0 +1,200 @@
+"""What does a household's history come to? Played day by day: shares move, losses are caught."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import groupby
+from typing import Final
+
+from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
+from engine.domain.errors import DataError
+from engine.domain.identifiers import AccountId, SecurityId
+from engine.tax.history import in_order, read_history
+from engine.tax.holdings import Holdings
+from engine.tax.matching import WASH_SALE_DAYS, Match, OpenLoss, catch, may_catch
+from engine.tax.parcels import DUST, FRACTION, Parcel, split_shares, swap
+
+_POSTING_TIME: Final = timedelta(days=7)  # within it, two custodians' rows of one ratio are one and the same split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sold:
+    """A piece of one sale that came from one parcel. proceeds and basis in USD; basis after earlier wash sales."""
+
+    sale: Transaction
+    parcel: Parcel
+    proceeds: Decimal
+
+    @property
+    def gain(self) -> Decimal:
+        """Proceeds less basis before anything is disallowed, USD."""
+        return self.proceeds - self.parcel.basis
+
+    @property
+    def at_a_loss(self) -> bool:
+        return self.gain < -DUST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Pieces sold in taxable accounts, matches (Match.sale is an index into sold), what is left, what left."""
+
+    sold: tuple[Sold, ...]
+    matches: tuple[Match, ...]
+    left: tuple[Parcel, ...]
+    departed: tuple[Parcel, ...]
+
+
+def replay(
+    books: Sequence[AccountBook], *, as_of: date, groups: Mapping[SecurityId, str], pending: Sequence[Transaction] = ()
+) -> Replay:
+    """Return what a household's history up to as_of comes to, then its pending trades.
+
+    Shares that were there before the history and are gone: their basis is the sale's own `basis` column, else that of
+    the rest of their lot. Raises DataError naming the transaction where a taxable sale's basis is nowhere.
+    """
+    history = read_history(books, as_of=as_of)
+    holdings = Holdings(history, groups)
+    play = _Play(holdings, {book.account.account_id: book.account.registration.is_taxable for book in books})
+    play.days(history.events, history.opening, pending=False)
+    play.days(in_order(pending), (), pending=True)
+    shelves = (*holdings.held.values(), *holdings.kept.values())
+    return Replay(
+        sold=tuple(play.sold),
+        matches=tuple(play.matches),
+        left=tuple(parcel for shelf in shelves for parcel in shelf),
+        departed=(*holdings.gone, *(parcel for parcels in holdings.away.values() for parcel in parcels)),
+    )
+
+
+class _Play:
+    """Events in their order, and the losses that still wait for a replacement."""
+
+    def __init__(self, holdings: Holdings, taxable: Mapping[AccountId, bool]) -> None:
+        self.holdings = holdings
+        self.taxable = taxable
+        self.open: dict[str, list[OpenLoss]] = {}
+        self.splits: dict[tuple[SecurityId, Decimal], date] = {}
+        self.sold: list[Sold] = []
+        self.matches: list[Match] = []
+
+    def days(self, events: Sequence[Transaction], opening: Sequence[Lot], *, pending: bool) -> None:
+        """Play events; each opening lot enters on the day on which its book says that it was acquired."""
+        entries: dict[date, list[Lot]] = {}
+        for lot in opening:
+            entries.setdefault(lot.acquired, []).append(lot)
+        rows = {day: tuple(of_day) for day, of_day in groupby(events, key=lambda t: t.trade_date)}
+        for day in sorted(entries.keys() | rows.keys()):
+            for lot in entries.get(day, ()):
+                parts = self._match_purchase(self.holdings.opened(lot))
+                self.holdings.shelve(self.holdings.kept, parts)
+            first = len(self.sold)
+            for event in rows.get(day, ()):
+                self._event(event, pending=pending)
+            self._match_sales(range(first, len(self.sold)))
+
+    def _event(self, event: Transaction, *, pending: bool) -> None:
+        holdings = self.holdings
+        match event.type:
+            case TransactionType.SPLIT:
+                self._split(event)
+            case TransactionType.BUY | TransactionType.REINVEST:
+                holdings.shelve(holdings.held, self._match_purchase(holdings.bought(event)))
+            case TransactionType.TRANSFER_IN:
+                holdings.shelve(holdings.held, holdings.moved_in(event))
+            case TransactionType.TRANSFER_OUT:
+                holdings.away[event.transaction_id] = self._take(event, pending=pending)
+            case TransactionType.GIFT:
+                holdings.gone += self._take(event, pending=pending)
+            case TransactionType.SELL:
+                taken = self._take(event, pending=pending)
+                if self.taxable[event.account_id]:  # a loss inside an IRA is no deduction: nothing to disallow
+                    self.sold += [Sold(sale=event, parcel=p, proceeds=event.price * p.quantity) for p in taken]
+
+    def _take(self, event: Transaction, *, pending: bool) -> list[Parcel]:
+        """Return the parcels of a disposal; shares older than the history only where their basis is known or taxed."""
+        taken, missing = self.holdings.take(event, pending=pending)
+        if missing <= DUST:
+            return taken
+        older = self.holdings.older(event, missing)
+        if older is not None:
+            return [older, *taken]
+        if missing > FRACTION and event.type is TransactionType.SELL and self.taxable[event.account_id]:
+            raise DataError(
+                f"transaction {event.transaction_id} of account {event.account_id}: sells {missing.normalize():f} "
+                f"shares of {event.security_id} whose purchase is not in the history; expected their USD basis in the "
+                f"column basis, found none"
+            )
+        return taken
+
+    def _split(self, event: Transaction) -> None:
+        """Split one account's shares, and what no account's row will tell of: shares sold, and shares on their way."""
+        self.holdings.split(event)
+        posted = self.splits.get((event.security_id, event.quantity))
+        if posted is not None and event.trade_date - posted <= _POSTING_TIME:
+            return
+        self.splits[event.security_id, event.quantity] = event.trade_date
+        self.holdings.split_away(event)
+        group = self.holdings.group(event.security_id)
+        self.open[group] = [
+            replace(loss, quantity=split_shares(loss.quantity, event.quantity))
+            if self.sold[loss.sale].sale.security_id == event.security_id
+            else loss
+            for loss in self.open.get(group, [])
+        ]
+
+    def _match_purchase(self, parcel: Parcel) -> list[Parcel]:
+        """Return a parcel just bought, divided by the open losses that it catches, earliest sale first."""
+        group = self.holdings.group(parcel.security_id)
+        still_open: list[OpenLoss] = []
+        done: list[Parcel] = []
+        fresh: Parcel | None = parcel
+        for loss in self.open.get(group, ()):
+            if parcel.bought is not None and parcel.bought - loss.on > WASH_SALE_DAYS:
+                continue
+            rest: OpenLoss | None = loss
+            if fresh is not None and may_catch(fresh, loss):
+                match, caught, fresh, rest = catch(fresh, loss, taxable=self.taxable[parcel.account_id])
+                self.matches.append(match)
+                done.append(caught)
+            if rest is not None:
+                still_open.append(rest)
+        self.open[group] = still_open
+        return done if fresh is None else [*done, fresh]
+
+    def _match_sales(self, pieces: range) -> None:
+        """Match the losses of one day with what was bought before and is still held, earliest purchase first.
+
+        Shares sold on the same day are gone by now: a sale of everything replaces nothing. The losses of a day go in
+        the order in which their shares were acquired (Treas. Reg. 1.1091-1(b)); unknown dates are the oldest.
+        """
+        losses = [i for i in pieces if self.sold[i].at_a_loss]
+        for index in sorted(losses, key=lambda i: self.sold[i].parcel.acquired or date.min):
+            sold = self.sold[index]
+            group = self.holdings.group(sold.sale.security_id)
+            loss = self._match_sale(_open_loss(index, sold), group)
+            if loss is not None:
+                self.open.setdefault(group, []).append(loss)
+
+    def _match_sale(self, loss: OpenLoss, group: str) -> OpenLoss | None:
+        for shelf, parcel in self.holdings.replacements(group):
+            if may_catch(parcel, loss):
+                match, caught, untouched, rest = catch(parcel, loss, taxable=self.taxable[parcel.account_id])
+                self.matches.append(match)
+                swap(shelf, parcel, [caught] if untouched is None else [caught, untouched])
+                if rest is None:
+                    return None
+                loss = rest
+        return loss
+
+
+def _open_loss(index: int, sold: Sold) -> OpenLoss:
+    return OpenLoss(
+        sale=index,
+        cause=sold.parcel.cause,
+        on=sold.sale.trade_date,
+        held_from=sold.parcel.held_from,
+        quantity=sold.parcel.quantity,
+        loss=-sold.gain,
+    )

@@ -1,0 +1,83 @@
+"""Every difference between what was ordered and what was executed is a break with a name."""
+
+from decimal import Decimal
+
+import pytest
+
+from engine.domain.errors import DataError
+from engine.domain.identifiers import ClOrdId
+from engine.execute.reconcile import BreakKind, reconcile
+
+TOLERANCE = Decimal("0.02")
+
+
+@pytest.fixture
+def blocks(order, block):
+    return (block(order("O1", "10"), order("O2", "20", account_id="A2")), block(order("O3", "5"), name="B2"))
+
+
+def found(blocks, fills, **more):
+    result = reconcile(blocks, fills, price_tolerance=TOLERANCE, **more)
+    return [(b.kind, b.cl_ord_id, b.expected, b.found) for b in result.breaks], result.complete
+
+
+def test_exact_fills_are_complete_without_a_break(blocks, fill):
+    fills = [fill("E1", "12", "100"), fill("E2", "18", "101"), fill("E3", "5", "99", block="B2")]
+
+    assert found(blocks, fills) == ([], True)
+
+
+def test_a_partial_fill_and_no_fill_are_missing(blocks, fill):
+    assert found(blocks, [fill("E1", "12", "100")]) == (
+        [(BreakKind.MISSING, "B1", 30, 12), (BreakKind.MISSING, "B2", 5, 0)],
+        False,
+    )
+
+
+def test_a_reject_is_named_with_its_reason(blocks, fill):
+    result = reconcile(
+        blocks, [fill("E1", "30", "100")], price_tolerance=TOLERANCE, rejects={ClOrdId("B2"): "unknown symbol"}
+    )
+
+    (only,) = result.breaks
+    assert (only.kind, only.cl_ord_id) == (BreakKind.REJECTED, "B2")
+    assert only.sentence.endswith("rejected: unknown symbol")
+
+
+def test_too_many_shares_are_over_filled(blocks, fill):
+    fills = [fill("E1", "31", "100"), fill("E3", "5", "100", block="B2")]
+
+    assert found(blocks, fills) == ([(BreakKind.OVER_FILLED, "B1", 30, 31)], False)
+
+
+@pytest.mark.parametrize(("price", "breaks"), [("102", 0), ("98", 0), ("102.01", 1), ("97.99", 1)])
+def test_an_average_price_beyond_the_tolerance_is_a_break_that_leaves_it_complete(blocks, fill, price, breaks):
+    fills = [fill("E1", "30", price), fill("E3", "5", "100", block="B2")]
+
+    result = reconcile(blocks, fills, price_tolerance=TOLERANCE)
+
+    assert [b.kind for b in result.breaks] == [BreakKind.PRICE] * breaks
+    assert result.complete
+
+
+def test_the_reference_is_the_orders_share_weighted_mark(order, block, fill):
+    # (10 x 100 + 30 x 104) / 40 = 103
+    pair = block(order("O1", "10", price="100"), order("O2", "30", account_id="A2", price="104"))
+
+    (only,) = reconcile([pair], [fill("E1", "40", "110")], price_tolerance=TOLERANCE).breaks
+
+    assert (only.expected, only.found) == (Decimal(103), Decimal(110))
+
+
+def test_an_execution_of_nothing_we_ordered_is_unknown(blocks, fill):
+    fills = [fill("E1", "30", "100"), fill("E3", "5", "100", block="B2"), fill("E9", "3", "100", block="B9")]
+
+    assert found(blocks, fills) == ([(BreakKind.UNKNOWN, "B9", 0, 3)], False)
+
+
+def test_a_repeated_report_is_no_break_and_a_contradiction_is_an_error(blocks, fill):
+    fills = [fill("E1", "30", "100"), fill("E1", "30", "100"), fill("E3", "5", "100", block="B2")]
+    assert found(blocks, fills) == ([], True)
+
+    with pytest.raises(DataError, match="expected one content"):
+        reconcile(blocks, [*fills, fill("E1", "29", "100")], price_tolerance=TOLERANCE)

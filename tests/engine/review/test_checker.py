@@ -1,0 +1,192 @@
+"""The second checker passes the right plan and catches each way in which a plan can be wrong."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal as D
+
+import pytest
+
+from engine.domain.accounts import AccountBook, Registration, Restriction, Rule, Transaction, TransactionType
+from engine.domain.plans import PlanStatus, Side, Term, Verdict
+from engine.review.checker import failures, second_opinion
+
+AS_OF = date(2026, 11, 20)
+
+
+def failed(plan, snapshot, market) -> dict[str, str]:
+    return {check.rule: check.detail for check in failures(second_opinion(plan, snapshot, market))}
+
+
+def with_trade(plan, index, **changes):
+    trades = list(plan.trades)
+    trades[index] = replace(trades[index], **changes)
+    return replace(plan, trades=tuple(trades))
+
+
+def with_sale(plan, **changes):
+    return with_trade(plan, 0, lots=(replace(plan.trades[0].lots[0], **changes),))
+
+
+def entry(kind: TransactionType, security: str, on: date, price: int = 100, **more) -> Transaction:
+    given = {"transaction_id": "t1", "account_id": "A", "quantity": D(10)} | more
+    return Transaction(trade_date=on, security_id=security, type=kind, price=D(price), **given)
+
+
+def with_history(snapshot, *transactions, registration=Registration.TAXABLE, account_id="B"):
+    account = replace(snapshot.account, account_id=account_id, registration=registration)
+    sibling = AccountBook(account=account, lots=(), transactions=transactions)
+    return replace(snapshot, household_books=(snapshot.book, sibling))
+
+
+def test_the_right_plan_passes_every_rule(plan, snapshot, market):
+    checks = second_opinion(plan, snapshot, market)
+
+    assert {check.verdict for check in checks} == {Verdict.PASS}
+    assert len(checks) == 13
+
+
+def test_an_infeasible_plan_fails_and_names_the_conflict(plan, snapshot, market):
+    broken = replace(plan, status=PlanStatus.INFEASIBLE, conflicts=("cash band", "turnover"))
+
+    assert failed(broken, snapshot, market) == {
+        "feasible": "the account has no plan that obeys its rules: cash band, turnover"
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "rule", "detail"),
+    [
+        (lambda p: with_trade(p, 1, price=D(99)), "prices and amounts", "BETA: plan price 99, mark 100"),
+        (lambda p: with_trade(p, 1, amount=D(9501)), "prices and amounts", "BETA: amount 9501, expected 9500.00"),
+        (lambda p: with_sale(p, term=Term.SHORT), "terms and gains", "lot a1: term ST, expected LT"),
+        (lambda p: with_sale(p, gain=D(-2999)), "terms and gains", "lot a1: gain -2999, expected -3000.00"),
+        (lambda p: replace(p, tax=replace(p.tax, liability=D(0))), "tax", "liability 0, expected -750.00"),
+        (lambda p: replace(p, tax=replace(p.tax, harvested_loss=D(1))), "tax", "harvested_loss 1, expected 3000.00"),
+        (lambda p: with_trade(p, 2, quantity=D("190.5"), amount=D(9525)), "whole shares", "GAMA: 190.5 shares"),
+        (lambda p: replace(p, after=replace(p.after, cash=D(900))), "cash", "cash after 900, expected 985.50"),
+        (lambda p: with_trade(p, 1, quantity=D(950), amount=D(95000)), "cash", "cash would be overdrawn"),
+        (lambda p: replace(p, trades=(*p.trades, p.trades[1])), "one side for each name", "BETA: 2 trades"),
+        (lambda p: replace(p, account_id="X"), "lots and securities exist", "plan is for X, inputs are of A"),
+        (lambda p: with_sale(p, lot_id="b1"), "lots and securities exist", "lot b1: not a lot of ALFA"),
+        (
+            lambda p: replace(p, settings=replace(p.settings, max_turnover=0.1)),
+            "turnover, gains and trade size",
+            "turnover 0.1450, limit 0.1",
+        ),
+        (
+            lambda p: replace(p, settings=replace(p.settings, min_trade_usd=D(9600))),
+            "turnover, gains and trade size",
+            "BETA: trade of 9500, minimum 9600",
+        ),
+        (
+            lambda p: replace(p, settings=replace(p.settings, max_active_weight=0.05)),
+            "active weights",
+            "BETA: active weight 0.0950, bound 0.05",
+        ),
+        (lambda p: replace(p, settings=replace(p.settings, exclude=("GAMA",))), "restrictions", "GAMA: bought, but"),
+    ],
+)
+def test_each_mistake_is_caught_under_its_rule(plan, snapshot, market, change, rule, detail):
+    found = failed(change(plan), snapshot, market)
+
+    assert rule in found
+    assert detail in found[rule]
+
+
+def test_more_shares_than_the_lot_holds_are_caught(plan, snapshot, market):
+    sale = replace(plan.trades[0].lots[0], quantity=D(101), gain=D(-3030))
+    broken = with_trade(plan, 0, quantity=D(101), amount=D(10100), lots=(sale,))
+
+    assert "lot a1: sells 101 of 100 shares" in failed(broken, snapshot, market)["lots suffice"]
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "caught"),
+    [(0, True), (30, True), (31, False)],
+)
+def test_a_loss_within_thirty_days_of_a_purchase_anywhere_in_the_household_is_caught(
+    plan, snapshot, market, days_ago, caught
+):
+    bought = entry(TransactionType.REINVEST, "ALFA", AS_OF - timedelta(days=days_ago), account_id="B")
+    household = with_history(snapshot, bought, registration=Registration.IRA)
+
+    assert ("wash sales" in failed(plan, household, market)) is caught
+
+
+@pytest.mark.parametrize(("days_ago", "caught"), [(0, True), (30, True), (31, False)])
+def test_a_purchase_within_thirty_days_of_a_loss_sale_is_caught(plan, snapshot, market, days_ago, caught):
+    on = AS_OF - timedelta(days=days_ago)
+    sold = entry(TransactionType.SELL, "GAMA", on, price=50, basis=D(501), account_id="B")
+
+    assert ("wash sales" in failed(plan, with_history(snapshot, sold), market)) is caught
+
+
+def test_a_sale_at_a_gain_or_behind_an_ira_locks_nothing(plan, snapshot, market):
+    gain = entry(TransactionType.SELL, "GAMA", AS_OF, price=50, basis=D(500), account_id="B")
+    behind = entry(TransactionType.SELL, "GAMA", AS_OF, price=50, basis=D(900), account_id="B")
+
+    assert failed(plan, with_history(snapshot, gain), market) == {}
+    assert failed(plan, with_history(snapshot, behind, registration=Registration.IRA), market) == {}
+
+
+def test_buying_the_twin_of_a_harvested_name_is_caught(plan, snapshot, market):
+    twins = {
+        name: replace(security, identical_group="TWIN") if name in ("ALFA", "GAMA") else security
+        for name, security in market.securities.items()
+    }
+
+    found = failed(plan, snapshot, replace(market, securities=twins))
+
+    assert found == {"wash sales": "TWIN: the plan both buys it and sells it at a loss"}
+
+
+@pytest.mark.parametrize(
+    ("target", "rule", "value", "detail"),
+    [
+        ("GAMA", Rule.DO_NOT_BUY, None, "GAMA: bought, but restricted"),
+        ("sector:Any", Rule.DO_NOT_HOLD, None, "BETA: bought, but restricted"),
+        ("ALFA", Rule.DO_NOT_SELL, None, "ALFA: sold, but restricted"),
+        ("GAMA", Rule.MAX_WEIGHT, D("0.05"), "GAMA: bought to 0.0950 of value, limit 0.05"),
+        ("ALFA", Rule.MIN_WEIGHT, D("0.35"), "ALFA: sold to 0.3000 of value, floor 0.35"),
+    ],
+)
+def test_each_restriction_is_enforced(plan, snapshot, market, target, rule, value, detail):
+    restriction = Restriction(scope="A", target=target, rule=rule, value=value, until=None, reason="policy")
+
+    found = failed(plan, replace(snapshot, restrictions=(restriction,)), market)
+
+    assert detail in found["restrictions"]
+
+
+@pytest.mark.parametrize(
+    ("acquired", "term"),
+    [
+        (date(2025, 11, 20), Term.SHORT),  # exactly one year is not more than one year
+        (date(2025, 11, 19), Term.LONG),
+        (date(2024, 2, 29), Term.LONG),
+        (date(2026, 2, 28), Term.SHORT),
+    ],
+)
+def test_long_term_is_more_than_one_year(plan, snapshot, market, acquired, term):
+    lots = (replace(snapshot.lots[0], acquired=acquired), *snapshot.lots[1:])
+    moved = replace(snapshot, book=replace(snapshot.book, lots=lots))
+
+    other = Term.LONG if term is Term.SHORT else Term.SHORT
+
+    assert "terms and gains" not in failed(with_sale(plan, term=term), moved, market)
+    assert f"term {other}, expected {term}" in failed(with_sale(plan, term=other), moved, market)["terms and gains"]
+
+
+def test_cash_outside_its_band_warns_and_does_not_stop(plan, snapshot, market):
+    wide = replace(plan, settings=replace(plan.settings, min_cash=0.02, max_cash=0.03))
+    band = next(check for check in second_opinion(wide, snapshot, market) if check.rule == "cash band")
+
+    assert band.verdict is Verdict.WARN
+    assert failures((band,)) == ()
+
+
+def test_a_buy_that_names_lots_is_caught(plan, snapshot, market):
+    odd = with_trade(plan, 1, lots=(replace(plan.trades[0].lots[0], lot_id="b1", gain=D(2000)),))
+
+    assert plan.trades[1].side is Side.BUY
+    assert "a purchase names lots" in failed(odd, snapshot, market)["one side for each name"]

@@ -1,0 +1,49 @@
+"""When a plan has gone stale."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal as D
+
+import pytest
+
+from engine.domain.market import Mark
+from engine.review.validity import why_stale
+
+NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
+
+
+def marked(market, name, price):
+    return replace(market, marks={**market.marks, name: Mark(price=D(price), on=market.as_of)})
+
+
+def test_a_plan_whose_inputs_stand_still_holds(plan, snapshot, market):
+    assert why_stale(plan, snapshot, market, approved_at=NOW - timedelta(days=3), now=NOW) == ()
+
+
+def test_an_approval_older_than_three_days_has_expired(plan, snapshot, market):
+    approved = NOW - timedelta(days=3, seconds=1)
+
+    assert "an approval lasts 3 days" in why_stale(plan, snapshot, market, approved_at=approved, now=NOW)[0]
+
+
+@pytest.mark.parametrize(("price", "stale"), [("105", False), ("105.01", True), ("95", False), ("94.99", True)])
+def test_a_traded_name_may_move_by_five_per_cent(plan, snapshot, market, price, stale):
+    today = marked(market, "ALFA", price)
+
+    assert bool(why_stale(plan, snapshot, today, approved_at=None, now=NOW)) is stale
+
+
+def test_a_lot_that_has_gone_makes_the_plan_stale(plan, snapshot, market):
+    without = replace(snapshot, book=replace(snapshot.book, lots=snapshot.lots[1:]))
+
+    reasons = why_stale(plan, without, market, approved_at=None, now=NOW)
+
+    assert reasons == ("lots and securities exist: lot a1: not a lot of ALFA in this account",)
+
+
+def test_cash_that_would_no_longer_suffice_makes_the_plan_stale(plan, snapshot, market):
+    poorer = replace(snapshot, book=replace(snapshot.book, account=replace(snapshot.account, cash=D(9_000))))
+
+    reasons = why_stale(plan, poorer, market, approved_at=None, now=NOW)
+
+    assert reasons == ("cash would be overdrawn at today's prices",)
