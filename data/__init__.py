@@ -1,0 +1,1 @@
+"""What is kept: the firm, its plans and their states, the outbox and the audit log."""

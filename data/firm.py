@@ -1,0 +1,263 @@
+"""Which firm is this? Imported whole or not at all, read account by account, changed by what was filled."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, func, select
+from sqlalchemy.exc import IntegrityError
+
+from data import audit, documents, tables
+from data.books import read_accounts, read_books, rewrite_book, write_books
+from data.codec import loads
+from data.database import Database, insert_new, serialise
+from data.household import read_snapshots
+from data.reference import (
+    MarketParts,
+    clear,
+    read_households,
+    read_marks,
+    read_models,
+    read_restrictions,
+    read_securities,
+    read_substitutes,
+    write_reference,
+)
+from data.snapshots import read_prices, risk_document
+from data.suggest import unknown
+from engine.domain.accounts import Account, AccountBook, AccountSnapshot, FirmReference, Household
+from engine.domain.errors import DataError
+from engine.domain.identifiers import AccountId, HouseholdId, UserId
+from engine.domain.market import PriceHistory, RiskModel
+
+_LOCK: Final = "lotsmith firm"
+_accounts: Final = tables.accounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firm:
+    """What stands at the head of every page."""
+
+    name: str
+    as_of: date
+    currency: str
+    imported_at: datetime
+
+
+class FirmStore:
+    """The one firm of this database. Everything that reads raises DataError where none was imported yet."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def replace(
+        self,
+        reference: FirmReference,
+        books: Iterable[AccountBook],
+        *,
+        actor: UserId,
+        at: datetime,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Put a firm in the place of the one before, in one transaction: any error leaves that one as it was.
+
+        Plans, orders, people and the audit log stay. progress is told how many accounts are written. Raises DataError
+        for an account that comes twice or has no household, and whatever the stream of books raises.
+        """
+        with self._database.begin() as connection:
+            serialise(connection, _LOCK)
+            before = _summary(connection)
+            count = 0
+            try:
+                clear(connection)
+                write_reference(connection, reference, at=at)
+                households = frozenset(household.household_id for household in reference.households)
+                for count, _ in enumerate(write_books(connection, books, households), start=1):
+                    if progress is not None:
+                        progress(count)
+            except IntegrityError as error:
+                raise DataError(f"firm {reference.name}: the database refused it: {error.orig}") from error
+            audit.append(
+                connection,
+                at=at,
+                actor=actor,
+                what="firm.replace",
+                subject=reference.name,
+                before=before,
+                after=_summary(connection),
+            )
+
+    def is_empty(self) -> bool:
+        """Return whether no firm was imported yet."""
+        with self._database.read() as connection:
+            return _find(connection) is None
+
+    def firm(self) -> Firm:
+        """Return the firm's name, day and currency."""
+        with self._database.read() as connection:
+            row = _require(connection)
+        return Firm(name=row.name, as_of=row.as_of, currency=row.currency, imported_at=row.imported_at)
+
+    def reference(self) -> FirmReference:
+        """Return everything but the accounts, equal to what was imported."""
+        with self._database.read() as connection:
+            firm = _require(connection)
+            return FirmReference(
+                as_of=firm.as_of,
+                currency=firm.currency,
+                name=firm.name,
+                securities=read_securities(connection),
+                prices=_prices(connection, firm),
+                models=read_models(connection),
+                households=read_households(connection),
+                restrictions=read_restrictions(connection),
+                substitutes=read_substitutes(connection),
+                risk=None if firm.risk_hash is None else _risk(connection, firm.risk_hash),
+                settings=_settings(connection),
+            )
+
+    def books(self) -> Iterator[AccountBook]:
+        """Yield every account's book in the order of the import, as of one moment."""
+        with self._database.read() as connection:
+            _require(connection)
+            yield from read_books(connection)
+
+    def accounts(self) -> tuple[Account, ...]:
+        """Return every account in the order of the import."""
+        with self._database.read() as connection:
+            _require(connection)
+            return read_accounts(connection)
+
+    def households(self) -> tuple[Household, ...]:
+        """Return every household in the order of the import."""
+        with self._database.read() as connection:
+            _require(connection)
+            return read_households(connection)
+
+    def settings(self, name: str) -> str:
+        """Return the TOML text of a settings file. Raises DataError for an unknown name, with a near match."""
+        with self._database.read() as connection:
+            _require(connection)
+            known = _settings(connection)
+        if name not in known:
+            raise unknown("settings", name, known)
+        return known[name]
+
+    def snapshot(self, account_id: AccountId) -> AccountSnapshot:
+        """Return one account with its household. Raises DataError for an unknown account, with a near match."""
+        with self._database.read() as connection:
+            firm = _require(connection)
+            found = read_accounts(connection, _accounts.c.account_id == account_id)
+            if not found:
+                raise unknown("account", account_id, connection.scalars(select(_accounts.c.account_id)))
+            return read_snapshots(connection, found[0].household_id, as_of=firm.as_of, only=account_id)[0]
+
+    def snapshots(self, household_id: HouseholdId) -> tuple[AccountSnapshot, ...]:
+        """Return every account of a household, by account_id; each book is read once, so a whole firm scans fast.
+
+        Raises DataError for an unknown household, with a near match.
+        """
+        with self._database.read() as connection:
+            firm = _require(connection)
+            names = {household.household_id for household in read_households(connection)}
+            if household_id not in names:
+                raise unknown("household", household_id, names)
+            return read_snapshots(connection, household_id, as_of=firm.as_of)
+
+    def market_parts(self) -> MarketParts:
+        """Return the market but its risk model; see risk."""
+        with self._database.read() as connection:
+            return MarketParts(
+                as_of=_require(connection).as_of,
+                securities={security.security_id: security for security in read_securities(connection)},
+                marks=read_marks(connection),
+                models={model.model_id: model for model in read_models(connection)},
+                substitutes=read_substitutes(connection),
+            )
+
+    def prices(self) -> tuple[PriceHistory, ...]:
+        """Return every price history."""
+        with self._database.read() as connection:
+            return _prices(connection, _require(connection))
+
+    def risk(self, *, estimator: str = "") -> RiskModel | None:
+        """Return the imported risk model, or the one saved for exactly these prices, securities and day, or None.
+
+        estimator: the version of what estimates; a model saved under another one is not returned.
+        """
+        with self._database.read() as connection:
+            firm = _require(connection)
+            saved = tables.risk_estimates
+            known = select(saved.c.risk_hash).where(saved.c.inputs == _risk_inputs(firm, estimator))
+            name = firm.risk_hash or connection.scalars(known).one_or_none()
+            return None if name is None else _risk(connection, name)
+
+    def save_risk(self, model: RiskModel, *, estimator: str = "") -> None:
+        """Keep a risk model estimated from the present prices; the first one saved for them stays."""
+        document = risk_document(model)
+        with self._database.begin() as connection:
+            serialise(connection, _LOCK)
+            documents.put(connection, [document])
+            row = {"inputs": _risk_inputs(_require(connection), estimator), "risk_hash": document.hash}
+            insert_new(connection, tables.risk_estimates, [row])
+
+
+def apply_fills(connection: Connection, book: AccountBook, *, actor: UserId, at: datetime) -> None:
+    """Write an account as it is after its fills, in the caller's transaction, with one row of the audit log.
+
+    Raises DataError for an unknown account.
+    """
+    serialise(connection, _LOCK)
+    account_id = book.account.account_id
+    before = _account_summary(connection, account_id)
+    if not rewrite_book(connection, book):
+        raise unknown("account", account_id, connection.scalars(select(_accounts.c.account_id)))
+    after = _account_summary(connection, account_id)
+    audit.append(connection, at=at, actor=actor, what="account.book", subject=account_id, before=before, after=after)
+
+
+def _find(connection: Connection) -> Row[Any] | None:
+    return connection.execute(select(tables.firm)).one_or_none()
+
+
+def _require(connection: Connection) -> Row[Any]:
+    row = _find(connection)
+    if row is None:
+        raise DataError("no firm yet: import a firm folder or make the demo firm")
+    return row
+
+
+def _prices(connection: Connection, firm: Row[Any]) -> tuple[PriceHistory, ...]:
+    return read_prices(documents.get(connection, [firm.prices_hash])[firm.prices_hash])
+
+
+def _risk(connection: Connection, name: str) -> RiskModel:
+    return loads(RiskModel, documents.get(connection, [name])[name])
+
+
+def _risk_inputs(firm: Row[Any], estimator: str) -> str:
+    return f"{firm.risk_inputs} {estimator}".strip()
+
+
+def _settings(connection: Connection) -> dict[str, str]:
+    rows = connection.execute(select(tables.settings))
+    return dict(sorted((row.name, row.text) for row in rows))
+
+
+def _summary(connection: Connection) -> dict[str, Any] | None:
+    firm = _find(connection)
+    if firm is None:
+        return None
+    count = connection.scalars(select(func.count()).select_from(tables.accounts)).one()
+    return {"name": firm.name, "as_of": firm.as_of.isoformat(), "accounts": count, "risk_inputs": firm.risk_inputs}
+
+
+def _account_summary(connection: Connection, account_id: AccountId) -> dict[str, Any] | None:
+    table = _accounts
+    row = connection.execute(
+        select(table.c.cash, table.c.lots_hash, table.c.transactions_hash).where(_accounts.c.account_id == account_id)
+    ).one_or_none()
+    return (
+        None if row is None else {"cash": str(row.cash), "lots": row.lots_hash, "transactions": row.transactions_hash}
+    )

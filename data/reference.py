@@ -1,0 +1,150 @@
+"""What does a firm share among its accounts? Securities, marks, models, households, rules: written and read whole."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Table, delete, select
+
+from data import documents, tables
+from data.codec import codec
+from data.rows import from_row, to_row
+from data.snapshots import prices_document, risk_document
+from engine.domain.accounts import FirmReference, Household, Restriction
+from engine.domain.identifiers import ModelId, SecurityId
+from engine.domain.market import Mark, MarketSnapshot, Model, PriceHistory, RiskModel, Security, Substitute
+from engine.plan.document import canonical_json
+
+T = TypeVar("T")
+
+_CLEARED: Final = (
+    tables.accounts,
+    tables.households,
+    tables.model_weights,
+    tables.models,
+    tables.marks,
+    tables.securities,
+    tables.restrictions,
+    tables.substitutes,
+    tables.settings,
+    tables.firm,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketParts:
+    """A market snapshot without its risk model."""
+
+    as_of: date
+    securities: Mapping[SecurityId, Security]
+    marks: Mapping[SecurityId, Mark]
+    models: Mapping[ModelId, Model]
+    substitutes: tuple[Substitute, ...]
+
+    def with_risk(self, risk: RiskModel) -> MarketSnapshot:
+        return MarketSnapshot(**to_row(self), risk=risk)
+
+
+def clear(connection: Connection) -> None:
+    """Delete the firm and its accounts. Plans, orders, people and the audit log stay, and so do all documents."""
+    for table in _CLEARED:
+        connection.execute(delete(table))
+
+
+def write_reference(connection: Connection, reference: FirmReference, *, at: datetime) -> None:
+    """Write all of a firm but its accounts into emptied tables."""
+    prices = prices_document(reference.prices)
+    risk = None if reference.risk is None else risk_document(reference.risk)
+    documents.put(connection, [prices, *([] if risk is None else [risk])])
+    _insert(connection, tables.securities, reference.securities)
+    marks = [(history.security_id, _mark(history, reference.as_of)) for history in reference.prices]
+    _rows(
+        connection,
+        tables.marks,
+        [
+            to_row(mark, security_id=security_id, place=place)
+            for place, (security_id, mark) in enumerate(marks)
+            if mark is not None
+        ],
+    )
+    _insert(connection, tables.models, reference.models, leave=["weights"])
+    _rows(
+        connection,
+        tables.model_weights,
+        [
+            {"model_id": model.model_id, "place": place, "security_id": security_id, "weight": weight}
+            for model in reference.models
+            for place, (security_id, weight) in enumerate(model.weights)
+        ],
+    )
+    _insert(connection, tables.households, reference.households)
+    _insert(connection, tables.restrictions, reference.restrictions)
+    _insert(connection, tables.substitutes, reference.substitutes)
+    _rows(connection, tables.settings, [{"name": name, "text": text} for name, text in reference.settings.items()])
+    inputs = [reference.as_of.isoformat(), prices.hash, _SECURITIES.write(reference.securities)]
+    row = {
+        "id": 1,
+        "imported_at": at,
+        "prices_hash": prices.hash,
+        "risk_hash": None if risk is None else risk.hash,
+        "risk_inputs": sha256(canonical_json(inputs)).hexdigest(),
+    }
+    _rows(connection, tables.firm, [{**row, **{n: getattr(reference, n) for n in ("as_of", "currency", "name")}}])
+
+
+def read_securities(connection: Connection) -> tuple[Security, ...]:
+    return _read(connection, tables.securities, Security)
+
+
+def read_households(connection: Connection) -> tuple[Household, ...]:
+    return _read(connection, tables.households, Household)
+
+
+def read_substitutes(connection: Connection) -> tuple[Substitute, ...]:
+    return _read(connection, tables.substitutes, Substitute)
+
+
+def read_restrictions(connection: Connection, scopes: Sequence[str] | None = None) -> tuple[Restriction, ...]:
+    """Return the restrictions of some scopes, or all, in the order of their source."""
+    table = tables.restrictions
+    return _read(connection, table, Restriction, *([] if scopes is None else [table.c.scope.in_(scopes)]))
+
+
+def read_models(connection: Connection) -> tuple[Model, ...]:
+    names = connection.scalars(select(tables.models.c.model_id).order_by(tables.models.c.place))
+    weights: dict[str, list[tuple[SecurityId, Any]]] = {name: [] for name in names}
+    for row in connection.execute(select(tables.model_weights).order_by(tables.model_weights.c.place)):
+        weights[row.model_id].append((row.security_id, row.weight))
+    return tuple(Model(model_id=ModelId(name), weights=tuple(pairs)) for name, pairs in weights.items())
+
+
+def read_marks(connection: Connection) -> Mapping[SecurityId, Mark]:
+    table = tables.marks
+    rows = connection.execute(select(table).order_by(table.c.place)).mappings()
+    return {SecurityId(row["security_id"]): from_row(Mark, row) for row in rows}
+
+
+def _mark(history: PriceHistory, as_of: date) -> Mark | None:
+    """Return the last close on or before a day, None where there is none."""
+    place = bisect_right(history.dates, as_of) - 1
+    return None if place < 0 else Mark(price=history.closes[place], on=history.dates[place])
+
+
+def _insert(connection: Connection, table: Table, items: Iterable[Any], *, leave: Sequence[str] = ()) -> None:
+    _rows(connection, table, [to_row(item, leave=leave, place=place) for place, item in enumerate(items)])
+
+
+def _rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(table.insert(), rows)
+
+
+def _read(connection: Connection, table: Table, kind: type[T], *conditions: Any) -> tuple[T, ...]:
+    query = select(table).where(*conditions).order_by(table.c.place)
+    return tuple(from_row(kind, row) for row in connection.execute(query).mappings())
+
+
+_SECURITIES: Final = codec(tuple[Security, ...])

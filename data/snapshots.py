@@ -1,0 +1,177 @@
+"""From what was a plan computed? Account and market snapshots as documents, exact, named by their hash."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, TypeVar
+
+from data.codec import codec, dumps, from_columns, loads, to_columns
+from data.documents import Document
+from engine.domain.accounts import Account, AccountBook, AccountSnapshot, Household, Lot, Restriction, Transaction
+from engine.domain.errors import DataError
+from engine.domain.identifiers import AccountId, SecurityId
+from engine.domain.market import MarketSnapshot, PriceHistory, RiskModel
+from engine.plan.document import canonical_json
+
+T = TypeVar("T", Lot, Transaction)
+Fetch = Callable[[Sequence[str]], Mapping[str, bytes]]
+"""Contents of documents by hash; see data.documents.get."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BookReference:
+    account: Account
+    lots: str
+    transactions: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SnapshotContent:
+    """An AccountSnapshot whose lots and transactions are named, not repeated: a night's plans share them."""
+
+    as_of: date
+    household: Household
+    book: _BookReference
+    household_books: tuple[_BookReference, ...]
+    restrictions: tuple[Restriction, ...]
+    pending: tuple[Transaction, ...]
+
+
+def inputs_hash(snapshot: Document, market: Document) -> str:
+    """Return the SHA-256 that stands for all that a plan was computed from, 64 hex digits."""
+    return hashlib.sha256(canonical_json({"snapshot": snapshot.hash, "market": market.hash})).hexdigest()
+
+
+def snapshot_document(snapshot: AccountSnapshot) -> Document:
+    """Return the document of a snapshot; its parts are the lots and transactions of every book in it."""
+    parts: dict[str, Document] = {}
+    content = _SnapshotContent(
+        as_of=snapshot.as_of,
+        household=snapshot.household,
+        book=_refer(snapshot.book, parts),
+        household_books=tuple(_refer(book, parts) for book in snapshot.household_books),
+        restrictions=snapshot.restrictions,
+        pending=snapshot.pending,
+    )
+    return Document(kind=_SNAPSHOT, content=dumps(content), parts=tuple(parts.values()))
+
+
+def read_snapshot(content: bytes, fetch: Fetch) -> AccountSnapshot:
+    """Return the snapshot of a stored document, its parts fetched by their hash."""
+    stored = loads(_SnapshotContent, content)
+    references = (stored.book, *stored.household_books)
+    contents = fetch([name for reference in references for name in (reference.lots, reference.transactions)])
+    own = _book(stored.book, contents)
+    return AccountSnapshot(
+        as_of=stored.as_of,
+        household=stored.household,
+        book=own,
+        household_books=tuple(
+            own if reference == stored.book else _book(reference, contents) for reference in stored.household_books
+        ),
+        restrictions=stored.restrictions,
+        pending=stored.pending,
+    )
+
+
+def market_document(market: MarketSnapshot) -> Document:
+    """Return the document of a market snapshot. Raises ValueError where its risk model holds a NaN."""
+    return Document(kind=_MARKET, content=dumps(market))
+
+
+def read_market(content: bytes) -> MarketSnapshot:
+    """Return the market snapshot of a stored document, its floats and the order of its mappings as they were."""
+    return loads(MarketSnapshot, content)
+
+
+def risk_document(risk: RiskModel) -> Document:
+    """Return the document of a risk model."""
+    return Document(kind="risk", content=dumps(risk))
+
+
+def lots_document(book: AccountBook) -> Document:
+    """Return the document of a book's lots. Raises DataError where a lot belongs to another account."""
+    return _rows_document("lots", Lot, book.account.account_id, book.lots)
+
+
+def transactions_document(book: AccountBook) -> Document:
+    """Return the document of a book's transactions. Raises DataError where one belongs to another account."""
+    return _rows_document("transactions", Transaction, book.account.account_id, book.transactions)
+
+
+def read_lots(account_id: AccountId, content: bytes) -> tuple[Lot, ...]:
+    """Return the lots that lots_document wrote for this account."""
+    return _read_rows(Lot, account_id, content)
+
+
+def read_transactions(account_id: AccountId, content: bytes) -> tuple[Transaction, ...]:
+    """Return the transactions that transactions_document wrote for this account."""
+    return _read_rows(Transaction, account_id, content)
+
+
+def prices_document(histories: Sequence[PriceHistory]) -> Document:
+    """Return the document of all price histories; a calendar that many share is written once."""
+    calendars: dict[tuple[date, ...], int] = {}
+    rows = [
+        [
+            history.security_id,
+            calendars.setdefault(history.dates, len(calendars)),
+            list(map(str, history.closes)),
+            _ADJUSTED.write(history.adjusted),
+        ]
+        for history in histories
+    ]
+    content = {"calendars": [[day.isoformat() for day in days] for days in calendars], "histories": rows}
+    return Document(kind="prices", content=canonical_json(content))
+
+
+def read_prices(content: bytes) -> tuple[PriceHistory, ...]:
+    """Return the price histories that prices_document wrote."""
+    stored = json.loads(content)
+    calendars = [tuple(map(date.fromisoformat, days)) for days in stored["calendars"]]
+    return tuple(
+        PriceHistory(
+            security_id=SecurityId(security_id),
+            dates=calendars[calendar],
+            closes=_CLOSES.read(closes),
+            adjusted=_ADJUSTED.read(adjusted),
+        )
+        for security_id, calendar, closes, adjusted in stored["histories"]
+    )
+
+
+def _refer(book: AccountBook, parts: dict[str, Document]) -> _BookReference:
+    lots, transactions = lots_document(book), transactions_document(book)
+    parts |= {lots.hash: lots, transactions.hash: transactions}
+    return _BookReference(account=book.account, lots=lots.hash, transactions=transactions.hash)
+
+
+def _book(reference: _BookReference, contents: Mapping[str, bytes]) -> AccountBook:
+    account_id = reference.account.account_id
+    return AccountBook(
+        account=reference.account,
+        lots=read_lots(account_id, contents[reference.lots]),
+        transactions=read_transactions(account_id, contents[reference.transactions]),
+    )
+
+
+def _rows_document(kind: str, row: type[T], account_id: AccountId, rows: Sequence[T]) -> Document:
+    stray = next((item for item in rows if item.account_id != account_id), None)
+    if stray is not None:
+        raise DataError(f"account {account_id}: expected its own {kind}, found one of account {stray.account_id}")
+    columns = to_columns(row, rows)
+    del columns["account_id"]
+    return Document(kind=kind, content=canonical_json(columns))
+
+
+def _read_rows(row: type[T], account_id: AccountId, content: bytes) -> tuple[T, ...]:
+    columns: dict[str, Any] = json.loads(content)
+    return from_columns(row, {"account_id": [account_id] * len(columns["security_id"]), **columns})
+
+
+_SNAPSHOT: Final = "snapshot"
+_MARKET: Final = "market"
+_CLOSES: Final = codec(PriceHistory.__annotations__["closes"])
+_ADJUSTED: Final = codec(PriceHistory.__annotations__["adjusted"])

@@ -1,0 +1,121 @@
+"""Values become JSON and come back equal, to the last exponent and bit."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from data.codec import codec, dumps, from_columns, loads, to_columns
+from engine.domain.accounts import Lot, Restriction, Rule
+from engine.domain.market import Mark, RiskModel
+from engine.domain.orders import Fill
+
+decimals = some.decimals(allow_nan=False, allow_infinity=False)
+lots = some.builds(
+    Lot,
+    account_id=some.just("A"),
+    lot_id=some.text(),
+    security_id=some.text(),
+    quantity=decimals.filter(lambda value: value > 0),
+    cost_per_share=decimals,
+    acquired=some.dates(),
+    wash_adjustment=some.none() | decimals,
+    holding_start=some.none() | some.dates(),
+)
+
+
+def digits(value):
+    """A decimal equals another with another exponent; its tuple does not."""
+    return value.as_tuple() if isinstance(value, Decimal) else value
+
+
+@given(decimals)
+def test_a_decimal_keeps_its_sign_digits_and_exponent(value):
+    assert digits(codec(Decimal).read(codec(Decimal).write(value))) == digits(value)
+
+
+@given(some.lists(lots))
+def test_lots_survive_as_columns(rows):
+    columns = json.loads(json.dumps(to_columns(Lot, rows)))
+
+    back = from_columns(Lot, columns)
+
+    assert [[digits(getattr(lot, name)) for name in Lot.__slots__] for lot in back] == [
+        [digits(getattr(lot, name)) for name in Lot.__slots__] for lot in rows
+    ]
+
+
+@given(some.floats(allow_nan=False, allow_infinity=False), some.floats(allow_nan=False, allow_infinity=False))
+def test_floats_of_a_risk_model_keep_every_bit(exposure, covariance):
+    model = RiskModel(
+        security_ids=("X",),
+        factors=("f",),
+        exposures=np.array([[exposure]]),
+        factor_covariance=np.array([[covariance]]),
+        specific_variance=np.array([0.0]),
+    )
+
+    back = loads(RiskModel, dumps(model))
+
+    assert back.exposures.tobytes() == model.exposures.tobytes()
+    assert back.factor_covariance.tobytes() == model.factor_covariance.tobytes()
+
+
+def test_a_risk_model_without_names_or_factors_keeps_its_shapes():
+    model = RiskModel(
+        security_ids=(),
+        factors=("a", "b"),
+        exposures=np.zeros((0, 2)),
+        factor_covariance=np.eye(2),
+        specific_variance=np.zeros(0),
+    )
+
+    back = loads(RiskModel, dumps(model))
+
+    assert (back.exposures.shape, back.factor_covariance.shape, back.specific_variance.shape) == ((0, 2), (2, 2), (0,))
+
+
+def test_a_risk_model_with_a_nan_is_not_written():
+    model = RiskModel(
+        security_ids=(),
+        factors=("a",),
+        exposures=np.zeros((0, 1)),
+        factor_covariance=np.array([[np.nan]]),
+        specific_variance=np.zeros(0),
+    )
+
+    with pytest.raises(ValueError, match="JSON"):
+        dumps(model)
+
+
+def test_optional_enumerated_and_timed_fields_come_back_as_their_types():
+    restriction = Restriction(scope="firm", target="X", rule=Rule.MAX_WEIGHT, value=None, until=None, reason="é")
+    fill = Fill(
+        exec_id="1",
+        cl_ord_id="B",
+        quantity=Decimal("1.0"),
+        price=Decimal("2"),
+        executed_at=datetime(2026, 3, 31, 20, 0, 0, 1, tzinfo=UTC),
+    )
+
+    assert loads(Restriction, dumps(restriction)) == restriction
+    assert loads(Restriction, dumps(restriction)).rule is Rule.MAX_WEIGHT
+    assert loads(Fill, dumps(fill)) == fill
+
+
+def test_a_mapping_keeps_its_order():
+    marks = {name: Mark(price=Decimal(1), on=date(2026, 1, 1)) for name in ("Z", "A", "M")}
+    kept = codec(Mapping[str, Mark])
+
+    assert list(kept.read(kept.write(marks))) == ["Z", "A", "M"]
+
+
+@pytest.mark.parametrize("kind", [complex, set[str], list[int] | dict[str, int] | None])
+def test_a_type_without_an_exact_form_is_refused(kind):
+    with pytest.raises((TypeError, ValueError)):
+        codec(kind)
