@@ -1,0 +1,1 @@
+"""Doors to other systems. Each maps purely and sends separately; none knows another."""

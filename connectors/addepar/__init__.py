@@ -1,0 +1,1 @@
+"""Addepar: holdings by lot, transactions, households and prices, brought to the values of the firm folder."""

@@ -1,0 +1,1 @@
+"""How does a firm bring its own data? A folder of CSV or Parquet files, read all or nothing, written back exactly."""

@@ -1,0 +1,1 @@
+"""How does a plan get its review in Salesforce Financial Services Cloud, and how does the answer come back?"""

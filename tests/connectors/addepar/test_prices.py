@@ -1,0 +1,39 @@
+"""Where does a day's close go in a history?"""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from connectors.addepar.prices import with_prices
+from engine.domain.market import PriceHistory
+
+D = Decimal
+HISTORY = PriceHistory(
+    security_id="A", dates=(date(2026, 1, 2), date(2026, 1, 6)), closes=(D(10), D(11)), adjusted=(D(9), D(11))
+)
+
+
+@pytest.mark.parametrize(
+    ("on", "close", "expected"),
+    [
+        (7, "12", [(2, "10", "9"), (6, "11", "11"), (7, "12", None)]),
+        (5, "12", [(2, "10", "9"), (5, "12", None), (6, "11", "11")]),
+        (1, "12", [(1, "12", None), (2, "10", "9"), (6, "11", "11")]),
+        (6, "11.0", [(2, "10", "9"), (6, "11", "11")]),
+        (6, "12", [(2, "10", "9"), (6, "12", None)]),
+    ],
+)
+def test_a_close_takes_its_place_in_time(on: int, close: str, expected: list[tuple[int, str, str | None]]) -> None:
+    (found,) = with_prices((HISTORY,), {"A": D(close)}, on=date(2026, 1, on))
+
+    assert list(zip(found.dates, found.closes, found.adjusted, strict=True)) == [
+        (date(2026, 1, day), D(price), None if adjusted is None else D(adjusted)) for day, price, adjusted in expected
+    ]
+
+
+def test_a_security_without_a_history_gets_one() -> None:
+    found = with_prices((HISTORY,), {"B": D(5)}, on=date(2026, 1, 6))
+
+    assert found[0] is HISTORY
+    assert found[1] == PriceHistory(security_id="B", dates=(date(2026, 1, 6),), closes=(D(5),), adjusted=(None,))

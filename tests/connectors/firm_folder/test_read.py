@@ -1,0 +1,356 @@
+"""A good folder becomes the firm it says; a bad one gives every problem at once, each at its place."""
+
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from connectors.firm_folder.read import read_firm
+from engine.domain.accounts import Registration, Rule, TransactionType
+from engine.domain.errors import DataError
+
+ID = "an id of at most 64 characters, without control characters or spaces around it"
+TEXT = "text without control characters or spaces around it"
+DATE = "a date such as 2026-01-31, from 1900 to 2199"
+
+
+def test_a_folder_becomes_the_firm_it_says(folder):
+    reference, books = read_firm(folder)
+
+    assert (reference.as_of, reference.currency, reference.name) == (date(2026, 6, 30), "USD", "Hand & Co")
+    first, second, third = reference.securities
+    assert (first.name, first.identical_group, first.cost_bp, first.tags) == (
+        "Alpha, Inc.", "G1", Decimal("2.50"), ("fossil", "esg_laggard"))  # fmt: skip
+    assert (second.tradable, second.adv_usd, second.tags) == (False, Decimal(1_000_000), ())
+    assert (third.name, third.cusip, third.lot_size) == ("=Gamma", "123456789", Decimal(100))
+    assert reference.prices[0].closes == (Decimal("10.00"), Decimal(11))
+    assert reference.prices[0].adjusted == (Decimal("9.9"), None)
+    assert reference.prices[2].dates == (date(2026, 6, 30), date(2026, 7, 1))
+    assert reference.models[0].weights == (("S1", Decimal("0.5")), ("S2", Decimal("0.25")), ("S3", Decimal("0.25")))
+    assert [h.segment for h in reference.households] == [None, "core"]
+    assert [(r.rule, r.value, r.until) for r in reference.restrictions] == [
+        (Rule.DO_NOT_BUY, None, date(2026, 12, 31)), (Rule.DO_NOT_HOLD, None, None),
+        (Rule.MAX_WEIGHT, Decimal("0.30"), None)]  # fmt: skip
+    assert [(s.substitute_id, s.rank) for s in reference.substitutes] == [("S3", 1), ("S2", 2)]
+    assert reference.settings == {"close": "# close\n[plan]\nrisk_aversion = 400\n"}
+    taxable, ira = books
+    assert (taxable.account.cash, taxable.account.settings) == (Decimal("-12.50"), "close")
+    assert (ira.account.registration, str(ira.account.cash), ira.account.settings) == (Registration.IRA, "1E+3", None)
+    assert [str(lot.quantity) for lot in taxable.lots] == ["10.5000", "3"]
+    assert (taxable.lots[1].wash_adjustment, taxable.lots[1].holding_start) == (Decimal("12.34"), date(2026, 1, 5))
+    assert [t.transaction_id for t in taxable.transactions] == ["T9", "T1", "T2"]
+    assert [t.type for t in taxable.transactions] == [TransactionType.BUY, TransactionType.SELL, TransactionType.SPLIT]
+    assert (taxable.transactions[1].lot_id, taxable.transactions[1].basis) == ("L1", Decimal("78.375"))
+    assert (ira.lots[0].acquired, ira.transactions) == (date(2020, 2, 29), ())
+
+
+def test_an_imported_risk_model_keeps_every_number(folder):
+    risk = read_firm(folder)[0].risk
+
+    assert (risk.security_ids, risk.factors) == (("S1", "S2", "S3"), ("market", "value"))
+    assert risk.exposures.tolist() == [[1.0, -0.25], [0.9, 0.1], [1.1, 1e-05]]
+    assert risk.factor_covariance.tolist() == [[0.0225, 0.001], [0.001, 0.0016]]
+    assert np.sqrt(risk.specific_variance).tolist() == [0.2, 0.1, 0.3333333333333333]
+    assert risk.quality == "imported with the firm folder"
+
+
+def test_the_books_may_be_gone_through_twice(folder):
+    _, books = read_firm(folder)
+
+    assert list(books) == list(books)
+
+
+def test_what_was_checked_is_what_is_given_out_even_if_the_folder_changes_in_between(folder):
+    _, books = read_firm(folder)
+    (folder / "lots.csv").write_text("gone")
+
+    assert [len(book.lots) for book in books] == [2, 1]
+
+
+def test_progress_ends_at_the_whole(folder):
+    seen = []
+
+    read_firm(folder, progress=lambda name, fraction: seen.append((name, fraction)))
+
+    assert [name for name, _ in seen][:3] == ["firm.csv", "securities.csv", "prices.csv"]
+    assert seen[-1][1] == pytest.approx(1.0)
+    assert [fraction for _, fraction in seen] == sorted(fraction for _, fraction in seen)
+
+
+@pytest.mark.parametrize("name", ["restrictions.csv", "substitutes.csv"])
+def test_optional_files_may_be_missing(folder, problems, name):
+    (folder / name).unlink()
+
+    assert problems(folder) == []
+
+
+def test_optional_columns_may_be_missing_and_the_others_in_any_order(folder, problems):
+    (folder / "households.csv").write_text("advisor,name,household_id\nIvy,Ash,H1\nIvy,Öst,H2\n")
+
+    assert problems(folder) == []
+
+
+@pytest.mark.parametrize("bytes_", [
+    pytest.param(lambda text: b"\xef\xbb\xbf" + text.encode(), id="byte order mark"),
+    pytest.param(lambda text: text.replace("\n", "\r\n").encode(), id="CRLF"),
+    pytest.param(lambda text: text.rstrip("\n").encode(), id="no last line end"),
+    pytest.param(lambda text: text.replace("\n", "\n\n").encode(), id="empty lines"),
+    pytest.param(lambda text: text.replace("A1", '"A1"').encode(), id="needless quotes"),
+    pytest.param(lambda text: (text.rstrip("\n") + "\r").encode(), id="CR at the very end"),
+])  # fmt: skip
+def test_what_spreadsheets_do_to_a_file_is_understood(folder, canonical, bytes_):
+    expected = list(read_firm(folder)[1])
+    (folder / "lots.csv").write_bytes(bytes_(canonical["lots.csv"]))
+
+    assert list(read_firm(folder)[1]) == expected
+
+
+def test_rows_may_come_in_any_order_except_that_a_day_keeps_its_own(folder, canonical):
+    reference, books = read_firm(folder)
+    expected = (reference.prices, reference.models, tuple(books))
+    for name in ("prices.csv", "models.csv", "lots.csv", "accounts.csv"):
+        header, *rows = canonical[name].splitlines()
+        (folder / name).write_text("\n".join([header, *reversed(rows)]) + "\n")
+    header, buy, sell, split = canonical["transactions.csv"].splitlines()
+    (folder / "transactions.csv").write_text("\n".join([header, sell, split, buy]) + "\n")
+
+    reference, books = read_firm(folder)
+
+    assert (reference.prices, reference.models, tuple(books)) == expected
+
+
+HOSTILE = {
+    # files
+    "missing file": ("households.csv", None, [
+        ("households.csv", None, None, "no such file", "households.csv or households.parquet")]),
+    "empty file": ("models.csv", "", [("models.csv", None, None, "no header", "a header row and then the rows")]),
+    "no row in firm": ("firm.csv", "as_of,currency,name\n", [("firm.csv", None, None, "no row", "one row")]),
+    "two rows in firm": ("firm.csv", "as_of,currency,name\n2026-06-30,USD,A\n2026-06-30,USD,B\n", [
+        ("firm.csv", 3, None, "2 rows or more", "at most 1")]),
+    "a mistyped file": ("restriction.csv", "scope\n", [
+        ("restriction.csv", None, None, "an unknown name", "restrictions.csv?")]),
+    "a stray table": ("positions.csv", "x\n", [
+        ("positions.csv", None, None, "an unknown name", "only the files of the format")]),
+    "a mistyped folder": ("setting/x.toml", "", [("setting", None, None, "an unknown name", "settings?")]),
+    # encodings
+    "UTF-16": ("models.csv", "model_id\n".encode("utf-16"), [
+        ("models.csv", 1, None, "UTF-16 or binary bytes", "UTF-8 text")]),
+    "UTF-16 without mark": ("models.csv", "model_id\n".encode("utf-16-le"), [
+        ("models.csv", 1, None, "UTF-16 or binary bytes", "UTF-8 text")]),
+    "latin-1": ("households.csv", "household_id,name,advisor\nH1,José,Ivy\nH2,Müller,Ivy\n".encode("latin-1"), [
+        ("households.csv", 2, None, "byte 0xe9 at position 7", "UTF-8 text"),
+        ("households.csv", 3, None, "byte 0xfc at position 5", "UTF-8 text"),
+        ("accounts.csv", 2, "household_id", "'H1'", "a known household_id"),
+        ("accounts.csv", 3, "household_id", "'H2'", "a known household_id"),
+        ("restrictions.csv", 3, "scope", "'H1'", "firm, a household_id or an account_id")]),
+    "NUL byte": ("households.csv", "household_id,name,advisor\nH1,A\0sh,Ivy\nH2,B,Ivy\n", [
+        ("households.csv", 2, None, "a NUL byte at position 5", "UTF-8 text"),
+        ("accounts.csv", 2, "household_id", "'H1'", "a known household_id"),
+        ("restrictions.csv", 3, "scope", "'H1'", "firm, a household_id or an account_id")]),
+    # header
+    "missing and unknown column": ("households.csv", "household_id,nam,advisor\nH1,Ash,Ivy\nH2,B,Ivy\n", [
+        ("households.csv", 1, "'nam'", "an unknown column", "name?"),
+        ("households.csv", 1, "name", "no such column", "a column of this name")]),
+    "capital letters": ("substitutes.csv", "Security_ID,substitute_id,rank\nS1,S2,1\n", [
+        ("substitutes.csv", 1, "'Security_ID'", "an unknown column", "security_id?"),
+        ("substitutes.csv", 1, "security_id", "no such column", "a column of this name")]),
+    "column twice": ("substitutes.csv", "security_id,substitute_id,rank,rank\nS1,S2,1,2\n", [
+        ("substitutes.csv", 1, "rank", "the column 2 times", "each column once")]),
+    # rows
+    "ragged rows": ("models.csv", "model_id,security_id,weight\nM,S1,1\nM,S2\nM,S3,0,\n", [
+        ("models.csv", 3, None, "2 cells", "3"), ("models.csv", 4, None, "4 cells", "3")]),
+    "a quote never closed": ("models.csv", 'model_id,security_id,weight\nM,"S1,1\nM,S2,1\n', [
+        ("models.csv", 2, None, "a stray or unclosed quote in 'M,\"S1,1'",
+         'cells in "..." closed on their line, inner quotes doubled')]),
+    "text after a quote": ("models.csv", 'model_id,security_id,weight\nM,"S1"x,1\nM,S2,1\n', [
+        ("models.csv", 2, None, "a stray or unclosed quote in 'M,\"S1\"x,1'",
+         'cells in "..." closed on their line, inner quotes doubled')]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HOSTILE.values(), ids=HOSTILE)
+def test_a_bad_file_is_reported_with_its_place(folder, problems, case):
+    name, content, expected = case
+    path = folder / name
+    if content is None:
+        path.unlink()
+    else:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    assert problems(folder) == expected
+
+
+BAD_CELLS = [
+    ("firm.csv", "USD", "EUR", [("firm.csv", 2, "currency", "'EUR'", "USD, the only currency")]),
+    ("firm.csv", "2026-06-30", "30.06.2026", [("firm.csv", 2, "as_of", "'30.06.2026'", DATE)]),
+    ("firm.csv", "2026-06-30", "20260630", [("firm.csv", 2, "as_of", "'20260630'", DATE)]),
+    ("securities.csv", "S3,CCC,=Gamma", "S2,CCC,=Gamma", [
+        ("securities.csv", 4, "security_id", "'S2' again", "no second row like line 3"),
+        ("prices.csv", 5, "security_id", "'S3'", "a known security_id"),
+        ("prices.csv", 6, "security_id", "'S3'", "a known security_id"),
+        ("models.csv", 4, "security_id", "'S3'", "a known security_id"),
+        ("lots.csv", 4, "security_id", "'S3'", "a known security_id"),
+        ("restrictions.csv", 2, "target", "'S3'", "a known security_id, sector:NAME or tag:NAME"),
+        ("substitutes.csv", 2, "substitute_id", "'S3'", "a known security_id"),
+        ("risk/exposures.csv", 4, "security_id", "'S3'", "a known security_id"),
+        ("risk/specific.csv", 4, "security_id", "'S3'", "a known security_id")]),
+    ("securities.csv", "fossil;esg_laggard", "fossil;;x", [
+        ("securities.csv", 2, "tags", "'fossil;;x'", "different tags with ; between them and no spaces around them"),
+        ("restrictions.csv", 3, "target", "'tag:fossil'", "a known security_id, sector:NAME or tag:NAME")]),
+    ("securities.csv", "Beta Ltd", "Beta\tLtd", [("securities.csv", 3, "name", r"'Beta\tLtd'", TEXT)]),
+    ("securities.csv", ",false,", ",no,", [("securities.csv", 3, "tradable", "'no'", "true or false")]),
+    ("prices.csv", "S2,2026-06-30,20.5", "S2,2026-06-30,NaN", [
+        ("prices.csv", 4, "close", "'NaN'", "a number such as 0.50 > 0")]),
+    ("prices.csv", "20.5", "inf", [("prices.csv", 4, "close", "'inf'", "a number such as 0.50 > 0")]),
+    ("prices.csv", "20.5", "0", [("prices.csv", 4, "close", "'0'", "a number such as 0.50 > 0")]),
+    ("prices.csv", "20.5", "1e999", [("prices.csv", 4, "close", "'1e999'", "a number such as 0.50 > 0")]),
+    ("prices.csv", "20.5", "1000000000000000.01", [
+        ("prices.csv", 4, "close", "'1000000000000000.01'", "a number such as 0.50 > 0")]),
+    ("prices.csv", "20.5", "1.00000000000000000000000000001", [
+        ("prices.csv", 4, "close", "'1.00000000000000000000000000001'", "a number such as 0.50 > 0")]),
+    ("prices.csv", "20.5", '"1,020.5"', [("prices.csv", 4, "close", "'1,020.5'", "a number such as 0.50 > 0")]),
+    ("prices.csv", "20.5", "\u0662\u0660", [
+        ("prices.csv", 4, "close", "'\u0662\u0660'", "a number such as 0.50 > 0")]),
+    ("prices.csv", "S1,2026-06-30,11", "S1,2026-06-29,11", [
+        ("prices.csv", 3, "date", "'S1', '2026-06-29' again", "no second row like line 2")]),
+    ("prices.csv", "S1,2026-06-30", "S1,2026-02-30", [("prices.csv", 3, "date", "'2026-02-30'", DATE)]),
+    ("models.csv", "0.5\n", "0.500002\n", [
+        ("models.csv", 2, "weight", "weights of 'M' that sum to 1.000002", "a sum of 1 within 0.000001")]),
+    ("models.csv", "M,S1,0.5", "M,S1,-0.5", [
+        ("models.csv", 2, "weight", "'-0.5'", "a number such as 0.50 >= 0 and <= 1"),
+        ("models.csv", 2, "weight", "weights of 'M' that sum to 0.50", "a sum of 1 within 0.000001")]),
+    ("models.csv", "M,S2", "M,S9", [("models.csv", 3, "security_id", "'S9'", "a known security_id")]),
+    ("accounts.csv", "taxable", "Taxable", [
+        ("accounts.csv", 2, "registration", "'Taxable'", "one of taxable, ira, roth")]),
+    ("accounts.csv", "0.408", "40.8", [
+        ("accounts.csv", 2, "st_rate", "'40.8'", "a number such as 0.50 >= 0 and <= 1")]),
+    ("accounts.csv", "2000", "-2000", [
+        ("accounts.csv", 2, "lt_carryforward", "'-2000'", "a number such as 0.50 >= 0")]),
+    ("accounts.csv", "A2,H2,ira,Q,78,M", "A2,H2,ira,Q,78,N", [
+        ("accounts.csv", 3, "model_id", "'N'", "a known model_id")]),
+    ("accounts.csv", ",close", ",clos", [
+        ("accounts.csv", 2, "settings", "'clos'", "the name of a file settings/NAME.toml; close?")]),
+    ("accounts.csv", "A2,H2", "A1,H2", [
+        ("accounts.csv", 3, "account_id", "'A1' again", "no second row like line 2"),
+        ("lots.csv", 4, "account_id", "'A2'", "a known account_id")]),
+    ("accounts.csv", "A2,H2", "A1 ,H2", [
+        ("accounts.csv", 3, "account_id", "'A1 '", ID),
+        ("lots.csv", 4, "account_id", "'A2'", "a known account_id")]),
+    ("lots.csv", "10.5000", "-10.5", [("lots.csv", 2, "quantity", "'-10.5'", "a number such as 0.50 > 0")]),
+    ("lots.csv", "A1,L2", "A1,L1", [
+        ("lots.csv", 3, "lot_id", "'A1', 'L1' again", "no second row like line 2")]),
+    ("lots.csv", "2025-01-02", "2026-07-01", [
+        ("lots.csv", 2, "acquired", "'2026-07-01'", "a date up to as_of, 2026-06-30")]),
+    ("lots.csv", "12.34,2026-01-05", "12.34,2026-07-05", [
+        ("lots.csv", 3, "holding_start", "'2026-07-05'", "a date up to as_of, 2026-06-30"),
+        ("lots.csv", 3, "holding_start", "'2026-07-05'", "a date up to acquired, 2026-06-30")]),
+    ("lots.csv", "8.25", "", [("lots.csv", 2, "cost_per_share", "nothing", "a number such as 0.50 >= 0")]),
+    ("transactions.csv", "T2,", "T9,", [
+        ("transactions.csv", 4, "transaction_id", "'T9' again", "no second row like line 2")]),
+    ("transactions.csv", "2025-01-02", "2027-01-02", [
+        ("transactions.csv", 2, "trade_date", "'2027-01-02'", "a date up to as_of, 2026-06-30")]),
+    ("transactions.csv", ",split,", ",spinoff,", [
+        ("transactions.csv", 4, "type", "'spinoff'",
+         "one of buy, sell, reinvest, transfer_in, transfer_out, split, gift")]),
+    ("restrictions.csv", "firm,S3", "Firm,S3", [
+        ("restrictions.csv", 2, "scope", "'Firm'", "firm, a household_id or an account_id")]),
+    ("restrictions.csv", "sector:Energy", "sector:Enerji", [
+        ("restrictions.csv", 4, "target", "'sector:Enerji'", "a known security_id, sector:NAME or tag:NAME")]),
+    ("restrictions.csv", "max_weight,0.30", "max_weight,", [
+        ("restrictions.csv", 4, "value", "nothing", "a weight from 0 to 1 for max_weight")]),
+    ("restrictions.csv", "do_not_hold,,", "do_not_hold,0.1,", [
+        ("restrictions.csv", 3, "value", "'0.1'", "nothing for do_not_hold")]),
+    ("substitutes.csv", "S1,S2,2", "S1,S1,2", [
+        ("substitutes.csv", 3, "substitute_id", "'S1'", "another security")]),
+    ("substitutes.csv", "S1,S2,2", "S1,S2,0", [
+        ("substitutes.csv", 3, "rank", "'0'", "a whole number from 1 to 999999")]),
+    ("risk/specific.csv", "S3,0.3333333333333333\n", "", [
+        ("risk/specific.csv", None, None, "without S3", "exactly the securities of risk/exposures")]),
+    ("risk/specific.csv", "S2,0.1", "S2,-0.1", [
+        ("risk/specific.csv", 3, "specific_volatility", "'-0.1'", "a number such as 0.25 from 0 to 1000000")]),
+    ("risk/factor_covariance.csv", "factor,market,value", "factor,market,size", [
+        ("risk/factor_covariance.csv", None, None, "without value", "exactly the factors of risk/exposures"),
+        ("risk/factor_covariance.csv", None, None, "with also size", "exactly the factors of risk/exposures")]),
+    ("risk/factor_covariance.csv", "value,0.001,", "value,0.002,", [
+        ("risk/factor_covariance.csv", None, None, "entries that differ by 0.001 from their mirror image",
+         "a symmetric matrix")]),
+    ("risk/factor_covariance.csv", "0.0016", "-0.0016", [
+        ("risk/factor_covariance.csv", None, None, "an eigenvalue of -0.00164",
+         "no negative eigenvalue (a positive semidefinite matrix)")]),
+    ("risk/exposures.csv", "S2,0.9", "S2,nan", [
+        ("risk/exposures.csv", 3, "market", "'nan'", "a number such as 0.25, at most 1000000 in size")]),
+    ("settings/close.toml", "risk_aversion", "risk_aversoin", [
+        ("settings/close.toml", None, None,
+         "unknown setting risk_aversoin; did you mean risk_aversion?",
+         "one section [plan] of known settings")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "old", "new", "expected"), BAD_CELLS,
+                         ids=[f"{name}: {new or 'nothing'}" for name, _, new, _ in BAD_CELLS])  # fmt: skip
+def test_a_bad_cell_is_reported_with_its_place(folder, amend, problems, name, old, new, expected):
+    amend(name, old, new)
+
+    assert problems(folder) == expected
+
+
+def test_everything_wrong_is_reported_at_once(folder, amend, problems):
+    amend("firm.csv", "USD", "CHF")
+    amend("prices.csv", "20.5", "-1")
+    amend("lots.csv", "10.5000", "many")
+    (folder / "households.csv").unlink()
+
+    assert [(file, row, column) for file, row, column, _, _ in problems(folder)] == [
+        ("households.csv", None, None), ("firm.csv", 2, "currency"), ("prices.csv", 4, "close"),
+        ("lots.csv", 2, "quantity")]  # fmt: skip
+
+
+def test_the_error_says_how_many_problems_there_are_and_that_nothing_was_read(folder, amend):
+    amend("firm.csv", "USD", "CHF")
+    amend("prices.csv", "20.5", "-1")
+
+    with pytest.raises(DataError, match=r"found 2 problems in firm\.csv, prices\.csv; .* so nothing was read"):
+        read_firm(folder)
+
+
+def test_thousands_of_problems_are_counted_but_not_all_listed(folder, problems):
+    rows = "".join(f"S{number},2026-06-30,-1,\n" for number in range(4, 1504))
+    (folder / "prices.csv").write_text("security_id,date,close,adjusted_close\n" + rows)
+
+    found = problems(folder)
+
+    assert len(found) == 1_001
+    assert found[-1] == ("prices.csv", None, None, "2,000 more problems", "at most 1,000 to list")
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere: found no such folder; expected one with firm\.csv"):
+        read_firm(tmp_path / "nowhere")
+
+
+def test_an_id_that_is_a_household_and_an_account_is_no_scope(folder, amend, problems):
+    amend("accounts.csv", "A2,H2", "H1,H2")
+    amend("lots.csv", "A2,L1", "H1,L1")
+
+    assert problems(folder) == [
+        ("restrictions.csv", 3, "scope", "'H1', both a household and an account", "an id that means one of them")
+    ]
+
+
+def test_ids_do_not_take_the_words_of_scopes_and_targets(folder, amend, problems):
+    amend("accounts.csv", "A2,H2", "firm,H2")
+    amend("lots.csv", "A2,L1", "firm,L1")
+    amend("securities.csv", "S2,BBB", "tag:S2,BBB")
+
+    assert ("accounts.csv", 3, "account_id", "'firm'", "an id other than the scope word firm") in problems(folder)
+    assert ("securities.csv", 3, "security_id", "'tag:S2'", "an id that does not begin with sector: or tag:"
+            ) in problems(folder)  # fmt: skip
+
+
+def test_a_risk_model_comes_whole_or_not_at_all(folder, problems):
+    (folder / "risk/specific.csv").unlink()
+
+    assert problems(folder) == [
+        ("risk/specific.csv", None, None, "no such readable file", "all three risk files or none")]  # fmt: skip
