@@ -1,0 +1,57 @@
+"""What does a use case need from outside? The stores, the CRM, the clock and the folder for exports, in one value."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from connectors.salesforce.config import SalesforceConfig
+from connectors.salesforce.crm import SalesforceCrm
+from data.audit import AuditLog
+from data.crm import CrmLinks
+from data.database import Database
+from data.firm import FirmStore
+from data.orders import OrderStore
+from data.outbox import Outbox
+from data.plans import PlanStore
+from data.scans import ScanStore
+from data.users import UserStore
+from engine.domain.errors import DataError
+from engine.domain.market import MarketSnapshot
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the fraction done, 0 to 1."""
+
+
+def no_progress(doing: str, done: float) -> None:
+    """Report to nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a use case may call. crm is None where the firm has not connected Salesforce.
+
+    markets: the firm's market by version of its data, so that one import estimates risk once.
+    """
+
+    database: Database
+    firm: FirmStore
+    plans: PlanStore
+    orders: OrderStore
+    outbox: Outbox
+    audit: AuditLog
+    scans: ScanStore
+    users: UserStore
+    links: CrmLinks
+    crm: SalesforceConfig | None
+    connections: Mapping[str, Mapping[str, Any]]
+    exports: Path
+    now: Callable[[], datetime]
+    markets: dict[str, MarketSnapshot] = field(default_factory=dict)
+
+    def org(self, *, as_user: str | None = None) -> SalesforceCrm:
+        """Return the connected CRM, for a reviewer by e-mail address where one is given. Raises DataError for none."""
+        if self.crm is None:
+            raise DataError("no CRM is connected: expected a section [salesforce] in the file of LOTSMITH_CONFIG")
+        return SalesforceCrm(self.crm if as_user is None else self.crm.acting_as(as_user))

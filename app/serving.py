@@ -1,0 +1,106 @@
+"""Open the app: Streamlit in a process of its own, and for practice a stand-in Salesforce and custodian beside it."""
+
+import csv
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import click
+
+from app import wiring
+from app.settings import Settings, child_environment
+from engine.domain.errors import DataError
+
+_ROOT: Final = Path(__file__).parents[1]
+_PATIENCE_S: Final = 30.0
+_POLL_S: Final = 0.1
+
+
+def serve_app(settings: Settings, *, port: int, sandbox: bool, database_url: str | None) -> None:
+    """Run the app on a local port until it is interrupted. Raises DataError for a port that is taken."""
+    _require_free(port)
+    settings = settings if database_url is None else replace(settings, database_url=database_url)
+    environment = child_environment(settings)
+    with ExitStack() as stack:
+        if sandbox:
+            environment["LOTSMITH_CONFIG"] = str(stack.enter_context(_stand_ins(settings, environment)))
+        command = [sys.executable, "-m", "streamlit", "run", str(_ROOT / "app" / "main.py"), f"--server.port={port}"]
+        app = stack.enter_context(_running(command, environment))
+        click.echo(f"Lotsmith is at http://127.0.0.1:{port}  (Ctrl-C ends it)", err=True)
+        try:
+            app.wait()
+        except KeyboardInterrupt:
+            click.echo("ended", err=True)
+
+
+@contextmanager
+def _stand_ins(settings: Settings, environment: dict[str, str]) -> Iterator[Path]:
+    """Start the stand-ins and yield the configuration that leads to them."""
+    exports = settings.exports
+    folder = exports.parent / "stand-ins"
+    folder.mkdir(parents=True, exist_ok=True)
+    org, page, prices = _free_port(), _free_port(), folder / "prices.csv"
+    _write_prices(settings, prices)
+    salesforce = ["connectors.sandbox.salesforce", f"--port={org}", f"--page-port={page}", f"--dir={folder}"]
+    custodian = ["connectors.sandbox.custodian_folder", f"--dir={exports}", f"--prices={prices}"]
+    with _running(_module(salesforce), environment), _running(_module(custodian), environment):
+        connection = folder / "connection.json"
+        _wait_for(org)
+        config = folder / "lotsmith.toml"
+        config.write_text(f"[salesforce]\nconfig = {json.dumps(str(connection))}\n", encoding="utf-8")
+        click.echo(f"Stand-in Salesforce for reviewers: http://127.0.0.1:{page}", err=True)
+        yield config
+
+
+def _write_prices(settings: Settings, file: Path) -> None:
+    """Tell the stand-in custodian what the market pays: the firm's own marks, by ticker."""
+    firm = wiring.connect(settings).firm
+    parts = None if firm.is_empty() else firm.market_parts()
+    with file.open("w", encoding="utf-8", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow(["ticker", "close"])
+        if parts is not None:
+            rows.writerows([parts.securities[name].ticker, mark.price] for name, mark in parts.marks.items())
+
+
+def _module(arguments: list[str]) -> list[str]:
+    return [sys.executable, "-m", *arguments]
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, env=environment, cwd=_ROOT)  # noqa: S603  our own modules, no shell
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise DataError(f"port {port}: expected a free one, found another program there; choose with --port")
+
+
+def _wait_for(port: int) -> None:
+    until = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(_POLL_S)
+    raise DataError(f"the stand-in Salesforce did not answer on port {port} within {_PATIENCE_S:.0f} s")

@@ -1,0 +1,74 @@
+"""What is out of line? Scan every account, keep what was seen, look at one account."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.ports import Progress, Services, no_progress
+from app.steps.market import todays_market
+from app.steps.plan import settings_of
+from data.scans import LastScan
+from engine.domain.accounts import AccountSnapshot
+from engine.domain.identifiers import AccountId, HouseholdId
+from engine.domain.market import MarketSnapshot
+from engine.monitor.account_scan import AccountScan
+from engine.monitor.document import scan_document
+from engine.monitor.scan import queue, scan_account
+from engine.tax.document import ledger_document
+from engine.tax.wash_sales import ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """One account, its market and what a scan finds in it now."""
+
+    snapshot: AccountSnapshot
+    market: MarketSnapshot
+    scan: AccountScan
+
+
+def scan_firm(services: Services, *, progress: Progress = no_progress) -> tuple[AccountScan, ...]:
+    """Scan every account against the marks of the scan before, keep the result, and return it, the queue first.
+
+    Accounts that need nothing follow the queue, ordered by account_id.
+    """
+    market, last = todays_market(services), services.scans.last()
+    households = services.firm.households()
+    scans: list[AccountScan] = []
+    for number, household in enumerate(households, start=1):
+        for snapshot in services.firm.snapshots(household.household_id):
+            settings = settings_of(services, snapshot.account)
+            scans.append(scan_account(snapshot, market, settings, last_marks=last.marks if last else None))
+        progress(household.name, number / len(households))
+    waiting = queue(scans)
+    calm = sorted((scan for scan in scans if not scan.reasons), key=lambda scan: scan.account.account_id)
+    ranked = (*waiting, *calm)
+    documents = {scan.account.account_id: scan_document([scan])["accounts"][0] for scan in ranked}
+    services.scans.save(LastScan(at=services.now(), marks=market.marks, documents=documents))
+    return ranked
+
+
+def last_scan(services: Services) -> LastScan | None:
+    """Return what the last scan saw, the queue's order kept; None before the first."""
+    return services.scans.last()
+
+
+def look_at(services: Services, account_id: AccountId) -> AccountView:
+    """Return one account as it stands now. Raises DataError for an unknown one."""
+    snapshot, market, last = services.firm.snapshot(account_id), todays_market(services), services.scans.last()
+    settings = settings_of(services, snapshot.account)
+    scan = scan_account(snapshot, market, settings, last_marks=last.marks if last else None)
+    return AccountView(snapshot=snapshot, market=market, scan=scan)
+
+
+def wash_sales(services: Services, household_id: str | None = None) -> dict[str, Any]:
+    """Return the wash-sale ledger document of one household, or of all. Raises DataError for an unknown one."""
+    every = [household.household_id for household in services.firm.households()]
+    wanted = every if household_id is None else [HouseholdId(household_id)]
+    securities = services.firm.market_parts().securities
+    groups = {name: security.group for name, security in securities.items()}
+    ledgers = []
+    for name in wanted:
+        snapshots = services.firm.snapshots(name)
+        if snapshots:
+            ledgers.append(ledger(snapshots[0].household_books, as_of=snapshots[0].as_of, groups=groups))
+    return ledger_document(ledgers)

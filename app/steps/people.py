@@ -1,0 +1,37 @@
+"""Who works here? People and their roles; a demo firm brings one for each role."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from app.ports import Services
+from data.users import save_user
+from engine.domain.identifiers import UserId
+from engine.domain.lifecycle import Role, User
+
+SYSTEM: Final = User(user_id=UserId("system"), name="Lotsmith", roles=frozenset({Role.SYSTEM}))
+DEMO_PEOPLE: Final = tuple(
+    (User(user_id=UserId(user_id), name=name, roles=frozenset({role})), email)
+    for user_id, name, role, email in (
+        ("maya", "Maya Manager", Role.PORTFOLIO_MANAGER, "manager@lotsmith.example"),
+        ("ada", "Ada Advisor", Role.ADVISOR, "advisor@lotsmith.example"),
+        ("alan", "Alan Approver", Role.APPROVER, "approver@lotsmith.example"),
+        ("cora", "Cora Compliance", Role.COMPLIANCE, "compliance@lotsmith.example"),
+    )
+)
+
+
+def add_person(services: Services, user: User, email: str, *, actor: UserId = SYSTEM.user_id) -> None:
+    """Write a person, or change their name, address and roles; the audit log keeps what was before."""
+    add_people(services, [(user, email)], actor=actor)
+
+
+def add_people(services: Services, people: Iterable[tuple[User, str]], *, actor: UserId = SYSTEM.user_id) -> None:
+    """Write several people in one transaction."""
+    with services.database.begin() as connection:
+        for user, email in people:
+            save_user(connection, user, email=email, actor=actor, at=services.now())
+
+
+def acting(services: Services, user_id: str | None) -> User:
+    """Return the person of an id as known now, or the machine itself where none is named. DataError for a stranger."""
+    return SYSTEM if user_id is None else services.users.user(UserId(user_id))

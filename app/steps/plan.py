@@ -1,0 +1,193 @@
+"""What if? Solve, compare, keep, replay."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.ports import Progress, Services, no_progress
+from app.steps.market import todays_market
+from data.plans import PlanHead, StoredPlan
+from data.snapshots import inputs_hash, market_document, snapshot_document
+from engine.domain.accounts import Account, AccountSnapshot
+from engine.domain.errors import CheckFailed, DataError, LotsmithError
+from engine.domain.identifiers import AccountId, PlanId, UserId
+from engine.domain.market import MarketSnapshot
+from engine.domain.plans import Plan, Run
+from engine.domain.settings import PlanSettings, settings_from_toml
+from engine.monitor.data_quality import Severity, data_problems
+from engine.monitor.positions import measure
+from engine.plan.document import canonical_json, plan_document, plan_from_document
+from engine.plan.evaluate import evaluate_trades
+from engine.plan.frontier import FrontierPoint, frontier
+from engine.plan.propose import propose_plan
+from engine.review.compare import PlanSummary, summarise
+
+FRONTIER_POINTS: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """A plan that is not kept yet, with what it was computed from."""
+
+    plan: Plan
+    run: Run
+    document: Mapping[str, Any]
+    summary: PlanSummary
+    snapshot: AccountSnapshot
+    market: MarketSnapshot
+
+    @property
+    def plan_id(self) -> PlanId:
+        return PlanId(self.document["plan_id"])
+
+
+def default_settings(services: Services, account_id: AccountId) -> PlanSettings:
+    """Return the settings that the firm names for an account, or the defaults. Raises DataError for a bad file."""
+    return settings_of(services, services.firm.snapshot(account_id).account)
+
+
+def settings_of(services: Services, account: Account) -> PlanSettings:
+    """Return the settings that an account names, or the defaults. Raises DataError for a bad file."""
+    if account.settings is None:
+        return PlanSettings()
+    return settings_from_toml(services.firm.settings(account.settings), source=f"settings/{account.settings}.toml")
+
+
+def what_if(services: Services, account_id: AccountId, settings: PlanSettings) -> WhatIf:
+    """Return the best plan for an account as it stands now.
+
+    Raises DataError for an account whose data fence it off from planning, naming the problems.
+    """
+    snapshot, market = services.firm.snapshot(account_id), todays_market(services)
+    _refuse_fenced(snapshot, market)
+    plan, run = propose_plan(snapshot, market, settings, inputs_hash=_inputs(snapshot, market))
+    return _what_if(plan, run, snapshot, market)
+
+
+def keep(
+    services: Services, found: WhatIf, *, actor: UserId, note: str = "", parent_id: PlanId | None = None
+) -> PlanId:
+    """Store a plan as a draft with its inputs; keeping it again changes nothing. The actor is one of its makers."""
+    return services.plans.save(
+        found.document,
+        snapshot=snapshot_document(found.snapshot),
+        market=market_document(found.market),
+        household_id=found.snapshot.household.household_id,
+        actor=actor,
+        at=services.now(),
+        note=note,
+        parent_id=parent_id,
+    )
+
+
+def kept(services: Services, plan_id: PlanId) -> WhatIf:
+    """Return a stored plan with its stored inputs, as if just computed."""
+    plan, run = plan_from_document(services.plans.get(plan_id).document)
+    snapshot, market = services.plans.inputs(plan_id)
+    return _what_if(plan, run, snapshot, market)
+
+
+def plans_of(services: Services, account_id: AccountId) -> tuple[PlanHead, ...]:
+    """Return every stored plan of an account, newest first."""
+    return services.plans.heads(account_id=account_id)
+
+
+def find(services: Services, prefix: str) -> StoredPlan:
+    """Return the plan whose id begins so. Raises DataError where there is none, or more than one."""
+    return services.plans.get(services.plans.find(prefix))
+
+
+def with_trades(snapshot: AccountSnapshot, market: MarketSnapshot, base: Plan, shares: Mapping[Any, Any]) -> WhatIf:
+    """Return the plan of exactly these signed shares on a plan's own inputs and settings, edits marked."""
+    before = {trade.security_id: signed_shares(trade) for trade in base.trades}
+    changed = {name for name in {*before, *shares} if before.get(name, 0) != shares.get(name, 0)}
+    edited = tuple(sorted(changed | set(base.edited)))
+    plan, run = evaluate_trades(snapshot, market, base.settings, shares, inputs_hash=base.inputs_hash, edited=edited)
+    return _what_if(plan, run, snapshot, market)
+
+
+def signed_shares(trade: Any) -> Any:
+    """Return a trade's shares, a sale's as a negative number."""
+    return -trade.quantity if trade.lots else trade.quantity
+
+
+def tradeoff(services: Services, account_id: AccountId, settings: PlanSettings) -> tuple[FrontierPoint, ...]:
+    """Return the frontier of tax now against tracking error for an account, in certified points."""
+    snapshot, market = services.firm.snapshot(account_id), todays_market(services)
+    _refuse_fenced(snapshot, market)
+    return frontier(snapshot, market, settings, points=FRONTIER_POINTS)
+
+
+def replay(services: Services, plan_id: PlanId) -> WhatIf:
+    """Return the plan rebuilt from its stored inputs. Raises CheckFailed where it is not the same to the byte."""
+    stored = services.plans.get(plan_id)
+    snapshot, market = services.plans.inputs(plan_id)
+    recorded, _ = plan_from_document(stored.document)
+    if recorded.edited:
+        shares = {trade.security_id: signed_shares(trade) for trade in recorded.trades}
+        plan, run = evaluate_trades(
+            snapshot, market, recorded.settings, shares, inputs_hash=recorded.inputs_hash, edited=recorded.edited
+        )
+    else:
+        plan, run = propose_plan(snapshot, market, recorded.settings, inputs_hash=recorded.inputs_hash)
+    again = _what_if(plan, run, snapshot, market)
+    differing = [part for part in stored.document if part != "run" and _differs(part, stored.document, again.document)]
+    if differing:
+        raise CheckFailed(f"plan {plan_id}: replayed with engine {plan.engine_version}, it differs in "
+                          + ", ".join(differing))  # fmt: skip
+    return again
+
+
+def plan_book(
+    services: Services,
+    account_ids: Sequence[AccountId],
+    *,
+    actor: UserId,
+    progress: Progress = no_progress,
+) -> tuple[tuple[AccountId, PlanId | str], ...]:
+    """Plan many accounts with their own settings and keep each plan; one account's failure never stops the rest.
+
+    Returns, in the order asked, each account with its plan's id or the sentence that says why there is none.
+    """
+    outcomes: list[tuple[AccountId, PlanId | str]] = []
+    for number, account_id in enumerate(account_ids, start=1):
+        outcomes.append((account_id, _plan_one(services, account_id, actor)))
+        progress(account_id, number / len(account_ids))
+    return tuple(outcomes)
+
+
+def _plan_one(services: Services, account_id: AccountId, actor: UserId) -> PlanId | str:
+    try:
+        found = what_if(services, account_id, default_settings(services, account_id))
+        return keep(services, found, actor=actor, note="book")
+    except LotsmithError as error:
+        return str(error)
+
+
+def _what_if(plan: Plan, run: Run, snapshot: AccountSnapshot, market: MarketSnapshot) -> WhatIf:
+    return WhatIf(
+        plan=plan,
+        run=run,
+        document=plan_document(plan, run),
+        summary=summarise(plan, snapshot, market),
+        snapshot=snapshot,
+        market=market,
+    )
+
+
+def _inputs(snapshot: AccountSnapshot, market: MarketSnapshot) -> str:
+    return inputs_hash(snapshot_document(snapshot), market_document(market))
+
+
+def _refuse_fenced(snapshot: AccountSnapshot, market: MarketSnapshot) -> None:
+    found = data_problems(snapshot, market, measure(snapshot, market))
+    problems = [problem for problem in found if problem.severity is Severity.FENCE]
+    if problems:
+        raise DataError(
+            f"account {snapshot.account.account_id} is fenced off from planning until its data are right: "
+            + "; ".join(problem.sentence for problem in problems)
+        )
+
+
+def _differs(part: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return canonical_json(one[part]) != canonical_json(other.get(part))

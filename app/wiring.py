@@ -1,0 +1,46 @@
+"""What does this installation consist of? Settings in, services out; the only place that builds adapters."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.ports import Services
+from app.settings import Settings
+from connectors.salesforce.config import SalesforceConfig, read_config
+from data.audit import AuditLog
+from data.crm import CrmLinks
+from data.database import open_database
+from data.firm import FirmStore
+from data.orders import OrderStore
+from data.outbox import Outbox
+from data.plans import PlanStore
+from data.scans import ScanStore
+from data.users import UserStore
+
+
+def connect(settings: Settings) -> Services:
+    """Return the services of an installation, its database opened and brought up to date.
+
+    Raises DataError for settings that cannot work, ExternalRefusal for a database server that cannot be reached.
+    """
+    database = open_database(settings.database_url)
+    return Services(
+        database=database,
+        firm=FirmStore(database),
+        plans=PlanStore(database),
+        orders=OrderStore(database),
+        outbox=Outbox(database),
+        audit=AuditLog(database),
+        scans=ScanStore(database),
+        users=UserStore(database),
+        links=CrmLinks(database),
+        crm=_salesforce(settings.connections.get("salesforce")),
+        connections=settings.connections,
+        exports=settings.exports,
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def _salesforce(table: Mapping[str, Any] | None) -> SalesforceConfig | None:
+    return None if table is None else read_config(Path(table["config"]))
