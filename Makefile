@@ -6,14 +6,15 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
+demo: export LOTSMITH_DB ?= sqlite:///$(CURDIR)/build/demo/firm.db
+demo: export LOTSMITH_EXPORTS ?= $(CURDIR)/build/demo/exports
 
 .PHONY: demo test check fix-engine fix-engine-in-background system-packages lock clean
 .DEFAULT_GOAL := demo
 
-demo: .venv/app fix-engine-in-background
-	$(BIN)/lotsmith demo --to build/demo-firm
-	LOTSMITH_DB=$${LOTSMITH_DB:-sqlite:///$(CURDIR)/build/demo.db} $(BIN)/lotsmith import build/demo-firm --keep-plans
-	LOTSMITH_DB=$${LOTSMITH_DB:-sqlite:///$(CURDIR)/build/demo.db} $(BIN)/lotsmith serve --sandbox
+demo: build/demo/firm/firm.csv fix-engine-in-background
+	$(BIN)/lotsmith import build/demo/firm --if-empty
+	$(BIN)/lotsmith serve --sandbox
 
 test: .venv/test system-packages fix-engine-in-background
 	$(BIN)/ruff format --check .
@@ -23,6 +24,9 @@ test: .venv/test system-packages fix-engine-in-background
 	$(BIN)/pytest -m "not fix" --durations=15
 	$(MAKE) fix-engine
 	$(BIN)/pytest -m fix
+
+build/demo/firm/firm.csv: | .venv/app
+	$(BIN)/lotsmith demo --to build/demo/firm
 
 .venv/app: requirements/app.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

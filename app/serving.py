@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -28,11 +29,13 @@ def serve_app(settings: Settings, *, port: int, sandbox: bool, database_url: str
     _require_free(port)
     settings = settings if database_url is None else replace(settings, database_url=database_url)
     environment = child_environment(settings)
+    home = settings.exports.absolute().parent
+    _dress(home)
     with ExitStack() as stack:
         if sandbox:
             environment["LOTSMITH_CONFIG"] = str(stack.enter_context(_stand_ins(settings, environment)))
         command = [sys.executable, "-m", "streamlit", "run", str(_ROOT / "app" / "main.py"), f"--server.port={port}"]
-        app = stack.enter_context(_running(command, environment))
+        app = stack.enter_context(_running(command, environment, folder=home))
         click.echo(f"Lotsmith is at http://127.0.0.1:{port}  (Ctrl-C ends it)", err=True)
         try:
             app.wait()
@@ -50,7 +53,10 @@ def _stand_ins(settings: Settings, environment: dict[str, str]) -> Iterator[Path
     _write_prices(settings, prices)
     salesforce = ["connectors.sandbox.salesforce", f"--port={org}", f"--page-port={page}", f"--dir={folder}"]
     custodian = ["connectors.sandbox.custodian_folder", f"--dir={exports}", f"--prices={prices}"]
-    with _running(_module(salesforce), environment), _running(_module(custodian), environment):
+    with (
+        _running(_module(salesforce), environment, folder=folder),
+        _running(_module(custodian), environment, folder=folder),
+    ):
         connection = folder / "connection.json"
         _wait_for(org)
         config = folder / "lotsmith.toml"
@@ -74,9 +80,15 @@ def _module(arguments: list[str]) -> list[str]:
     return [sys.executable, "-m", *arguments]
 
 
+def _dress(folder: Path) -> None:
+    """Put the look where Streamlit seeks it: in the folder it runs in, beside the firm's own secrets.toml."""
+    (folder / ".streamlit").mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(_ROOT / "streamlit_config.toml", folder / ".streamlit" / "config.toml")
+
+
 @contextmanager
-def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, env=environment, cwd=_ROOT)  # noqa: S603  our own modules, no shell
+def _running(command: list[str], environment: dict[str, str], *, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, env=environment, cwd=folder)  # noqa: S603  our own modules, no shell
     try:
         yield process
     finally:

@@ -48,12 +48,22 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment for a process that is to work with the same settings."""
+    """Return the environment for a process that is to work with the same settings, wherever it is started."""
+    config = os.environ.get("LOTSMITH_CONFIG")
     return {
         **os.environ,
-        "LOTSMITH_DB": settings.database_url,
+        "LOTSMITH_DB": _anywhere(settings.database_url),
         "LOTSMITH_EXPORTS": str(settings.exports.absolute()),
+        **({"LOTSMITH_CONFIG": str(Path(config).absolute())} if config else {}),
     }
+
+
+def _anywhere(url: str) -> str:
+    """Return a database URL that means the same from any working folder: SQLite's may be relative to this one."""
+    scheme, slashes, path = url.partition(":///")
+    if not (slashes and scheme.startswith("sqlite") and path and path != ":memory:"):
+        return url
+    return f"{scheme}:///{Path(path).absolute()}"
 
 
 def _user_folder(environment: Mapping[str, str]) -> Path:

@@ -4,7 +4,6 @@ import ast
 import re
 import subprocess
 import sys
-import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -139,12 +138,6 @@ def test_no_module_of_app_hides_a_package_or_the_standard_library():
     taken = set(sys.stdlib_module_names) | {"app", "pages", "engine", "connectors", "data"}
 
     assert [path.name for path in (ROOT / "app").glob("*.py") if path.stem in taken] == []
-
-
-def test_the_look_is_one_file_that_streamlit_reads_through_a_link():
-    link = ROOT / ".streamlit" / "config.toml"
-
-    assert tomllib.loads(link.read_text()) == tomllib.loads((ROOT / "streamlit_config.toml").read_text())
 
 
 def test_the_lock_files_hash_everything_and_name_no_host():
