@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from time import perf_counter
 
 from engine.domain.accounts import AccountSnapshot, Transaction, TransactionType
 from engine.domain.errors import DataError
@@ -14,10 +13,11 @@ from engine.domain.settings import PlanSettings
 from engine.plan.lots import SaleLot
 from engine.plan.outcome import Outcome, outcome
 from engine.plan.problem import Name, Problem, build_problem
-from engine.plan.propose import household_locks, run
+from engine.plan.propose import household_locks
 from engine.plan.report import plan_of
 from engine.plan.rounding import sale_orders
 from engine.plan.rules import supported
+from engine.plan.run import reading, run_since
 from engine.plan.sides import search
 from engine.plan.worth import Prices
 from engine.tax.realised import losses_by_sale, realised_pieces
@@ -39,13 +39,13 @@ def evaluate_trades(
     by hand is never called optimal; one that breaks a rule is infeasible and keeps its trades. Raises DataError for an
     unknown security, or a sale of more than is held.
     """
-    began = perf_counter()
+    began = reading()
     supported(settings)
     problem = build_problem(snapshot, market, settings, locks=household_locks(snapshot, market), also=tuple(shares))
     _require_held(problem, shares)
-    solving = perf_counter()
+    solving = reading()
     found = search(problem)
-    solved = perf_counter()
+    solved = reading()
     orders = [name.sellable for name in problem.names] if found is None else sale_orders(problem, found)
     quantities = [Decimal(shares.get(name.security.security_id, 0)) for name in problem.names]
     done = outcome(
@@ -62,7 +62,8 @@ def evaluate_trades(
     status = PlanStatus.FEASIBLE if edited and plan.status is PlanStatus.OPTIMAL else plan.status
     trades = tuple(replace(trade, reason=replace(trade.reason, worth_bp=None)) for trade in plan.trades)
     plan = replace(plan, status=status, edited=edited, trades=trades)
-    return plan, run(began, solving, solved, fallback=found is not None and found.fallback)
+    fallback = found is not None and found.fallback
+    return plan, run_since(began, solving=solving, solved=solved, fallback=fallback)
 
 
 def _require_held(problem: Problem, shares: Mapping[SecurityId, Decimal]) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from time import perf_counter
 
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.market import MarketSnapshot
@@ -14,12 +13,10 @@ from engine.plan.problem import build_problem, value_after_flow
 from engine.plan.report import infeasible, plan_of
 from engine.plan.rounding import sale_orders, tradable_shares
 from engine.plan.rules import supported
+from engine.plan.run import reading, run_since
 from engine.plan.sides import search
 from engine.plan.worth import Prices
 from engine.tax.wash_sales import locks
-
-SOLVER = "interior point on convex envelopes"
-FALLBACK_SOLVER = "Clarabel through cvxpy"
 
 
 def propose_plan(
@@ -30,15 +27,15 @@ def propose_plan(
     An account whose rules conflict gets a plan without trades whose status is infeasible and which names them. Raises
     DataError for missing data or a setting not available yet, SolverFailed when no solver meets its tolerance.
     """
-    began = perf_counter()
+    began = reading()
     supported(settings)
     held = household_locks(snapshot, market)
     if value_after_flow(snapshot, market, settings) <= 0:
         return _no_plan(snapshot, market, settings, held, inputs_hash, began)
     problem = build_problem(snapshot, market, settings, locks=held)
-    solving = perf_counter()
+    solving = reading()
     found = search(problem)
-    solved = perf_counter()
+    solved = reading()
     if found is None:
         return _no_plan(snapshot, market, settings, held, inputs_hash, began)
     orders = sale_orders(problem, found)
@@ -51,23 +48,13 @@ def propose_plan(
         inputs_hash=inputs_hash,
         disallowed=Decimal(0),
     )
-    return plan, run(began, solving, solved, fallback=found.fallback)
+    return plan, run_since(began, solving=solving, solved=solved, fallback=found.fallback)
 
 
 def household_locks(snapshot: AccountSnapshot, market: MarketSnapshot) -> tuple[Lock, ...]:
     """Return the wash-sale locks of the account's household, trades that are approved but not booked included."""
     groups = {name: security.group for name, security in market.securities.items()}
     return locks(snapshot.household_books, as_of=snapshot.as_of, groups=groups, pending=snapshot.pending)
-
-
-def run(began: float, solving: float, solved: float, *, fallback: bool) -> Run:
-    """Return how a plan was computed, from clock readings in seconds."""
-    return Run(
-        solver=FALLBACK_SOLVER if fallback else SOLVER,
-        fallback=fallback,
-        solve_ms=(solved - solving) * 1e3,
-        total_ms=(perf_counter() - began) * 1e3,
-    )
 
 
 def _no_plan(
@@ -86,4 +73,4 @@ def _no_plan(
     idle = outcome(problem, [Decimal(0)] * len(problem.names), [()] * len(problem.names))
     plan = plan_of(problem, idle, bound=idle.total, prices=None, inputs_hash=inputs_hash, disallowed=Decimal(0))
     plan = infeasible(replace(plan, settings=settings), conflicts=conflict.rules, repair=conflict.repair)
-    return plan, run(began, began, perf_counter(), fallback=False)
+    return plan, run_since(began, solving=began, solved=reading(), fallback=False)

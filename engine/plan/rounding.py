@@ -159,21 +159,21 @@ class _Book:
 
         first: a candidate seen as taken already; its name then has no other.
         """
-        now, y, open_ = self.now, self.y, self.open
+        now, y, free = self.now, self.y, self.open
         if first is not None:
             i = first % len(self.at)
-            now, open_ = now.copy(), open_.copy()
+            now, free = now.copy(), free.copy()
             now[:, i] = self.then[:, first]
             y = y + self.exposures[i] * (now[0, i] - self.now[0, i])
-            open_[[i, i + len(self.at)]] = False
+            free[[i, i + len(self.at)]] = False
         step = self.then - np.tile(now, 2)
         factor_risk = np.tile(self.exposures @ y, 2) * step[0] + self.bend * step[0] ** 2
         rows = self.rules.parts(now)
         values = rows.sum(axis=1)[:, None]
         priced, broken = self.rules.judge(values)
         later_priced, later_broken = self.rules.judge(values + self.rules.parts(self.then) - np.tile(rows, 2))
-        cost = np.where(open_, step[1] + factor_risk + later_priced - priced, np.inf)
-        return float(broken[0]), np.where(open_, later_broken - broken, np.inf), cost
+        cost = np.where(free, step[1] + factor_risk + later_priced - priced, np.inf)
+        return float(broken[0]), np.where(free, later_broken - broken, np.inf), cost
 
     def _take(self, candidate: int) -> None:
         i, stand = candidate % len(self.at), self.next[candidate]

@@ -33,12 +33,16 @@ def imported(path: Path) -> set[str]:
 
 def test_the_engine_reads_no_clock_file_environment_or_chance():
     reads = re.compile(
-        r"^(date\.today|datetime\.now|datetime\.utcnow|time\.time|os\.getenv|open|random\.|np\.random\.)"
+        r"^(date\.today|datetime\.now|datetime\.utcnow|time\.|(time\.)?(perf_counter|monotonic|process_time)"
+        r"|os\.getenv|open$|random\.|np\.random\.)"
     )
 
-    found = [f"{path}: {name}" for path in sources("engine") for name in calls(path) if reads.match(name)]
+    found = [
+        f"{path.relative_to(ROOT)}: {name}" for path in sources("engine") for name in calls(path) if reads.match(name)
+    ]
 
-    assert found == []
+    # The plan document tells how long the solver ran; that reading is no part of the plan's identity.
+    assert found == ["engine/plan/run.py: perf_counter"]
 
 
 def test_every_dataclass_of_the_engine_is_frozen():
