@@ -3,11 +3,12 @@
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from types import NoneType
 from typing import Any, Final
 
 from connectors.firm_folder.limits import MAX_DECIMALS, MAX_DIGITS, MAX_FLOAT, MAX_ID_CHARS, MAX_NUMBER
@@ -142,17 +143,24 @@ def written(value: Any) -> str:
 
     Raises ValueError for what no cell can hold.
     """
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal):
-        return _plain(value)
-    if isinstance(value, float) and not math.isfinite(value):
+    writer = _WRITERS.get(type(value))
+    return writer(value) if writer else _text(str(value))  # an enum's text is its word
+
+
+def _plain(value: Decimal) -> str:
+    text = str(value)
+    if "E" not in text and value.is_finite():
+        return text
+    if not value.is_finite():
+        raise ValueError(text)
+    # Fixed notation, except that it would turn 1E+3 into 1000 and so claim digits that were not there.
+    return text if int(value.as_tuple().exponent) > 0 else format(value, "f")
+
+
+def _shortest(value: float) -> str:
+    if not math.isfinite(value):
         raise ValueError(str(value))
-    if isinstance(value, tuple):
-        return _joined(value)
-    return _text(str(value))  # a date's text is ISO, an enum's its word, a float's the shortest that reads back
+    return str(value)  # the fewest digits that read back to the same float
 
 
 def _joined(tags: tuple[str, ...]) -> str:
@@ -162,8 +170,12 @@ def _joined(tags: tuple[str, ...]) -> str:
     return text
 
 
-def _plain(value: Decimal) -> str:
-    if not value.is_finite():
-        raise ValueError(str(value))
-    # Fixed notation, except that it would turn 1E+3 into 1000 and so claim digits that were not there.
-    return str(value) if int(value.as_tuple().exponent) > 0 else format(value, "f")
+_WRITERS: Final[Mapping[type, Callable[[Any], str]]] = {
+    NoneType: lambda _: "",
+    bool: lambda flag: "true" if flag else "false",
+    Decimal: _plain,
+    date: date.isoformat,
+    float: _shortest,
+    tuple: _joined,
+    str: _text,
+}
