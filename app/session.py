@@ -1,8 +1,7 @@
 """Who is looking, and at what? The only file that touches Streamlit's state and the address line."""
 
-import functools
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Final, TypeVar, cast
 
 import streamlit as st
 
@@ -10,14 +9,22 @@ from app import wiring
 from app.ports import Services
 from app.settings import read_settings
 from app.steps import firm
-from engine.domain.errors import NotAllowed
+from engine.domain.errors import DataError, NotAllowed
 from engine.domain.identifiers import AccountId, PlanId, UserId
 from engine.domain.lifecycle import User
-from engine.domain.settings import PlanSettings, override
+from engine.domain.settings import PlanSettings
 
 T = TypeVar("T")
 MAX_COMPARED: Final = 4
+MAX_REMEMBERED: Final = 24
+_CHOSEN: Final = "chosen_plans"
+_USER: Final = "user"
 _PERSON: Final = "signed_in_as"
+_ACCOUNT: Final = "account_on_screen"
+_PICKER: Final = "account_picker"
+_TUNED: Final = "tuned"
+_ROUND: Final = "tuning_round"
+_REMEMBERED: Final = "remembered"
 _COMPARED: Final = "compared_plans"
 
 
@@ -27,8 +34,8 @@ def services() -> Services:
     return wiring.connect(read_settings())
 
 
-def user() -> User:
-    """Return the person who is signed in; stops the page with a sign-in form where nobody is.
+def sign_in() -> None:
+    """Establish who is looking, once a run; stops the page with a sign-in form where nobody is.
 
     OpenID Connect through Streamlit where it is configured. A demo firm without it offers its demo people instead, and
     says that this is no sign-in.
@@ -42,11 +49,12 @@ def user() -> User:
         known = people.by_email(str(st.user.email))
         if known is None:
             raise NotAllowed(f"{st.user.email} is no user of Lotsmith; ask compliance to be added")
-        return known
+        st.session_state[_USER] = known
+        return
     if not firm.is_demo(services()):
         raise NotAllowed("no sign-in is configured: expected an [auth] section in Streamlit's secrets.toml")
     demo = {person.user_id: person for person in people.users() if person.user_id != "system"}
-    st.session_state.setdefault(_PERSON, next(iter(demo)))
+    st.session_state.setdefault(_PERSON, st.session_state.get(_USER, next(iter(demo.values()))).user_id)
     with st.sidebar:
         chosen = st.selectbox(
             "Demo person (no sign-in)",
@@ -54,7 +62,12 @@ def user() -> User:
             key=_PERSON,
             format_func=lambda user_id: f"{demo[user_id].name}, {_titles(demo[user_id])}",
         )
-    return demo[UserId(chosen)]
+    st.session_state[_USER] = demo[UserId(chosen)]
+
+
+def user() -> User:
+    """Return the person who is signed in."""
+    return cast(User, st.session_state[_USER])
 
 
 def _titles(person: User) -> str:
@@ -69,9 +82,32 @@ def _single_sign_on() -> bool:
 
 
 def account_id() -> AccountId | None:
-    """Return the account that the address line names."""
-    value = st.query_params.get("account")
-    return AccountId(value) if value else None
+    """Return the account on screen: the one that the address line names, else the one looked at last."""
+    value = st.query_params.get("account") or st.session_state.get(_ACCOUNT)
+    if value is None:
+        return None
+    st.session_state[_ACCOUNT] = value
+    show(account=value)
+    return AccountId(value)
+
+
+def pick_account(labels: Mapping[AccountId, str]) -> AccountId:
+    """Let the person choose among accounts, the one on screen first; return it. Raises DataError for an unknown one."""
+    current = account_id() or next(iter(labels))
+    if current not in labels:
+        raise DataError(f"account {current}: no such account; expected one of {len(labels)} of this firm")
+    st.session_state[_PICKER] = current
+    chosen = st.selectbox(
+        "Account", list(labels), key=_PICKER, format_func=lambda each: labels[each], on_change=_follow_picker
+    )
+    st.session_state[_ACCOUNT] = chosen
+    show(account=chosen)
+    return AccountId(chosen)
+
+
+def _follow_picker() -> None:
+    st.session_state[_ACCOUNT] = st.session_state[_PICKER]
+    show(account=st.session_state[_PICKER], plan=None)
 
 
 def plan_id() -> PlanId | None:
@@ -100,24 +136,52 @@ def compare(plan: PlanId) -> None:
     st.session_state[_COMPARED] = [*others, plan][-MAX_COMPARED:]
 
 
-def stop_comparing(plan: PlanId) -> None:
-    """Take a plan away from the comparison; it stays kept."""
-    st.session_state[_COMPARED] = [kept for kept in compared() if kept != plan]
+def choose_compared(names: Mapping[PlanId, str]) -> tuple[PlanId, ...]:
+    """Let the person choose which of these kept plans lie side by side, at most four; return them."""
+    laid = [plan for plan in compared() if plan in names] or list(names)[:MAX_COMPARED]
+    st.session_state[_CHOSEN] = laid
+    chosen = st.multiselect(
+        "Compare",
+        list(names),
+        key=_CHOSEN,
+        format_func=lambda plan: names[plan],
+        max_selections=MAX_COMPARED,
+        placeholder="keep a plan first",
+        on_change=_follow_chosen,
+    )
+    return tuple(chosen)
 
 
-def settings_from(defaults: PlanSettings, changes: Mapping[str, Any]) -> PlanSettings:
-    """Return the account's settings with what the screen changed."""
-    return override(defaults, changes, source="settings on screen")
+def _follow_chosen() -> None:
+    st.session_state[_COMPARED] = list(st.session_state[_CHOSEN])
 
 
-def remember(key: str, make: Callable[[], T]) -> T:
-    """Return a value made once a session under this key; a changed key makes it again."""
-    memory = st.session_state.setdefault("remembered", {})
+def tuned(account: AccountId, defaults: PlanSettings) -> PlanSettings:
+    """Return the settings as this person left them on screen for an account, else its defaults."""
+    return cast(PlanSettings, st.session_state.get(f"{_TUNED}:{account}", defaults))
+
+
+def tune(account: AccountId, settings: PlanSettings) -> None:
+    """Remember how the settings stand on screen."""
+    st.session_state[f"{_TUNED}:{account}"] = settings
+
+
+def tuning_round(account: AccountId) -> int:
+    """Return how often the settings of an account were put back; part of the keys of their widgets."""
+    return int(st.session_state.get(f"{_ROUND}:{account}", 0))
+
+
+def untune(account: AccountId) -> None:
+    """Put the settings on screen back to the account's own."""
+    st.session_state.pop(f"{_TUNED}:{account}", None)
+    st.session_state[f"{_ROUND}:{account}"] = tuning_round(account) + 1
+
+
+def remember(key: Hashable, make: Callable[[], T]) -> T:
+    """Return a value made once a session under this key; a changed key makes it again. Few are kept, the newest."""
+    memory: dict[Hashable, Any] = st.session_state.setdefault(_REMEMBERED, {})
     if key not in memory:
         memory[key] = make()
-    return memory[key]  # type: ignore[no-any-return]  # the key stands for the type
-
-
-def clear(key: str) -> Callable[[], None]:
-    """Return a callback that empties a text field."""
-    return functools.partial(st.session_state.__setitem__, key, "")
+        while len(memory) > MAX_REMEMBERED:
+            memory.pop(next(iter(memory)))
+    return cast(T, memory[key])

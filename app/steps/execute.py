@@ -111,6 +111,26 @@ def export_again(services: Services, plan_ids: Sequence[PlanId], *, folder: Path
     return tuple(written)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenFile:
+    """One exported file as it lies on disk."""
+
+    name: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def exported(services: Services, plan_id: PlanId) -> tuple[WrittenFile, ...]:
+    """Return the files that were written for a plan, those of its batch; none that has been moved away since."""
+    folders = {Path(row.payload["folder"]) for row in services.outbox.all(FILES) if plan_id in row.payload["plan_ids"]}
+    names = sorted({file.file_name for file in services.orders.files(plan_id)})
+    paths = [folder / name for folder in sorted(folders) for name in names]
+    return tuple(WrittenFile(name=path.name, content=path.read_bytes()) for path in paths if path.is_file())
+
+
 def deliver(services: Services) -> None:
     """Write the files that the outbox holds; what fails stays, with its error, and is tried again later."""
     while (message := services.outbox.claim(at=services.now(), lease=_LEASE, topic=FILES)) is not None:

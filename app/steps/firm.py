@@ -1,8 +1,9 @@
 """Bring a firm in, take it out, make one up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from app.ports import Progress, Services, no_progress
 from app.steps.market import todays_market
@@ -12,7 +13,8 @@ from connectors.firm_folder.write import write_firm
 from data.demo.books import demo_books
 from data.demo.reference import DEMO_NAME, demo_reference
 from engine.domain.accounts import AccountBook
-from engine.domain.identifiers import UserId
+from engine.domain.errors import DataError
+from engine.domain.identifiers import AccountId, UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,27 @@ def import_firm(services: Services, folder: Path, *, actor: UserId, progress: Pr
     return Imported(name=reference.name, accounts=count, securities=len(reference.securities), risk=market.risk.quality)
 
 
+def import_files(
+    services: Services, files: Mapping[str, bytes], *, actor: UserId, progress: Progress = no_progress
+) -> Imported:
+    """Import a firm folder that came as files: relative paths and contents, as a browser uploads a folder.
+
+    Raises DataError as import_firm does, and for a path that leads out of the folder.
+    """
+    with TemporaryDirectory(prefix="lotsmith-import-") as scratch:
+        root = Path(scratch).resolve()
+        for name, content in files.items():
+            target = (root / name).resolve()
+            if not target.is_relative_to(root):
+                raise DataError(f"{name}: expected a path inside the folder")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        homes = sorted(root.rglob("firm.*"), key=lambda path: len(path.parts))
+        if not homes:
+            raise DataError("firm folder: expected a file firm.csv or firm.parquet, found none")
+        return import_firm(services, homes[0].parent, actor=actor, progress=progress)
+
+
 def export_firm(services: Services, folder: Path) -> None:
     """Write the present firm as a firm folder. Raises DataError where the folder is not free for it."""
     write_firm(folder, services.firm.reference(), services.firm.books())
@@ -68,3 +91,18 @@ def write_demo(folder: Path, *, accounts: int, seed: int, progress: Progress = n
 def is_demo(services: Services) -> bool:
     """Return whether the present firm is the generated one."""
     return not services.firm.is_empty() and services.firm.firm().name == DEMO_NAME
+
+
+def version(services: Services) -> int:
+    """Return a number that grows with everything that happens here; what was read at one number holds at it."""
+    newest = services.audit.rows(limit=1)
+    return newest[0].seq if newest else 0
+
+
+def account_labels(services: Services) -> Mapping[AccountId, str]:
+    """Return every account with the words by which people know it, ordered by account_id."""
+    households = {household.household_id: household.name for household in services.firm.households()}
+    return {
+        account.account_id: f"{account.account_id} · {households[account.household_id]} · {account.registration.value}"
+        for account in services.firm.accounts()
+    }

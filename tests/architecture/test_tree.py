@@ -94,7 +94,7 @@ def test_only_the_session_module_touches_streamlit_state():
     touching = [
         str(path.relative_to(ROOT))
         for path in sources("app", "pages")
-        if re.search(r"session_state|query_params", path.read_text())
+        if re.search(r"st\.(session_state|query_params)", path.read_text())
     ]
 
     assert touching == ["app/session.py"]
