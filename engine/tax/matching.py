@@ -92,8 +92,9 @@ def _tacked(loss: OpenLoss, parcel: Parcel) -> date | None:
     """Return the start of the replacement's holding period once that of the sold shares is included.
 
     Days on which neither was held are not included, and days on which both were held count once: a replacement bought
-    g days after the sale starts g days later than the sold shares did, one bought before it starts where they did.
+    g days after the sale starts g days later than the sold shares did, one bought before it starts where they did, or
+    where it did itself if that is earlier.
     """
-    if loss.held_from is None or parcel.bought is None:
+    if loss.held_from is None or parcel.bought is None or parcel.held_from is None:
         return None
-    return loss.held_from + max(parcel.bought - loss.on, timedelta(0))
+    return min(parcel.held_from, loss.held_from + max(parcel.bought - loss.on, timedelta(0)))
