@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, Select, select, update
 
 from data import audit, tables
+from data.database import insert_new
 from data.suggest import unknown
 from engine.domain.errors import CheckFailed, IllegalMove
 from engine.domain.identifiers import PlanId, UserId
@@ -36,6 +37,8 @@ def move_plan(
     source, version = row["state"], row["version"]
     makers = read_makers(connection, [plan_id])[plan_id]
     target = next_state(state=source, action=action, actor=actor, makers=makers, comment=comment)
+    if action is Action.PROPOSE:  # who puts a machine's draft forward answers for it, and is no independent checker
+        insert_new(connection, tables.plan_makers, [{"plan_id": plan_id, "user_id": actor.user_id}])
     written = connection.execute(
         update(_TABLE)
         .where(_TABLE.c.plan_id == plan_id, _TABLE.c.version == version)
@@ -73,7 +76,7 @@ def read_plan(connection: Connection, query: Select[Any], plan_id: PlanId) -> Ro
 
 
 def read_makers(connection: Connection, plan_ids: Sequence[PlanId] | Select[Any]) -> Mapping[PlanId, frozenset[UserId]]:
-    """Return who made or edited each of some plans."""
+    """Return who made, edited or proposed each of some plans."""
     table = tables.plan_makers
     makers: dict[PlanId, set[UserId]] = {}
     for row in connection.execute(select(table).where(table.c.plan_id.in_(plan_ids))):

@@ -26,7 +26,10 @@ _HEAD: Final = [column for column in _TABLE.c if column.name not in ("document",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanHead:
-    """What a list of plans shows. version counts the moves; makers made or edited the plan or one it came from."""
+    """What a list of plans shows. version counts the moves.
+
+    makers: who made, edited or proposed the plan, or one that it came from.
+    """
 
     plan_id: PlanId
     account_id: AccountId

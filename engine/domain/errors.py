@@ -48,7 +48,7 @@ class SolverFailed(LotsmithError):
 
 
 class NotAllowed(LotsmithError):
-    """The person lacks the role, or made or edited what they now want to approve."""
+    """The person lacks the role, or made, edited or proposed what they now want to approve."""
 
 
 class IllegalMove(LotsmithError):

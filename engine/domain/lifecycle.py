@@ -100,8 +100,8 @@ MOVES: Final = (
 def next_state(*, state: PlanState, action: Action, actor: User, makers: frozenset[UserId], comment: str) -> PlanState:
     """Return the state that this action leads to.
 
-    makers: everyone who made or edited the plan. Raises IllegalMove when the life cycle has no such step from `state`,
-    or its comment is missing; NotAllowed when the actor lacks the role or would check their own work.
+    makers: everyone who made, edited or proposed the plan. Raises IllegalMove when the life cycle has no such step
+    from `state`, or its comment is missing; NotAllowed when the actor lacks the role or would check their own work.
     """
     move = next(move for move in MOVES if move.action is action)
     if state not in move.sources:
@@ -110,7 +110,7 @@ def next_state(*, state: PlanState, action: Action, actor: User, makers: frozens
     if not actor.roles & move.roles:
         raise NotAllowed(f"{actor.name} may not {action} a plan; it takes one of: {', '.join(sorted(move.roles))}")
     if move.independent and actor.user_id in makers:
-        raise NotAllowed(f"{actor.name} made or edited this plan and may not {action} it; ask another person")
+        raise NotAllowed(f"{actor.name} made, edited or proposed this plan and may not {action} it; ask another person")
     if move.comment_required and not comment.strip():
         raise IllegalMove(f"to {action} a plan, say why: the comment is empty")
     return move.target

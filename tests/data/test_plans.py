@@ -5,6 +5,7 @@ import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -152,14 +153,26 @@ def test_an_illegal_move_writes_nothing(draft, store, people, database, at):
 def test_a_refusal_is_itself_on_record(draft, store, people, database, at, advance):
     plan_id = advance(draft("A1", makers=["abe"]), "propose", "submit")
 
-    with pytest.raises(NotAllowed, match="made or edited this plan"):
+    with pytest.raises(NotAllowed, match="made, edited or proposed this plan"):
         store.move(plan_id, Action.APPROVE, people["abe"], at=at, comment="looks good to me")
 
     assert store.get(plan_id).state is PlanState.IN_REVIEW
     row = AuditLog(database).rows(limit=1)[0]
     assert (row.what, row.subject, row.actor) == ("plan.approve.refused", plan_id, "abe")
-    assert "made or edited" in row.after["reason"]
+    assert "made, edited or proposed" in row.after["reason"]
     assert row.after["comment"] == "looks good to me"
+
+
+def test_who_proposes_a_draft_of_the_machine_may_not_approve_it(draft, store, people, at):
+    both = replace(people["pam"], roles=people["pam"].roles | people["abe"].roles)
+    plan_id = draft("A1", actor="robot")
+
+    store.move(plan_id, Action.PROPOSE, both, at=at)
+    store.move(plan_id, Action.SUBMIT, both, at=at)
+
+    assert store.get(plan_id).makers == {"robot", "pam"}
+    with pytest.raises(NotAllowed, match="Pam made, edited or proposed this plan and may not approve it"):
+        store.move(plan_id, Action.APPROVE, both, at=at)
 
 
 def test_an_approval_belongs_to_the_document_that_was_seen(in_review, store, people, at):

@@ -43,7 +43,7 @@ def test_the_whole_way_from_draft_to_reconciled_is_legal():
 def test_nobody_checks_what_they_made_even_with_the_role(action):
     state = {Action.APPROVE: PlanState.IN_REVIEW, Action.RELEASE: PlanState.APPROVED, Action.SEND: PlanState.RELEASED}
 
-    with pytest.raises(NotAllowed, match="Mia made or edited this plan"):
+    with pytest.raises(NotAllowed, match="Mia made, edited or proposed this plan"):
         step(state[action], action, MAKER)
 
 
