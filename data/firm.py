@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from data import audit, documents, tables
@@ -206,13 +206,16 @@ class FirmStore:
 def apply_fills(connection: Connection, book: AccountBook, *, actor: UserId, at: datetime) -> None:
     """Write an account as it is after its fills, in the caller's transaction, with one row of the audit log.
 
-    Raises DataError for an unknown account.
+    The firm's day moves on to the newest trade: what was done after the import is known from then on, and counts for
+    holding periods and wash sales. Raises DataError for an unknown account.
     """
     serialise(connection, _LOCK)
     account_id = book.account.account_id
     before = _account_summary(connection, account_id)
     if not rewrite_book(connection, book):
         raise unknown("account", account_id, connection.scalars(select(_accounts.c.account_id)))
+    newest = max((row.trade_date for row in book.transactions), default=date.min)
+    connection.execute(update(tables.firm).where(tables.firm.c.as_of < newest).values(as_of=newest))
     after = _account_summary(connection, account_id)
     audit.append(connection, at=at, actor=actor, what="account.book", subject=account_id, before=before, after=after)
 

@@ -11,7 +11,8 @@ def todays_market(services: Services) -> MarketSnapshot:
 
     Raises DataError where no firm was imported, or prices do not suffice for a risk model.
     """
-    version = services.firm.firm().imported_at.isoformat()
+    firm = services.firm.firm()
+    version = f"{firm.imported_at.isoformat()} {firm.as_of}"
     if version not in services.markets:
         parts = services.firm.market_parts()
         risk = services.firm.risk(estimator=ENGINE_VERSION)

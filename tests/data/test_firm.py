@@ -251,6 +251,26 @@ def test_fills_change_one_account_and_leave_their_mark_in_the_audit_log(firm, da
     assert (row.before["cash"], row.after["cash"]) == ("1000.50", "7.00")
 
 
+@pytest.mark.parametrize(
+    ("traded", "day"),
+    [
+        (date(2026, 4, 2), date(2026, 4, 2)),
+        (date(2026, 3, 31), date(2026, 3, 31)),
+        (date(2026, 3, 30), date(2026, 3, 31)),
+    ],
+)
+def test_the_firms_day_moves_on_to_the_newest_fill_and_never_back(firm, database, firm_books, at, traded, day):
+    old = firm_books[1]
+    sale = replace(old.transactions[0], transaction_id="A1-T2", trade_date=traded, type=TransactionType.SELL)
+
+    with database.begin() as connection:
+        apply_fills(connection, replace(old, transactions=(*old.transactions, sale)), actor="robot", at=at)
+
+    assert firm.firm().as_of == day
+    assert firm.snapshot("A2").as_of == day  # of the same household, which may not buy back what A1 sold at a loss
+    assert firm.market_parts().as_of == day
+
+
 def test_fills_of_an_unknown_account_change_nothing(firm, database, firm_books, at):
     stranger = replace(firm_books[1].account, account_id="A9")
     book = AccountBook(account=stranger, lots=(), transactions=())
