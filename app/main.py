@@ -1,12 +1,14 @@
 """The frame of every page: who is looking, which firm, how old its data are, and the way around."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from app import navigation, session
 from app.panels import frame
 from engine.domain.errors import LotsmithError
 
-st.set_page_config(page_title="Lotsmith", page_icon=":material/account_tree:", layout="wide")
+st.set_page_config(page_title="Lotsmith", page_icon=str(Path(__file__).with_name("lotsmith.svg")), layout="wide")
 chosen = st.navigation(navigation.pages())
 
 try:

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +32,7 @@ def serve_app(settings: Settings, *, port: int, sandbox: bool, database_url: str
     environment = child_environment(settings)
     home = settings.exports.absolute().parent
     _dress(home)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's way of saying Ctrl-C
     with ExitStack() as stack:
         if sandbox:
             environment["LOTSMITH_CONFIG"] = str(stack.enter_context(_stand_ins(settings, environment)))

@@ -11,7 +11,7 @@ from app.settings import read_settings
 from app.steps import firm
 from engine.domain.errors import DataError, NotAllowed
 from engine.domain.identifiers import AccountId, PlanId, UserId
-from engine.domain.lifecycle import User
+from engine.domain.lifecycle import Role, User
 from engine.domain.settings import PlanSettings
 
 T = TypeVar("T")
@@ -53,8 +53,9 @@ def sign_in() -> None:
         return
     if not firm.is_demo(services()):
         raise NotAllowed("no sign-in is configured: expected an [auth] section in Streamlit's secrets.toml")
-    demo = {person.user_id: person for person in people.users() if person.user_id != "system"}
-    st.session_state.setdefault(_PERSON, st.session_state.get(_USER, next(iter(demo.values()))).user_id)
+    demo = {person.user_id: person for person in people.users() if Role.SYSTEM not in person.roles}
+    first = min(demo.values(), key=lambda person: Role.PORTFOLIO_MANAGER not in person.roles)
+    st.session_state.setdefault(_PERSON, st.session_state.get(_USER, first).user_id)
     with st.sidebar:
         chosen = st.selectbox(
             "Demo person (no sign-in)",

@@ -4,6 +4,7 @@ Weights, drifts, returns and tracking errors are percentages here; money is USD 
 names are the keys of app.columns, which says how each is shown.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -234,20 +235,19 @@ def trade_table(plan: Plan, market: MarketSnapshot) -> pd.DataFrame:
     return _frame(
         [
             {
-                **_security(market, trade.security_id),
                 "side": trade.side.value,
                 "shares": float(trade.quantity),
                 "price": float(trade.price),
                 "amount": float(trade.amount),
                 "gain": _gain(trade) if trade.lots else None,
                 "terms": " ".join(sorted({sale.term.value for sale in trade.lots})),
-                "lots": len(trade.lots) or None,
-                "worth_bp": trade.reason.worth_bp,
                 "why": trade.reason.sentence,
+                "worth_bp": trade.reason.worth_bp,
+                **_security(market, trade.security_id),
             }
             for trade in trades
         ],
-        "ticker name sector side shares price amount gain terms lots worth_bp why",
+        "ticker side shares price amount gain terms why worth_bp name sector",
     )
 
 
@@ -462,8 +462,8 @@ def audit_table(rows: Iterable[AuditRow]) -> pd.DataFrame:
                 "actor": row.actor,
                 "what": row.what,
                 "subject": row.subject,
-                "before": "" if row.before is None else str(row.before),
-                "after": "" if row.after is None else str(row.after),
+                "before": "" if row.before is None else json.dumps(row.before, ensure_ascii=False),
+                "after": "" if row.after is None else json.dumps(row.after, ensure_ascii=False),
                 "hash": row.hash[:12],
             }
             for row in rows

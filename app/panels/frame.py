@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
@@ -13,6 +13,7 @@ from app.steps import firm
 from engine.domain.errors import LotsmithError
 
 _STALE_DAYS: Final = 4
+_ROW_PX: Final = 36
 
 
 def header(services: Services) -> None:
@@ -69,9 +70,7 @@ def table(frame: pd.DataFrame, *, key: str, empty: str = "Nothing here.", height
     if frame.empty:
         st.caption(empty)
         return
-    st.dataframe(
-        frame, column_config=dict(COLUMNS), hide_index=True, key=key, height="auto" if height is None else height
-    )
+    st.dataframe(frame, column_config=dict(COLUMNS), hide_index=True, key=key, height=_height(frame, height))
 
 
 def picked(frame: pd.DataFrame, *, key: str, empty: str = "Nothing here.", height: int | None = None) -> int | None:
@@ -84,9 +83,16 @@ def picked(frame: pd.DataFrame, *, key: str, empty: str = "Nothing here.", heigh
         column_config=dict(COLUMNS),
         hide_index=True,
         key=key,
-        height="auto" if height is None else height,
+        height=_height(frame, height),
         on_select="rerun",
         selection_mode="single-cell",
     )
     cells = event.selection.cells
     return int(cells[0][0]) if cells else None
+
+
+def _height(frame: pd.DataFrame, most: int | None) -> Any:
+    """As high as its rows, up to a limit; Streamlit's own limit of ten rows where none is given."""
+    if most is None:
+        return "auto"
+    return "content" if _ROW_PX * (len(frame) + 1) < most else most

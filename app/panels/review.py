@@ -80,6 +80,8 @@ def opinion_label(opinions: Sequence[Check]) -> str:
 def decision(services: Services, stored: StoredPlan, user: User) -> None:
     """Offer what this person may do with the plan now; say why nobody may approve their own work."""
     offered = [action for action in review.possible_actions(stored, user) if action in _WORDS]
+    if Action.PROPOSE in offered:  # sending a draft proposes it on the way
+        offered.insert(1, Action.SUBMIT)
     if stored.state is PlanState.IN_REVIEW and user.user_id in stored.makers:
         st.info("You made or edited this plan, so another person decides on it.", icon=":material/group:")
     if not offered:

@@ -15,10 +15,11 @@ from app.steps.market import todays_market
 from app.steps.people import SYSTEM
 from connectors.fix.export import Manifest, export_files
 from connectors.fix.messages import Acknowledged, Corrected, Ended, Rejected, fills_of, read_answer
-from connectors.fix.wire import decode
+from connectors.fix.wire import FixMessage, decode, read_utc_timestamp
 from data.firm import apply_fills
 from data.orders import Acknowledgement, record_acknowledgement, record_files, record_fill, save_blocks
 from data.outbox import OutboxItem, OutboxRow
+from data.plans import StoredPlan
 from engine.domain.errors import CheckFailed, DataError, IllegalMove
 from engine.domain.identifiers import AccountId, ClOrdId, PlanId
 from engine.domain.lifecycle import Action, PlanState, User
@@ -28,7 +29,7 @@ from engine.execute.blocks import build_blocks
 from engine.execute.booking import booked
 from engine.execute.fills import FilledOrder, allocate
 from engine.execute.orders import ApprovedPlan, build_orders
-from engine.execute.reconcile import Reconciliation, reconcile
+from engine.execute.reconcile import BreakKind, Reconciliation, reconcile
 from engine.plan.document import plan_from_document
 from engine.review.checker import failures, second_opinion
 from engine.review.validity import why_stale
@@ -38,6 +39,7 @@ PRICE_TOLERANCE: Final = Decimal("0.02")
 _LEASE: Final = timedelta(minutes=2)
 _RETRY: Final = timedelta(minutes=1)
 _SENDER: Final = "LOTSMITH"
+_FEWER_SHARES: Final = frozenset({BreakKind.MISSING, BreakKind.REJECTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +59,11 @@ def readiness(services: Services, plan_id: PlanId) -> Readiness:
     stored = services.plans.get(plan_id)
     plan, _ = plan_from_document(stored.document)
     today = services.firm.snapshot(stored.account_id)
+    stale = why_stale(
+        plan, today, todays_market(services), approved_at=_approval(services, plan_id)[0], now=services.now()
+    )
     return Readiness(
-        checks=second_opinion(plan, *services.plans.inputs(plan_id)),
-        stale=why_stale(
-            plan, today, todays_market(services), approved_at=_approval(services, plan_id)[0], now=services.now()
-        ),
+        checks=second_opinion(plan, *services.plans.inputs(plan_id)), stale=(*stale, *_overtaken(services, stored))
     )
 
 
@@ -71,8 +73,8 @@ def send(
     """Release approved plans and send their orders, all plans of the call in common blocks; return the folders written.
 
     Sending again what is sent already writes the same bytes and no second order. A plan that has gone stale is marked
-    so and nothing is sent. Raises CheckFailed for a plan that does not pass, NotAllowed and IllegalMove as the life
-    cycle does.
+    so and nothing is sent. Raises CheckFailed for a plan that does not pass, DataError for two plans of one account,
+    NotAllowed and IllegalMove as the life cycle does.
     """
     states = {plan_id: services.plans.get(plan_id).state for plan_id in plan_ids}
     if states and all(state in _OUT for state in states.values()):
@@ -166,18 +168,18 @@ def read_answers(services: Services, file: Path) -> int:
         new = sum(record_fill(connection, fill) for fill in fills_of(answers))
         for raw, answer in received:
             if not isinstance(answer, Fill | Corrected):
-                said = _acknowledgement(raw.get(17) or raw.require(34), answer, services.now())
-                new += record_acknowledgement(connection, said)
+                new += record_acknowledgement(connection, _acknowledgement(raw, answer))
     return new
 
 
 def inbound(services: Services) -> tuple[Path, ...]:
-    """Return the answer files that custodians have put beside our exports."""
-    return tuple(sorted(services.exports.glob("*/fills-*.fix")))
+    """Return the answer files that custodians have put beside what we sent them."""
+    folders = {Path(message.payload["folder"]) for message in services.outbox.all(FILES)}
+    return tuple(sorted(file for folder in folders for file in folder.glob("fills-*.fix")))
 
 
 def reconcile_all(services: Services) -> tuple[Reconciled, ...]:
-    """Hold every sent plan against what was executed; book the complete ones and close those without a break."""
+    """Hold every sent plan against what was executed; book those that are done and close those without a break."""
     heads = services.plans.heads(states=[PlanState.SENT, PlanState.FILLED])
     return tuple(_reconcile(services, head.plan_id, head.account_id, head.state) for head in reversed(heads))
 
@@ -198,15 +200,26 @@ def breaks_of(services: Services, plan_id: PlanId) -> Reconciliation:
 
 _OUT: Final = frozenset({PlanState.SENT, PlanState.FILLED, PlanState.RECONCILED})
 _REJECTED: Final = "rejected"
+_ENDED: Final = "ended"
 
 
 def _reconcile(services: Services, plan_id: PlanId, account_id: AccountId, state: PlanState) -> Reconciled:
     outcome = breaks_of(services, plan_id)
-    if state is PlanState.SENT and outcome.complete:
+    if state is PlanState.SENT and _done(services, plan_id, outcome):
         state = _book(services, plan_id, account_id)
     if state is PlanState.FILLED and not outcome.breaks:
         state = services.plans.move(plan_id, Action.RECONCILE, SYSTEM, at=services.now())
     return Reconciled(plan_id=plan_id, state=state, outcome=outcome)
+
+
+def _done(services: Services, plan_id: PlanId, outcome: Reconciliation) -> bool:
+    """Return whether no more shares will come: each block is filled, or its custodian rejected or ended it."""
+    answers = services.orders.acknowledgements(plan_id)
+    over = {answer.cl_ord_id for answer in answers if answer.status in (_REJECTED, _ENDED)}
+    return all(
+        each.kind is BreakKind.PRICE or (each.kind in _FEWER_SHARES and each.cl_ord_id in over)
+        for each in outcome.breaks
+    )
 
 
 def _book(services: Services, plan_id: PlanId, account_id: AccountId) -> PlanState:
@@ -238,11 +251,28 @@ def filled_orders(services: Services, plan_id: PlanId) -> tuple[FilledOrder, ...
     )
 
 
+def _overtaken(services: Services, stored: StoredPlan) -> tuple[str, ...]:
+    """Return which sent plans of the same account this one does not know of: it was made before they were booked."""
+    others = services.plans.heads(account_id=stored.account_id, states=_OUT)
+    return tuple(
+        f"plan {other.plan_id[:12]} of account {other.account_id} was sent, and this plan does not know what came of it"
+        for other in others
+        if other.plan_id != stored.plan_id and not _booked_by(services, other.plan_id, stored.created_at)
+    )
+
+
+def _booked_by(services: Services, plan_id: PlanId, at: datetime) -> bool:
+    return any(move.action is Action.FILL and move.at <= at for move in services.plans.history(plan_id))
+
+
 def _refuse_unready(services: Services, plan_ids: Iterable[PlanId]) -> None:
+    accounts: dict[AccountId, PlanId] = {}
     for plan_id in plan_ids:
-        state = services.plans.get(plan_id).state
-        if state not in (PlanState.APPROVED, PlanState.RELEASED):
-            raise IllegalMove(f"plan {plan_id[:12]} is {state}; only an approved plan is sent")
+        stored = services.plans.get(plan_id)
+        if accounts.setdefault(stored.account_id, plan_id) != plan_id:
+            raise DataError(f"account {stored.account_id}: expected one plan of it to send, found two")
+        if stored.state not in (PlanState.APPROVED, PlanState.RELEASED):
+            raise IllegalMove(f"plan {plan_id[:12]} is {stored.state}; only an approved plan is sent")
         found = readiness(services, plan_id)
         if failures(found.checks):
             raise CheckFailed(
@@ -299,15 +329,21 @@ def _delivered(services: Services, message: OutboxRow, manifest: Manifest) -> No
     services.outbox.mark_sent(message, answer=answer, at=at)
 
 
-def _acknowledgement(message_id: str, answer: Any, at: datetime) -> Acknowledgement:
+def _acknowledgement(raw: FixMessage, answer: Any) -> Acknowledgement:
     status, text = "answered", ""
     if isinstance(answer, Rejected):
         status, text = _REJECTED, answer.text
     if isinstance(answer, Acknowledged):
         status, text = "acknowledged", answer.order_id
     if isinstance(answer, Ended):
-        status, text = "ended", answer.how
-    return Acknowledgement(message_id=message_id, cl_ord_id=ClOrdId(answer.cl_ord_id), status=status, text=text, at=at)
+        status, text = _ENDED, answer.how
+    return Acknowledgement(
+        message_id=raw.get(17) or raw.require(34),
+        cl_ord_id=ClOrdId(answer.cl_ord_id),
+        status=status,
+        text=text,
+        at=read_utc_timestamp(raw.get(60) or raw.require(52)),  # the custodian's, so that reading again changes nothing
+    )
 
 
 def _batch(plan_ids: Iterable[PlanId]) -> str:

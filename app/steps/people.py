@@ -5,6 +5,7 @@ from typing import Final
 
 from app.ports import Services
 from data.users import save_user
+from engine.domain.errors import DataError
 from engine.domain.identifiers import UserId
 from engine.domain.lifecycle import Role, User
 
@@ -21,7 +22,18 @@ DEMO_PEOPLE: Final = tuple(
 
 
 def add_person(services: Services, user: User, email: str, *, actor: UserId = SYSTEM.user_id) -> None:
-    """Write a person, or change their name, address and roles; the audit log keeps what was before."""
+    """Write a person, or change their name, address and roles; the audit log keeps what was before.
+
+    Raises DataError for an address that another person has (a reviewer in the CRM is known by it), and for the id or
+    the role of the machine.
+    """
+    if user.user_id == SYSTEM.user_id or Role.SYSTEM in user.roles:
+        raise DataError(f"user {user.user_id}: expected a person; {SYSTEM.user_id} is Lotsmith itself")
+    owner = services.users.by_email(email)
+    if owner is not None and owner.user_id != user.user_id:
+        raise DataError(
+            f"user {user.user_id}: expected an address of their own, found {email}, which is {owner.name}'s"
+        )
     add_people(services, [(user, email)], actor=actor)
 
 

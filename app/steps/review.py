@@ -15,7 +15,7 @@ from data.outbox import OutboxItem, OutboxRow
 from data.plans import StoredPlan
 from engine.domain.errors import CheckFailed, DataError, ExternalRefusal, IllegalMove, LotsmithError, NotAllowed
 from engine.domain.identifiers import PlanId, SecurityId
-from engine.domain.lifecycle import Action, PlanState, User, legal_actions
+from engine.domain.lifecycle import Action, PlanState, User, legal_actions, next_state
 from engine.domain.plans import Check, Side
 from engine.plan.document import plan_from_document
 from engine.review.checker import failures, second_opinion
@@ -126,17 +126,21 @@ def save_adjusted(services: Services, plan_id: PlanId, adjusted: Adjusted, *, ac
     """Keep an edited plan as a new draft; the plan it came from can no longer be approved.
 
     Whoever edits is a maker of the new plan, so another person approves it. Raises CheckFailed where the second
-    checker finds the edited plan wrong; nothing is then kept.
+    checker finds the edited plan wrong, NotAllowed where the person may not return the plan; nothing is then kept.
     """
     _require_passing(second_opinion(*_judged(adjusted.plan)))
+    stored, said = services.plans.get(plan_id), comment or f"edited; see plan {adjusted.plan.plan_id[:12]}"
+    in_review = stored.state is PlanState.IN_REVIEW
+    if in_review:
+        next_state(state=stored.state, action=Action.REQUEST_CHANGES, actor=actor, makers=stored.makers, comment=said)
     new = keep(services, adjusted.plan, actor=actor.user_id, note=comment, parent_id=plan_id)
-    if services.plans.get(plan_id).state is PlanState.IN_REVIEW:
+    if in_review:
         services.plans.move(
             plan_id,
             Action.REQUEST_CHANGES,
             actor,
             at=services.now(),
-            comment=comment or f"edited; see plan {new[:12]}",
+            comment=said,
             outbox=_mark(services, plan_id, PlanState.CHANGES_REQUESTED, f"edited; see plan {new[:12]}"),
         )
         deliver(services)
