@@ -3,9 +3,10 @@
     minimise 1/2 |y|^2 + sum_j (gradient_j t_j + curvature_j t_j^2 / 2),   y = y0 + exposures' u,  0 <= t <= length,
     subject to lo_rows <= rows + rates t + slack <= hi_rows,   u_c = start_c + sum of the t of column c.
 
-Slack has a price above what any row is worth, so there is always an optimum; slack left in it shows that the rows
-cannot be obeyed along these chains. Segments are eliminated to one diagonal, which leaves a dense system of one row for
-each factor and rule. Source: Mehrotra, On the implementation of a primal-dual interior point method, SIAM J. Optim. 2
+Slack has a price above what rows are worth, so there is always an optimum; slack left in it at the highest price tried
+suggests that the rows cannot be obeyed along these chains. Segments are eliminated to one diagonal, which leaves a
+dense system of one row for each factor and rule.
+Source: Mehrotra, On the implementation of a primal-dual interior point method, SIAM J. Optim. 2
 (1992).
 """
 
@@ -28,6 +29,7 @@ _TO_BOUNDARY: Final = 0.995
 _MIN_WIDTH: Final = 1e-8  # a row held to one value is given this much room, 1 cent in a million dollars
 _WIDE: Final = 10.0  # stands in for a side of a row that has no limit
 _SLACK_PRICE: Final = 10.0  # times the steepest cost
+_DEAR_SLACK_PRICE: Final = 1000.0  # for rows that work against each other, which can be worth much more
 _SLACK_LENGTH: Final = 10.0
 
 
@@ -51,9 +53,14 @@ def relaxed_optimum(table: PieceTable, chains: Chains) -> Solution:
     Should the interior-point method not converge, the same problem is stated in cvxpy and given to Clarabel; raises
     SolverFailed when that fails too.
     """
-    priced = _with_slack(table, chains)
-    found = _interior_point(table, priced)
-    return _solution(table, priced, *(found or stated(table, priced)), fallback=found is None)
+    priced = _with_slack(table, chains, _SLACK_PRICE)
+    answer = _interior_point(table, priced)
+    found = _solution(table, priced, *(answer or stated(table, priced)), fallback=answer is None)
+    if found.slack <= NO_SLACK:
+        return found
+    priced = _with_slack(table, chains, _DEAR_SLACK_PRICE)
+    answer = _interior_point(table, priced)
+    return found if answer is None else _solution(table, priced, *answer)
 
 
 def exact_optimum(table: PieceTable, chains: Chains) -> Solution | None:
@@ -76,11 +83,11 @@ def _is_feasible(table: PieceTable, chains: Chains) -> bool:
     return bool(answer.status == 0)
 
 
-def _with_slack(table: PieceTable, chains: Chains) -> Chains:
-    """Add to each row one segment that raises it and one that lowers it, at the price of slack."""
+def _with_slack(table: PieceTable, chains: Chains, times: float) -> Chains:
+    """Add to each row one segment that raises it and one that lowers it, at a price of so many times the steepest."""
     rows = len(table.lo_rows)
     steepest = np.abs(chains.gradient) + chains.curvature * chains.length
-    price = _SLACK_PRICE * max(1.0, float(steepest.max(initial=0.0)))
+    price = times * max(1.0, float(steepest.max(initial=0.0)))
     return replace(
         chains,
         col=np.concatenate([chains.col, np.full(2 * rows, table.columns)]),
@@ -92,7 +99,7 @@ def _with_slack(table: PieceTable, chains: Chains) -> Chains:
 
 
 def _solution(
-    table: PieceTable, chains: Chains, fill: Array, factor_price: Array, row_price: Array, *, fallback: bool
+    table: PieceTable, chains: Chains, fill: Array, factor_price: Array, row_price: Array, *, fallback: bool = False
 ) -> Solution:
     moved = np.bincount(chains.col, weights=fill, minlength=table.columns + 1)
     return Solution(

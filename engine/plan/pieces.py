@@ -105,7 +105,12 @@ def piece_table(problem: Problem, *, gain_price: float = 0.0) -> PieceTable:
     """Return the pieces of a problem. gain_price: objective per dollar of realised gain, which orders the lots."""
     groups = _groups(problem)
     grouped = {int(c) for group in groups for c in group}
-    columns = [name_pieces(problem, i, gain_price, is_grouped=i in grouped) for i in range(len(problem.names))]
+    free_order = not is_ordered(problem.settings.lot_method)
+    reorders = free_order and any(row.by_lot_gain for row in problem.rows)
+    columns = [
+        name_pieces(problem, i, gain_price, is_grouped=i in grouped, reorders=reorders)
+        for i in range(len(problem.names))
+    ]
     elastic = [(r, sign, slack) for r, row in enumerate(problem.rows)
                for sign, slack in ((1.0, row.slack_below), (-1.0, row.slack_above)) if slack > 0]  # fmt: skip
     for _, _, slack in elastic:
@@ -125,7 +130,6 @@ def piece_table(problem: Problem, *, gain_price: float = 0.0) -> PieceTable:
     exposures = np.sqrt(2.0 * problem.settings.risk_aversion) * np.vstack(
         [problem.loadings, np.zeros((len(elastic) + 1, problem.loadings.shape[1]))]
     )
-    free_order = not is_ordered(problem.settings.lot_method)
     return PieceTable(
         columns=len(columns),
         col=col,
@@ -148,21 +152,24 @@ def piece_table(problem: Problem, *, gain_price: float = 0.0) -> PieceTable:
         hi_rows=np.array([row.hi for row in problem.rows]),
         groups=groups,
         is_gain_row=np.array([row.by_lot_gain for row in problem.rows], dtype=bool),
-        gain_price=gain_price if any(row.by_lot_gain for row in problem.rows) and free_order else None,
+        gain_price=gain_price if reorders else None,
     )
 
 
-def name_pieces(problem: Problem, index: int, gain_price: float, *, is_grouped: bool) -> list[Piece]:
+def name_pieces(
+    problem: Problem, index: int, gain_price: float, *, is_grouped: bool, reorders: bool = False
+) -> list[Piece]:
     """Return the pieces of one name, by ascending u; none where no trade obeys its rules.
 
     A name of a wash-sale group of several (is_grouped) gets its sell and buy sides apart, and a side that sells gains
-    only, to be taken when another of the group is bought.
+    only, to be taken when another of the group is bought. Where the price of gains orders the lots (reorders), sides
+    are apart too: the same pieces then come back at every price, which lets a search go on from one to the next.
     """
     name, settings = problem.names[index], problem.settings
     lots = name.sellable
     if not is_ordered(settings.lot_method):
         lots = by_price(lots, tax_weight=settings.tax_weight, gain_price=gain_price)
-    pieces = list(_pieces(problem, name, lots, gain_price, split_at_zero=is_grouped))
+    pieces = list(_pieces(problem, name, lots, gain_price, split_at_zero=is_grouped or reorders))
     if is_grouped and not name.rules.must_exit and any(piece.sells_loss for piece in pieces):
         harmless = _before_losses(lots) if is_ordered(settings.lot_method) else [x for x in lots if not x.is_loss]
         apart = _pieces(problem, name, harmless, gain_price, split_at_zero=True)
@@ -185,7 +192,7 @@ def _pieces(
                 value=_value(problem, curve, priced, at),
                 gain=sum((s.gain * (min(s.hi, 0.0) - max(s.lo, at)) for s in curve if at < s.hi <= 0.0), 0.0),
                 segments=tuple(run),
-                sells_loss=at < 0 and _touches_loss(lots, -at),
+                sells_loss=at < 0 and _touches_loss(problem, lots, -at),
             )
 
 
@@ -280,8 +287,10 @@ def _value(problem: Problem, curve: Sequence[Segment], priced: Sequence[Bound], 
     return total
 
 
-def _touches_loss(lots: Sequence[SaleLot], deepest: float) -> bool:
-    """Whether selling this much takes part of a loss lot."""
+def _touches_loss(problem: Problem, lots: Sequence[SaleLot], deepest: float) -> bool:
+    """Whether selling this much takes part of a loss lot; where the order of lots is free, whether there is one."""
+    if not is_ordered(problem.settings.lot_method):
+        return any(lot.is_loss for lot in lots)
     sold = 0.0
     for lot in lots:
         if lot.is_loss and sold < deepest:

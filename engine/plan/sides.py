@@ -200,21 +200,13 @@ def _branch(problem: Problem, root: _Node, best: Found, bound: float, tolerance:
     nodes, settled = 1, np.inf  # settled: the lowest bound among nodes that cannot be branched any more
     while heap and nodes < limit and heap[0][0] < best.objective - tolerance:
         lower, _, node = heapq.heappop(heap)
-        children = list(_children(node))
-        if not children and _bend(problem, node.relaxed.row_price - node.folded) > tolerance:
-            again = _relax(root.table, node.allowed, node.relaxed.row_price)
-            nodes += 1
-            if again is not None:
-                heapq.heappush(heap, (max(again.certificate.bound, lower), nodes, again))
-                continue
-        if not children and (node.relaxed.slack <= NO_SLACK or feasible_pieces(root.table, node.allowed) is not None):
+        children = list(_children(problem, node, tolerance))
+        if not children and (node.relaxed.slack <= NO_SLACK or feasible_pieces(node.table, node.allowed) is not None):
             settled = min(settled, lower)
-        for allowed in children:
+        for child in children:
             nodes += 1
-            child = _relax(root.table, allowed, root.folded)
             if child is not None:
-                found = _round(child)
-                best = found if found is not None and found.objective < best.objective else best
+                best = _better(_round(child), best) or best
                 heapq.heappush(heap, (max(child.certificate.bound, lower), nodes, child))
     proven = min([settled, *(entry[0] for entry in heap)])
     if proven < np.inf and bound > best.objective + _NOISE * (1.0 + abs(best.objective)):
@@ -222,7 +214,22 @@ def _branch(problem: Problem, root: _Node, best: Found, bound: float, tolerance:
     return replace(best, bound=min(best.objective, max(bound, proven)), nodes=nodes)
 
 
-def _children(node: _Node) -> Iterator[Flags]:
+def _children(problem: Problem, node: _Node, tolerance: float) -> Iterator[_Node | None]:
+    """Return the nodes that a node divides into, None for one without a plan: halves of a bridge or a group.
+
+    Without either, its row prices folded in make a closer relaxation; where that changes nothing any more, the name
+    whose pieces are nearest to each other in cost is divided.
+    """
+    prices = node.relaxed.row_price
+    parts = list(_divided(node))
+    if not parts and _bend(problem, prices - node.folded) > tolerance:
+        yield _relax(_ordered(problem, node.table, prices), node.allowed, prices)
+        return
+    for allowed in parts or _undecided(node):
+        yield _relax(node.table, allowed, node.folded)
+
+
+def _divided(node: _Node) -> Iterator[Flags]:
     """Split a node on its worst bridge, or on a group that both buys and sells at a loss; nothing if it has neither."""
     table, chains, u = node.table, node.chains, node.relaxed.trade
     worst, at, cut = _ON_ARC, -1, 0.0
@@ -243,6 +250,22 @@ def _children(node: _Node) -> Iterator[Flags]:
         for mode in group_modes(table):
             yield node.allowed & (mode | outside)
         return
+
+
+def _undecided(node: _Node) -> Iterator[Flags]:
+    """Split off the cheapest piece of the column whose next piece costs least more; nothing if each has one piece."""
+    table, lowest = node.table, node.certificate.lowest
+    least, nearest = np.inf, -1
+    for pieces in table.pieces_of:
+        usable = pieces[node.allowed[pieces]]
+        if len(usable) > 1:
+            order = usable[np.argsort(lowest[usable], kind="stable")]
+            if lowest[order[1]] - lowest[order[0]] < least:
+                least, nearest = float(lowest[order[1]] - lowest[order[0]]), int(order[0])
+    if nearest >= 0:
+        is_nearest = np.arange(len(table.col)) == nearest
+        yield node.allowed & ((table.col != table.col[nearest]) | is_nearest)
+        yield node.allowed & ~is_nearest
 
 
 def _bridges(chains: Chains) -> Iterator[tuple[int, float, float]]:
