@@ -26,10 +26,12 @@ plan_argument = click.argument("plan_id", metavar="PLAN")
 
 
 def services() -> Services:
-    """Return the services of the database that this command is for."""
-    settings = read_settings()
-    url = click.get_current_context().find_root().obj
-    return wiring.connect(settings if url is None else replace(settings, database_url=url))
+    """Return the services of the database that this command is for; they end with it."""
+    settings, context = read_settings(), click.get_current_context()
+    url = context.find_root().obj
+    found = wiring.connect(settings if url is None else replace(settings, database_url=url))
+    context.call_on_close(found.database.close)
+    return found
 
 
 def person(found: Services, user_id: str | None) -> User:
