@@ -11,7 +11,7 @@ from typing import Any, Final
 from engine.domain.errors import DataError
 
 _VARIABLES: Final = ("LOTSMITH_DB", "LOTSMITH_CONFIG", "LOTSMITH_EXPORTS", "LOTSMITH_USER")
-_SECTIONS: Final = ("salesforce", "addepar", "fix")
+_SECTIONS: Final = ("salesforce", "addepar", "fix", "sign_in")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Settings:
     """database_url: an SQLAlchemy URL. exports: folder for files to custodians. user: who acts on the command line.
 
     connections: one table of settings for each outside system, from the file LOTSMITH_CONFIG names; it holds secrets,
-    so it belongs outside the repository with the rights 0600.
+    so it belongs outside the repository with the rights 0600. A file that it names as config lies relative to it.
     """
 
     database_url: str
@@ -81,4 +81,12 @@ def _read_connections(path: str | None) -> Mapping[str, Mapping[str, Any]]:
     unknown = sorted(set(tables) - set(_SECTIONS))
     if unknown:
         raise DataError(f"{path}: unknown section [{unknown[0]}]; expected some of {', '.join(_SECTIONS)}")
-    return tables
+    return {name: _beside(Path(path), table) for name, table in tables.items()}
+
+
+def _beside(path: Path, table: Any) -> Mapping[str, Any]:
+    if not isinstance(table, dict):
+        raise DataError(f"{path}: expected sections such as [{_SECTIONS[0]}], found a value of that name")
+    if isinstance(table.get("config"), str):
+        return {**table, "config": str(path.absolute().parent / table["config"])}
+    return table

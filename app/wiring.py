@@ -17,6 +17,7 @@ from data.outbox import Outbox
 from data.plans import PlanStore
 from data.scans import ScanStore
 from data.users import UserStore
+from engine.domain.errors import DataError
 
 
 def connect(settings: Settings) -> Services:
@@ -43,4 +44,11 @@ def connect(settings: Settings) -> Services:
 
 
 def _salesforce(table: Mapping[str, Any] | None) -> SalesforceConfig | None:
-    return None if table is None else read_config(Path(table["config"]))
+    if table is None:
+        return None
+    file = table.get("config")
+    if not isinstance(file, str | Path):
+        raise DataError(
+            f"[salesforce]: expected config, the path of a connection file, found {sorted(table) or 'nothing'}"
+        )
+    return read_config(Path(file))

@@ -31,6 +31,23 @@ def test_connections_come_from_a_file_and_an_unknown_section_is_refused(tmp_path
         read_settings({"LOTSMITH_CONFIG": str(file)})
 
 
+def test_a_connection_file_lies_beside_the_file_that_names_it(tmp_path):
+    file = tmp_path / "lotsmith.toml"
+    file.write_text('[salesforce]\nconfig = "org/connection.json"\n[fix]\nsender = "US"\n')
+
+    connections = read_settings({"LOTSMITH_CONFIG": str(file)}).connections
+
+    assert connections == {"salesforce": {"config": str(tmp_path / "org" / "connection.json")}, "fix": {"sender": "US"}}
+
+
+def test_a_section_that_is_a_mere_value_is_refused(tmp_path):
+    file = tmp_path / "lotsmith.toml"
+    file.write_text('salesforce = "connection.json"\n')
+
+    with pytest.raises(DataError, match=r"expected sections such as \[salesforce\], found a value"):
+        read_settings({"LOTSMITH_CONFIG": str(file)})
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"expected a readable TOML file at .*gone\.toml"):
         read_settings({"LOTSMITH_CONFIG": str(tmp_path / "gone.toml")})
