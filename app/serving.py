@@ -62,7 +62,9 @@ def _stand_ins(settings: Settings, environment: dict[str, str]) -> Iterator[Path
         connection = folder / "connection.json"
         _wait_for(org)
         config = folder / "lotsmith.toml"
-        config.write_text(f"[salesforce]\nconfig = {json.dumps(str(connection))}\n", encoding="utf-8")
+        config.write_text(
+            f"[salesforce]\nconfig = {json.dumps(str(connection))}\n[sign_in]\npractice = true\n", encoding="utf-8"
+        )
         click.echo(f"Stand-in Salesforce for reviewers: http://127.0.0.1:{page}", err=True)
         yield config
 

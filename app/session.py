@@ -37,8 +37,8 @@ def services() -> Services:
 def sign_in() -> None:
     """Establish who is looking, once a run; stops the page with a sign-in form where nobody is.
 
-    OpenID Connect through Streamlit where it is configured. A demo firm without it offers its demo people instead, and
-    says that this is no sign-in.
+    OpenID Connect through Streamlit where it is configured. A demo firm, or a practice run beside stand-ins, offers its
+    people to choose from instead, and says that this is no sign-in.
     """
     people = services().users
     if _single_sign_on():
@@ -51,14 +51,16 @@ def sign_in() -> None:
             raise NotAllowed(f"{st.user.email} is no user of Lotsmith; ask compliance to be added")
         st.session_state[_USER] = known
         return
-    if not firm.is_demo(services()):
+    if not (firm.is_demo(services()) or firm.is_practice(services())):
         raise NotAllowed("no sign-in is configured: expected an [auth] section in Streamlit's secrets.toml")
     demo = {person.user_id: person for person in people.users() if Role.SYSTEM not in person.roles}
+    if not demo:
+        raise NotAllowed("nobody works here yet: add people with `lotsmith user add`")
     first = min(demo.values(), key=lambda person: Role.PORTFOLIO_MANAGER not in person.roles)
     st.session_state.setdefault(_PERSON, st.session_state.get(_USER, first).user_id)
     with st.sidebar:
         chosen = st.selectbox(
-            "Demo person (no sign-in)",
+            "Who you are (no sign-in)",
             list(demo),
             key=_PERSON,
             format_func=lambda user_id: f"{demo[user_id].name}, {_titles(demo[user_id])}",

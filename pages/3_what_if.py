@@ -60,7 +60,7 @@ if kept:
         st.plotly_chart(
             frontier_figure(
                 points,
-                [(name[:14], each.tracking_error, float(each.tax_now)) for name, each in labelled],
+                [(name.split(" · ")[0], each.tracking_error, float(each.tax_now)) for name, each in labelled],
                 (found.plan.before.tracking_error, 0.0),
             ),
             key="frontier",

@@ -13,7 +13,7 @@ orders.answers(services)
 orders.sent(services)
 st.subheader("Waiting for an outside system")
 orders.outbox(review.undelivered(services))
-with st.container(horizontal=True):
+with st.container(horizontal=True, vertical_alignment="center"):
     if st.button("Try again now", key="deliver", icon=":material/refresh:") and frame.attempt(
         lambda: (review.deliver(services), execute.deliver(services))
     ):

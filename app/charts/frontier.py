@@ -19,7 +19,7 @@ def frontier_figure(
         x=[100 * point.tracking_error for point in points],
         y=[float(point.tax_usd) for point in points],
         mode="lines+markers",
-        name="best possible",
+        name="best possible at these settings",
         customdata=[point.gap_bp for point in points],
         hovertemplate="tracking error %{x:.2f} %<br>tax $%{y:,.0f}<br>certified gap %{customdata:.3f} bp",
     )
@@ -38,7 +38,7 @@ def frontier_figure(
     figure.update_layout(
         height=400,
         margin={"l": 8, "r": 8, "t": 24, "b": 8},
-        xaxis={"title": "predicted tracking error, % a year", "rangemode": "tozero"},
+        xaxis={"title": "predicted tracking error, % a year"},
         yaxis={"title": "tax now, USD (below zero: saved)"},
         legend={"orientation": "h", "y": -0.25},
     )

@@ -10,6 +10,7 @@ import streamlit as st
 from app.columns import COLUMNS
 from app.ports import Progress, Services
 from app.steps import firm
+from app.steps.market import todays_market
 from engine.domain.errors import LotsmithError
 
 _STALE_DAYS: Final = 4
@@ -21,14 +22,17 @@ def header(services: Services) -> None:
     if services.firm.is_empty():
         st.info("No firm yet. Import a firm folder on the page Firm data.", icon=":material/database:")
         return
-    present = services.firm.firm()
-    age = (services.now().date() - present.as_of).days
+    present, marks = services.firm.firm(), todays_market(services).marks.values()
+    priced = max((mark.on for mark in marks), default=present.as_of)
+    age = (services.now().date() - priced).days
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if firm.is_demo(services):
             st.badge("Demo firm: generated data, no real client", icon=":material/science:", color="orange")
-        st.caption(f"{present.name} · as of {present.as_of:%d %b %Y}", width="content")
+        elif firm.is_practice(services):
+            st.badge("Practice: stand-in systems, no sign-in", icon=":material/science:", color="orange")
+        st.caption(f"{present.name} · prices of {priced:%d %b %Y}", width="content")
         if age > _STALE_DAYS:
-            st.badge(f"data {age} days old", icon=":material/schedule:", color="gray")
+            st.badge(f"prices {age} days old", icon=":material/schedule:", color="gray")
 
 
 def refusal(error: LotsmithError) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from app.ports import Services
 from app.steps.market import todays_market
 from app.steps.people import SYSTEM
-from connectors.fix.export import Manifest, export_files
+from connectors.fix.export import MANIFEST, Manifest, export_files
 from connectors.fix.messages import Acknowledged, Corrected, Ended, Rejected, fills_of, read_answer
 from connectors.fix.wire import FixMessage, decode, read_utc_timestamp
 from data.firm import apply_fills
@@ -126,9 +126,9 @@ class WrittenFile:
 
 
 def exported(services: Services, plan_id: PlanId) -> tuple[WrittenFile, ...]:
-    """Return the files that were written for a plan, those of its batch; none that has been moved away since."""
+    """Return the files that were written for a plan's batch, its manifest last; none that has been moved away."""
     folders = {Path(row.payload["folder"]) for row in services.outbox.all(FILES) if plan_id in row.payload["plan_ids"]}
-    names = sorted({file.file_name for file in services.orders.files(plan_id)})
+    names = [*sorted({file.file_name for file in services.orders.files(plan_id)}), MANIFEST]
     paths = [folder / name for folder in sorted(folders) for name in names]
     return tuple(WrittenFile(name=path.name, content=path.read_bytes()) for path in paths if path.is_file())
 

@@ -1,7 +1,7 @@
 """What if? Solve, compare, keep, replay."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.ports import Progress, Services, no_progress
@@ -112,10 +112,14 @@ def signed_shares(trade: Any) -> Any:
 
 
 def tradeoff(services: Services, account_id: AccountId, settings: PlanSettings) -> tuple[FrontierPoint, ...]:
-    """Return the frontier of tax now against tracking error for an account, in certified points."""
+    """Return the frontier of tax now against tracking error for an account, in certified points.
+
+    Settings that ignore tax have no trade-off to show: its weight is then one.
+    """
     snapshot, market = services.firm.snapshot(account_id), todays_market(services)
     _refuse_fenced(snapshot, market)
-    return frontier(snapshot, market, settings, points=FRONTIER_POINTS)
+    weighed = replace(settings, tax_weight=settings.tax_weight or 1.0)
+    return frontier(snapshot, market, weighed, points=FRONTIER_POINTS)
 
 
 def replay(services: Services, plan_id: PlanId) -> WhatIf:
