@@ -135,6 +135,15 @@ def test_a_pending_sale_of_a_loss_lot_locks_purchases_from_today(story):
     assert story.locks("2024-06-10", [sale]) == {("X", "no_buy", "p1"): "2024-07-11"}
 
 
+def test_a_pending_sale_without_a_lot_takes_the_oldest_lot_of_the_book(story):
+    """The older lot is worth less than it cost, the newer one more."""
+    story.holds("newer", "2024-01-03", 10, 70)
+    story.holds("older", "2023-06-03", 10, 100)
+
+    assert story.locks("2024-06-10", [pending(TransactionType.SELL)]) == {("X", "no_buy", "p1"): "2024-07-11"}
+    assert story.locks("2024-06-10", [pending(TransactionType.SELL, price=101)]) == {}
+
+
 def test_a_pending_sale_of_a_gain_lot_locks_nothing(story):
     story.holds("old", "2023-06-03", 10, 70)
 

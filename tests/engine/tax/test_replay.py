@@ -79,6 +79,41 @@ def test_one_split_posted_by_two_custodians_some_days_apart_is_one_split(story):
     assert left(ledger)[0] == ("joint", "t2", 10, 500)
 
 
+@pytest.mark.parametrize(("second", "disallowed"), [("2024-06-17", 200), ("2024-06-18", 100)])
+def test_rows_of_one_ratio_are_one_split_within_a_week_and_two_beyond(story, second, disallowed):
+    """10 sold at a loss of 20 each; 20 bought back: after one 2-for-1 all that was sold, after two one half of it."""
+    story.buy("2023-01-03", 11, 100)
+    story.buy("2023-01-03", 5, 100, account="joint")
+    story.sell("2024-06-03", 10, 80)
+    story.split("2024-06-10", 2)
+    story.split(second, 2, account="joint")
+    story.buy("2024-06-20", 20, 40)
+
+    assert story.ledger().losses[0].disallowed == disallowed
+
+
+def test_a_split_of_one_security_leaves_the_open_loss_of_its_twin_alone(story):
+    story.groups = {"GOOG": "alphabet", "GOOGL": "alphabet"}
+    story.buy("2023-01-03", 10, 100, security="GOOG")
+    story.buy("2023-01-03", 10, 100, security="GOOGL")
+    story.sell("2024-06-03", 10, 80, security="GOOG")
+    story.split("2024-06-10", 2, security="GOOGL")
+    story.buy("2024-06-17", 10, 80, security="GOOG")
+
+    assert story.ledger().losses[0].disallowed == 200
+
+
+def test_shares_on_their_way_split_too(story):
+    story.buy("2023-01-03", 20, 100, lot="a")
+    story.move_out("2024-06-03", 10, lot="a")
+    story.split("2024-06-04", 2)
+
+    ledger = story.ledger()
+
+    assert [(lot.quantity, lot.basis) for lot in ledger.departed] == [(20, 1000)]
+    assert left(ledger) == [("taxable", "a", 20, 1000)]
+
+
 def test_two_splits_months_apart_are_two(story):
     story.buy("2023-01-03", 10, 120)
     story.split("2024-01-08", 2)
