@@ -6,6 +6,7 @@ names are the keys of app.columns, which says how each is shown.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import pandas as pd
@@ -470,6 +471,11 @@ def audit_table(rows: Iterable[AuditRow]) -> pd.DataFrame:
         ],
         "seq at actor what subject before after hash",
     )
+
+
+def usd(amount: Decimal | float) -> str:
+    """Return an amount in whole dollars, the sign before the dollar sign."""
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.0f}"
 
 
 def _frame(rows: list[dict[str, Any]], columns: str) -> pd.DataFrame:

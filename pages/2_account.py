@@ -17,6 +17,7 @@ from app.tables import (
     plan_table,
     problem_table,
     restriction_table,
+    usd,
 )
 
 services = session.services()
@@ -36,20 +37,20 @@ st.caption(
     f"{account.account_number} · follows {account.model_id} · settings {account.settings or 'default'}"
 )
 with st.grid(8, min_column_width=120, gap="small"):
-    st.metric("Value", f"${scan.nav:,.0f}", border=True, height="stretch")
-    st.metric("At stake", f"${scan.dollars_at_stake:,.0f}", border=True, height="stretch")
+    st.metric("Value", usd(scan.nav), border=True, height="stretch")
+    st.metric("At stake", usd(scan.dollars_at_stake), border=True, height="stretch")
     st.metric("Tracking error", f"{scan.tracking_error:.2%}", border=True, height="stretch", help="Predicted, a year")
     st.metric("Largest drift", f"{scan.max_active_weight:.2%}", border=True, height="stretch")
     st.metric(
         "Cash", f"{scan.cash_weight:.2%}", border=True, height="stretch",
         help=f"Band {scan.cash_band[0]:.1%} to {scan.cash_band[1]:.1%}; ${account.cash:,.2f}",
     )  # fmt: skip
-    st.metric("Tax that harvesting saves", f"${scan.harvest.tax_saved:,.0f}", border=True, height="stretch")
-    st.metric("Gains this year", f"${account.ytd_st_gain + account.ytd_lt_gain:,.0f}", border=True, height="stretch",
-              help=f"ST ${account.ytd_st_gain:,.0f}, LT ${account.ytd_lt_gain:,.0f}")  # fmt: skip
-    st.metric("Carried forward", f"${account.st_carryforward + account.lt_carryforward:,.0f}", border=True,
+    st.metric("Tax that harvesting saves", usd(scan.harvest.tax_saved), border=True, height="stretch")
+    st.metric("Gains this year", usd(account.ytd_st_gain + account.ytd_lt_gain), border=True, height="stretch",
+              help=f"ST {usd(account.ytd_st_gain)}, LT {usd(account.ytd_lt_gain)}")  # fmt: skip
+    st.metric("Carried forward", usd(account.st_carryforward + account.lt_carryforward), border=True,
               height="stretch",
-              help=f"ST ${account.st_carryforward:,.0f}, LT ${account.lt_carryforward:,.0f}")  # fmt: skip
+              help=f"ST {usd(account.st_carryforward)}, LT {usd(account.lt_carryforward)}")  # fmt: skip
 for problem in scan.problems:
     st.warning(problem.sentence, icon=":material/report:")
 

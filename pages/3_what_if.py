@@ -60,7 +60,11 @@ if kept:
         st.plotly_chart(
             frontier_figure(
                 points,
-                [(name.split(" · ")[0], each.tracking_error, float(each.tax_now)) for name, each in labelled],
+                [
+                    (names[each.plan_id].split(" · ")[0], each.summary.tracking_error, float(each.summary.tax_now))
+                    for each in kept
+                    if each.plan.inputs_hash == found.plan.inputs_hash
+                ],
                 (found.plan.before.tracking_error, 0.0),
             ),
             key="frontier",
