@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import navigation, session
+from app.charts.drift import sector_figure
 from app.charts.frontier import frontier_figure
 from app.panels import frame, settings
 from app.panels import plan as plan_panel
@@ -53,6 +54,11 @@ if kept:
                     f"Review {names[each.plan_id]}", key=f"review:{each.plan_id}", icon=":material/fact_check:"
                 ):
                     navigation.go(navigation.REVIEW, plan=each.plan_id)
+        bounds = found.plan.settings.max_sector_active
+        st.plotly_chart(
+            sector_figure([(names[each.plan_id], each.summary.sectors) for each in kept], band=bounds),
+            key="kept_sectors",
+        )
     with picture, st.spinner("Drawing the frontier…"):
         points = session.remember(
             ("frontier", account_id, version, repr(chosen)), lambda: plan.tradeoff(services, account_id, chosen)

@@ -35,6 +35,7 @@ if plan_id is None:
 stored = services.plans.get(plan_id)
 found = session.remember(("kept", plan_id), lambda: plan.kept(services, plan_id))
 review.header(stored, found)
+st.caption(step.where_in_crm(services, plan_id))
 opinions = session.remember(("checks", plan_id), lambda: step.checks(services, plan_id))
 with st.expander(review.opinion_label(opinions), expanded=review.disagrees(opinions)):
     st.caption("Derived again from the raw lots and transactions, by rules written apart from the optimiser.")

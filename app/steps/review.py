@@ -201,6 +201,19 @@ def untold(services: Services, plan_id: PlanId | None = None) -> tuple[OutboxRow
     return tuple(message for message in messages if plan_id in (None, message.payload["plan_id"]))
 
 
+def where_in_crm(services: Services, plan_id: PlanId) -> str:
+    """Return one sentence on where a plan stands in the CRM."""
+    if services.crm is None:
+        return "Salesforce is not connected."
+    record = services.links.records(plan_id).get("plan")
+    if record is not None:
+        return f"In Salesforce as record {record}."
+    waiting = services.outbox.by_key(f"{PUSH}:{plan_id}")
+    if waiting is None:
+        return "Not in Salesforce yet: it goes there with the review."
+    return f"Waiting for Salesforce: {waiting.error or 'on its way'}"
+
+
 def possible_actions(plan: StoredPlan, actor: User) -> tuple[Action, ...]:
     """Return what this person may do with a plan now."""
     return legal_actions(plan.state, actor, plan.makers)
