@@ -121,6 +121,12 @@ def new_desk(imported, tmp_path_factory) -> Callable[..., Desk]:
     return make
 
 
+@pytest.fixture(scope="session")
+def hand_firm() -> Path:
+    """The firm folder written by hand."""
+    return HAND_FIRM
+
+
 @pytest.fixture
 def desk(new_desk) -> Desk:
     return new_desk()
