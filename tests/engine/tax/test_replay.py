@@ -285,6 +285,37 @@ def test_an_older_lot_that_split_since_its_sale_had_half_the_shares_at_twice_the
     assert left(ledger) == [("taxable", "old", 60, 1500)]
 
 
+def test_an_older_lot_sold_between_two_splits_knows_only_the_later_one(story):
+    """60 shares at 25 today; before the second split they were 20 at 75: 10 sold at 45 lose 30 each."""
+    story.holds("old", "2019-03-01", 60, 25)
+    story.split("2024-01-08", 2)
+    story.sell("2024-06-03", 10, 45, lot="old")
+    story.split("2024-06-10", 3)
+
+    assert story.ledger().losses[0].loss == 300
+
+
+def test_an_older_lot_bought_between_two_splits_catches_with_the_shares_it_was_on_that_day(story):
+    """6 shares today were 2 on their day: they catch 2 of the 10 sold a week before."""
+    story.buy("2023-01-03", 11, 100)
+    story.split("2024-01-08", 2)
+    story.sell("2024-06-03", 20, 40)
+    story.holds("seen-only", "2024-06-10", 6, 14)
+    story.split("2024-08-05", 3)
+
+    ledger = story.ledger()
+
+    assert caught_by(ledger.losses[0]) == [("seen-only", "taxable", 2, 20)]
+    assert left(ledger) == [("taxable", "t1", 6, 100), ("taxable", "seen-only", 6, 104)]
+
+
+def test_a_transfer_in_that_names_no_lot_leaves_it_to_the_book_to_say_what_came(story):
+    story.move_in("2024-06-03", 10, account="taxable")
+    story.holds("came", "2022-05-02", 10, 55)
+
+    assert left(story.ledger()) == [("taxable", "came", 10, 550)]
+
+
 def test_a_taxable_sale_whose_basis_is_nowhere_is_an_error_that_names_it(story):
     story.sell("2024-06-03", 10, 80)
 
@@ -308,6 +339,19 @@ def test_a_sale_without_a_lot_takes_first_what_the_book_had_before_the_history_t
 
     assert [(piece.quantity, piece.basis) for piece in ledger.realised] == [(10, 1000), (5, 500)]
     assert left(ledger) == [("taxable", "new", 5, 500)]
+
+
+def test_shares_from_before_the_history_are_taken_once(story):
+    """15 older shares go at 100 a share in two sales of 10; the second one finds 5 of them, and 5 of the purchase."""
+    story.buy("2024-01-03", 10, 90, lot="new")
+    story.sell("2024-06-03", 10, 110, basis=1000)
+    story.sell("2024-06-04", 10, 110, basis=1000)
+    story.holds("new", "2024-01-03", 5, 90)
+
+    ledger = story.ledger()
+
+    assert [(piece.quantity, piece.basis) for piece in ledger.realised] == [(10, 1000), (5, 500), (5, 450)]
+    assert left(ledger) == [("taxable", "new", 5, 450)]
 
 
 def test_rows_after_the_day_of_the_ledger_do_not_exist_yet(story):

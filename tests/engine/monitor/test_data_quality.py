@@ -1,0 +1,205 @@
+"""Every kind of data problem, each put into an account that has none, and whether it fences the account off."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal as D
+
+import pytest
+
+from engine.domain.accounts import AccountBook, Registration, Transaction, TransactionType
+from engine.domain.market import Mark
+from engine.monitor.data_quality import Severity, data_problems
+from engine.monitor.positions import measure
+
+WARN, FENCE = Severity.WARN, Severity.FENCE
+
+
+def problems(snapshot, market) -> list[tuple[str, Severity, str | None]]:
+    found = data_problems(snapshot, market, measure(snapshot, market))
+    return [(problem.code, problem.severity, problem.security_id) for problem in found]
+
+
+def sentences(snapshot, market) -> list[str]:
+    return [problem.sentence for problem in data_problems(snapshot, market, measure(snapshot, market))]
+
+
+def with_account(snapshot, **changes):
+    book = replace(snapshot.book, account=replace(snapshot.account, **changes))
+    return replace(snapshot, book=book, household_books=(book,))
+
+
+def with_lots(snapshot, *lots):
+    book = replace(snapshot.book, lots=lots)
+    return replace(snapshot, book=book, household_books=(book,))
+
+
+def with_rows(snapshot, *rows):
+    book = replace(snapshot.book, transactions=rows)
+    return replace(snapshot, book=book, household_books=(book,))
+
+
+def with_security(market, name, **changes):
+    return replace(market, securities={**market.securities, name: replace(market.securities[name], **changes)})
+
+
+def without(mapping, name):
+    return {key: value for key, value in mapping.items() if key != name}
+
+
+def bought(quantity, lot="b1", account="A") -> Transaction:
+    return Transaction(
+        transaction_id="t1",
+        account_id=account,
+        trade_date=date(2024, 1, 5),
+        security_id="BETA",
+        type=TransactionType.BUY,
+        quantity=D(quantity),
+        price=D(40),
+        lot_id=lot,
+    )
+
+
+def test_a_clean_account_has_no_problem(snapshot, market):
+    assert problems(snapshot, market) == []
+
+
+def test_a_holding_without_a_price_fences(snapshot, market):
+    unpriced = replace(market, marks=without(market.marks, "GAMA"))
+
+    assert problems(snapshot, unpriced) == [("no_mark", FENCE, "GAMA")]
+    assert sentences(snapshot, unpriced) == ["GAMA is held and has no price on or before 2026-11-20."]
+
+
+def test_a_name_of_the_model_that_is_not_held_needs_no_price_to_be_measured(snapshot, market):
+    unpriced = replace(market, marks=without(market.marks, "GAMA"))
+
+    assert problems(with_lots(snapshot, *snapshot.lots[:3]), unpriced) == []
+
+
+def test_a_security_in_no_list_fences(snapshot, market):
+    assert problems(snapshot, replace(market, securities=without(market.securities, "GAMA"))) == [
+        ("unknown_security", FENCE, "GAMA")
+    ]
+
+
+def test_a_name_that_the_risk_model_does_not_cover_fences_held_or_not(snapshot, market):
+    risk = market.risk
+    two = replace(
+        risk,
+        security_ids=risk.security_ids[:2],
+        exposures=risk.exposures[:2],
+        specific_variance=risk.specific_variance[:2],
+    )
+
+    for account in (snapshot, with_lots(snapshot, *snapshot.lots[:3])):
+        assert problems(account, replace(market, risk=two)) == [("no_risk", FENCE, "GAMA")]
+
+
+def test_a_model_that_does_not_exist_fences(snapshot, market):
+    lost = with_account(snapshot, model_id="GROWTH")
+
+    assert problems(lost, market) == [("unknown_model", FENCE, None)]
+    assert sentences(lost, market) == ["Model GROWTH does not exist."]
+
+
+@pytest.mark.parametrize("cash", [-95_000, -95_001])
+def test_an_account_worth_nothing_or_less_fences(snapshot, market, cash):
+    assert problems(with_account(snapshot, cash=D(cash)), market) == [
+        ("no_value", FENCE, None),
+        ("negative_cash", WARN, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("registration", "severity"), [(Registration.TAXABLE, FENCE), (Registration.IRA, WARN), (Registration.ROTH, WARN)]
+)
+def test_a_lot_without_a_basis_fences_where_its_gain_is_taxed_and_only_there(snapshot, market, registration, severity):
+    lots = (replace(snapshot.lots[0], cost_per_share=D(0)), *snapshot.lots[1:])
+    given = with_lots(with_account(snapshot, registration=registration), *lots)
+
+    assert problems(given, market) == [("missing_basis", severity, "ALFA")]
+    assert sentences(given, market) == ["Lot a1 of ALFA has no cost basis."]
+
+
+@pytest.mark.parametrize(("days", "expected"), [(5, []), (6, [("stale_mark", WARN, "BETA")])])
+def test_a_price_older_than_five_days_warns(snapshot, market, days, expected):
+    old = Mark(price=D(50), on=market.as_of - timedelta(days=days))
+
+    assert problems(snapshot, replace(market, marks={**market.marks, "BETA": old})) == expected
+
+
+def test_a_stale_price_says_how_old_it_is(snapshot, market):
+    old = Mark(price=D(50), on=date(2026, 11, 10))
+
+    assert sentences(snapshot, replace(market, marks={**market.marks, "BETA": old})) == [
+        "The price of BETA is 10 days old, from 2026-11-10."
+    ]
+
+
+def test_a_holding_that_cannot_be_traded_warns(snapshot, market):
+    assert problems(snapshot, with_security(market, "BETA", tradable=False)) == [("not_tradable", WARN, "BETA")]
+    assert problems(snapshot, with_security(market, "BETA", tradable=True)) == []
+
+
+@pytest.mark.parametrize(("cash", "expected"), [("0", []), ("-0.01", [("negative_cash", WARN, None)])])
+def test_overdrawn_cash_warns(snapshot, market, cash, expected):
+    assert problems(with_account(snapshot, cash=D(cash)), market) == expected
+
+
+def test_two_accounts_of_one_number_fence(snapshot, market):
+    twin = AccountBook(account=replace(snapshot.account, account_id="B", custodian="Two"), lots=(), transactions=())
+    given = replace(snapshot, household_books=(snapshot.book, twin))
+
+    assert problems(given, market) == [("duplicate_number", FENCE, None)]
+    assert sentences(given, market) == [
+        "Account number 1 at One is also that of B at Two; one of them may be the other, counted twice."
+    ]
+
+
+def test_two_accounts_of_two_numbers_are_two_accounts(snapshot, market):
+    other = AccountBook(account=replace(snapshot.account, account_id="B", account_number="2"), lots=(), transactions=())
+
+    assert problems(replace(snapshot, household_books=(snapshot.book, other)), market) == []
+
+
+@pytest.mark.parametrize(
+    ("quantity", "expected"),
+    [
+        (500, []),
+        (480, ["The lots of BETA hold 20 shares more than its transactions left."]),
+        (600, ["The lots of BETA hold 100 shares fewer than its transactions left."]),
+    ],
+)
+def test_lots_that_do_not_add_up_with_their_transactions_fence(snapshot, market, quantity, expected):
+    given = with_rows(snapshot, bought(quantity))
+
+    assert sentences(given, market) == expected
+    assert problems(given, market) == [("quantity_mismatch", FENCE, "BETA")] * len(expected)
+
+
+def test_what_does_not_add_up_in_a_sibling_account_is_its_own_problem(snapshot, market):
+    sibling = AccountBook(
+        account=replace(snapshot.account, account_id="B", account_number="2"),
+        lots=(),
+        transactions=(bought(10, "x", "B"),),
+    )
+
+    assert problems(replace(snapshot, household_books=(snapshot.book, sibling)), market) == []
+
+
+def test_all_problems_are_reported_at_once_fences_first_then_by_kind_and_name(snapshot, market):
+    account = with_account(snapshot, cash=D(-10), model_id="GROWTH")
+    lots = tuple(replace(lot, cost_per_share=D(0)) for lot in account.lots)
+    account = with_lots(account, *lots)
+    broken = with_security(replace(market, marks=without(market.marks, "GAMA")), "ALFA", tradable=False)
+
+    assert problems(account, broken) == [
+        ("missing_basis", FENCE, "ALFA"),
+        ("missing_basis", FENCE, "ALFA"),
+        ("missing_basis", FENCE, "BETA"),
+        ("missing_basis", FENCE, "GAMA"),
+        ("no_mark", FENCE, "GAMA"),
+        ("unknown_model", FENCE, None),
+        ("negative_cash", WARN, None),
+        ("not_tradable", WARN, "ALFA"),
+    ]
