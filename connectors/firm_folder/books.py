@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from connectors.firm_folder.schema import LOTS, TRANSACTIONS, File
+from connectors.firm_folder.schema import LOTS, TRANSACTIONS, Column, File
 from connectors.firm_folder.spool import Spool
 from connectors.firm_folder.table import Rows
 from engine.domain.accounts import Account, AccountBook, Lot, Transaction
@@ -29,13 +29,17 @@ class Waiting:
 
     def values(self, account_id: str) -> Iterator[dict[str, Any]]:
         """Yield the rows of an account in file order, by column name."""
-        for piece in self._spool.pieces(account_id):
-            for row in json.loads(piece):
-                cells: Sequence[str] = row
-                yield {
-                    column.name: column.kind.parse(cell) if cell else column.blank
-                    for column, cell in zip(self._schema.columns, cells, strict=True)
-                }
+        rows: list[list[str]] = [row for piece in self._spool.pieces(account_id) for row in json.loads(piece)]
+        names = tuple(column.name for column in self._schema.columns)
+        columns = map(_meaning, self._schema.columns, zip(*rows, strict=True))
+        for values in zip(*columns, strict=True):
+            yield dict(zip(names, values, strict=True))
+
+
+def _meaning(column: Column, cells: Sequence[str]) -> list[Any]:
+    """Return what checked cells mean; the days and securities of an account come again and again."""
+    meant = {cell: column.kind.parse(cell) if cell else column.blank for cell in set(cells)}
+    return [meant[cell] for cell in cells]
 
 
 class Books:

@@ -52,15 +52,17 @@ class CsvSource:
     def batches(self, report: Report) -> Iterator[Batch]:
         """Yield the rows; report those with bad bytes, bad quotes or another number of cells than the header."""
         for first, block, fraction in self._blocks(report):
+            plain = _plain_columns(block, len(self.header))
+            if plain:
+                yield Batch(lines=range(first, first + len(plain[0])), columns=plain, fraction=fraction)
+                continue
             lines, rows = _rows(block, first, self.found.label, report)
             if set(map(len, rows)) - {len(self.header)}:
                 lines, rows = self._even(lines, rows, report)
             if rows:
                 yield Batch(lines=lines, columns=tuple(zip(*rows, strict=True)), fraction=fraction)
 
-    def _even(
-        self, lines: Sequence[int], rows: list[list[str]], report: Report
-    ) -> tuple[Sequence[int], list[list[str]]]:
+    def _even(self, lines: list[int], rows: list[list[str]], report: Report) -> tuple[list[int], list[list[str]]]:
         width, kept = len(self.header), []
         for line, row in zip(lines, rows, strict=True):
             if len(row) == width:
@@ -92,17 +94,26 @@ class CsvSource:
                 yield line, rest, 1.0
 
 
-def _rows(block: bytes, first: int, label: str, report: Report) -> tuple[Sequence[int], list[list[str]]]:
-    """Return the line numbers and cells of the rows in a block; empty lines are passed over."""
-    raw_lines = block.replace(b"\r\n", b"\n").removesuffix(b"\r").split(b"\n")
+def _plain_columns(block: bytes, width: int) -> list[list[str]] | None:
+    """Return the columns of a block where nothing is quoted and nothing wrong, as nearly every block is; else None.
+
+    One split for all lines takes a third of the time of one a line.
+    """
     try:
         text = block.decode("utf-8")
     except UnicodeDecodeError:
-        text = ""
-    plain = bool(text) and '"' not in text and "\0" not in text and max(map(len, raw_lines)) <= MAX_CELL_CHARS
-    if plain and b"" not in raw_lines:
-        rows = [line.split(",") for line in text.replace("\r\n", "\n").removesuffix("\r").split("\n")]
-        return range(first, first + len(rows)), rows
+        return None
+    lines = text.replace("\r\n", "\n").removesuffix("\r").split("\n")
+    even = {line.count(",") for line in lines} == {width - 1}
+    if '"' in text or "\0" in text or not even or not all(lines) or max(map(len, lines)) > MAX_CELL_CHARS:
+        return None
+    cells = ",".join(lines).split(",")
+    return [cells[column::width] for column in range(width)]
+
+
+def _rows(block: bytes, first: int, label: str, report: Report) -> tuple[list[int], list[list[str]]]:
+    """Return the line numbers and cells of the rows in a block; empty lines are passed over."""
+    raw_lines = block.replace(b"\r\n", b"\n").removesuffix(b"\r").split(b"\n")
     kept = [
         (line, cells)
         for line, raw in enumerate(raw_lines, first)
