@@ -23,6 +23,7 @@ from engine.plan.problem import (
     Problem,
     Row,
 )
+from engine.plan.rounding import FRACTION
 from engine.plan.rules import NOT_TRADABLE, WASH_SALES
 
 STALE_PRICE_DAYS: Final = 5  # calendar days: over a long weekend, and no more
@@ -79,12 +80,21 @@ def _cash(problem: Problem, done: Outcome) -> Check:
         f"band {settings.min_cash:.2%} to {settings.max_cash:.2%}"
     )
     verdict = Verdict.PASS
-    if cash < low - _CENT:
+    rounding = _rounding(problem, done)
+    if cash < low - rounding:
         verdict = Verdict.FAIL
-    elif cash > high + _CENT:
+    elif cash > high + rounding:
         one_share = max((name.price for name in problem.names), default=Decimal(0))
         verdict = Verdict.WARN if settings.whole_shares and cash - high <= one_share else Verdict.FAIL
     return Check(rule=CASH, verdict=verdict, detail=detail)
+
+
+def _rounding(problem: Problem, done: Outcome) -> Decimal:
+    """Return the USD that rounding accounts for: a cent, and a millionth of a share for each fractional trade."""
+    if problem.settings.whole_shares:
+        return _CENT
+    traded = zip(problem.names, done.shares, strict=True)
+    return _CENT + FRACTION * sum((name.price for name, quantity in traded if quantity != 0), Decimal(0))
 
 
 def _holdings(problem: Problem, done: Outcome) -> Check:
@@ -192,7 +202,7 @@ def _gains(problem: Problem, done: Outcome) -> Iterable[Check]:
         return
     made = net_gain(done.sold)
     if settings.max_net_gain is not None:
-        failed = made > settings.max_net_gain + _CENT
+        failed = made > settings.max_net_gain + _rounding(problem, done)
         detail = f"net realised gain {made:,.2f} USD; cap {settings.max_net_gain:,.2f}"
         yield Check(rule=NET_GAIN, verdict=Verdict.FAIL if failed else Verdict.PASS, detail=detail)
     if settings.gains_budget is not None:

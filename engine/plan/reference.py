@@ -14,7 +14,7 @@ from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
 from engine.plan.lots import SaleLot
 from engine.plan.outcome import priced_bounds
-from engine.plan.problem import Problem
+from engine.plan.problem import Name, Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,8 @@ class _Model:
 def reference_optimum(problem: Problem, sides: Sequence[int]) -> tuple[float, Any] | None:
     """Return the least objective (fraction of V) and its trades (n,) when each name may buy (1), sell (-1) or rest (0).
 
-    Returns None where the sides admit no plan. Minimum trades bind on the side taken. Raises SolverFailed otherwise.
+    Returns None where the sides admit no plan. Minimum trades bind on the side taken, but not on a sale of all that is
+    held. Raises SolverFailed otherwise.
     """
     import cvxpy  # takes a second to load, and no plan needs it
 
@@ -102,11 +103,17 @@ def _name_rules(model: _Model, sides: Sequence[int]) -> Iterator[Any]:
         if side > -1:
             yield sell[i] == 0.0
         if side and problem.min_trade > 0:
-            yield (buy[i] if side > 0 else sell[i]) >= problem.min_trade
+            yield (buy[i] >= problem.min_trade) if side > 0 else (sell[i] >= _least_sale(problem, name))
         priced = priced_bounds(problem, name)
         for bound in name.bounds:
             over = model.trade[i] - bound.at if bound.upper else bound.at - model.trade[i]
             yield over <= (abs(bound.at) if bound in priced else 0.0)
+
+
+def _least_sale(problem: Problem, name: Name) -> float:
+    """Return the minimum trade, or the whole holding where that is less and may be sold."""
+    free = all(lot.blocked is None for lot in name.lots)
+    return min(problem.min_trade, sum(lot.weight for lot in name.lots)) if free else problem.min_trade
 
 
 def _name_breaches(model: _Model) -> Iterator[Any]:

@@ -45,10 +45,10 @@ def tradable_shares(problem: Problem, found: Found, orders: Sequence[Sequence[Sa
     """Return signed shares for each name: whole shares, or to six decimals where fractions are traded."""
     if not problem.settings.whole_shares:
         cash = next(r for r, row in enumerate(problem.rows) if row.rule == CASH)
-        to_cash = ROUND_FLOOR if found.solution.row_price[cash] >= 0 else ROUND_CEILING
+        modes = (ROUND_FLOOR, ROUND_CEILING) if found.solution.row_price[cash] >= 0 else (ROUND_CEILING, ROUND_FLOOR)
         return tuple(
-            _fractional(name, float(u), order, to_cash)
-            for name, u, order in zip(problem.names, found.trade, orders, strict=False)
+            _fractional(name, float(u), order, modes, (float(found.table.lo[piece]), float(found.table.hi[piece])))
+            for name, u, order, piece in zip(problem.names, found.trade, orders, found.pieces, strict=False)
         )
     book = Book(problem, found, orders)
     _repair(book)
@@ -57,16 +57,21 @@ def tradable_shares(problem: Problem, found: Found, orders: Sequence[Sequence[Sa
     return book.shares()
 
 
-def _fractional(name: Name, u: float, lots: Sequence[SaleLot], rounding: str) -> Decimal:
+def _fractional(
+    name: Name, u: float, lots: Sequence[SaleLot], modes: tuple[str, str], piece: tuple[float, float]
+) -> Decimal:
     """Return the trade to a millionth of a share; one that ends a lot, to solver accuracy, ends it exactly.
 
-    rounding: to the side on which the cash band is not at its limit.
+    modes: of rounding, first the one that keeps off the cash band's limit; the other is for a trade that would leave
+    its piece, and so fall below the minimum trade.
     """
     ends = [-quantity for quantity in accumulate((entry.lot.quantity for entry in lots), initial=Decimal(0))]
     nearest = min(ends, key=lambda end: abs(float(end) * name.unit - u))
     if abs(float(nearest) * name.unit - u) < TOUCH or name.unit == 0:
         return nearest
-    return max((Decimal(u) / Decimal(name.unit)).quantize(FRACTION, rounding=rounding), ends[-1])
+    exact = Decimal(u) / Decimal(name.unit)
+    tries = [max(exact.quantize(FRACTION, rounding=mode), ends[-1]) for mode in modes]
+    return next((shares for shares in tries if piece[0] <= float(shares) * name.unit <= piece[1]), tries[0])
 
 
 def _repair(book: Book) -> None:

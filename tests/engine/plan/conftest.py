@@ -48,8 +48,8 @@ def account_of() -> Callable[..., AccountSnapshot]:
     return _account
 
 
-@pytest.fixture
-def random_case() -> Callable[[int], Case]:
+@pytest.fixture(scope="session")
+def random_case() -> Callable[..., Case]:
     return _random_case
 
 
@@ -120,10 +120,13 @@ def _account(
     )
 
 
-def _random_case(seed: int) -> Case:
-    """Return an account of 4 to 12 names with a random mix of the features; it may be infeasible."""
+def _random_case(seed: int, *, most_names: int = 12, pairs: bool = True) -> Case:
+    """Return an account of 4 or more names with a random mix of the features; it may be infeasible.
+
+    pairs: whether two of its names may be substantially identical.
+    """
     rng = np.random.default_rng(seed)
-    n, k = int(rng.integers(4, 13)), int(rng.integers(0, 4))
+    n, k = int(rng.integers(4, most_names + 1)), int(rng.integers(0, 4))
     names = [f"N{i:02d}" for i in range(n)]
 
     def perhaps(share: float) -> bool:
@@ -133,7 +136,7 @@ def _random_case(seed: int) -> Case:
     weights = rng.dirichlet(np.ones(n))
     targets = {name: round(float(w), 6) for name, w in zip(names, weights, strict=True)}
     targets[names[0]] = round(1 - sum(list(targets.values())[1:]), 6)
-    paired = perhaps(0.35)
+    paired = perhaps(0.35) and pairs
     securities = {
         name: {
             "sector": "Odd" if i % 2 else "Even",

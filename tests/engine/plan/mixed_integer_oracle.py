@@ -24,7 +24,7 @@ ORDERS = {
 }
 
 
-def solve(case, seconds=60.0):
+def solve(case, seconds=4.0):
     program = Program(case, seconds)
     for name in program.names:
         program.add_name(name)
@@ -58,7 +58,7 @@ class Program:
         self.scip = Model()
         self.scip.hideOutput()
         self.scip.setParam("limits/time", seconds)
-        self.scip.setParam("limits/gap", 1e-6)
+        self.scip.setParam("limits/gap", 5e-6)
         self.linear, self.turnover, self.gains, self.cash_used = [], [], [], []
         self.active, self.trade, self.groups = {}, {}, {}
 

@@ -1,0 +1,103 @@
+"""The plan is the best there is: held against every combination of sides, and against a mixed-integer solver."""
+
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from engine.domain.accounts import Rule
+from engine.domain.plans import LockRule, PlanStatus
+from engine.domain.settings import LotMethod
+from engine.plan.problem import BP, build_problem
+from engine.plan.propose import propose_plan
+from engine.plan.reference import reference_optimum
+
+TINY_SEEDS = range(1005, 1017)
+ORACLE_SEEDS = range(44)
+ORACLE = Path(__file__).with_name("mixed_integer_oracle.py")
+CLOSE_BP = 0.01  # solver tolerances, and trades cut to a millionth of a share
+
+
+def fractional(case):
+    snapshot, market, settings, locks = case
+    return snapshot, market, replace(settings, whole_shares=False), locks
+
+
+def best_over_all_sides(case):
+    """The least reference optimum in bp over every combination of buying, selling and resting; None if none works."""
+    snapshot, market, settings, locks = case
+    problem = build_problem(snapshot, market, settings, locks=locks)
+    sides = [_sides(problem, name) for name in problem.names]
+    optima = [reference_optimum(problem, combination) for combination in product(*sides)]
+    return min((optimum[0] * BP for optimum in optima if optimum is not None), default=None)
+
+
+def _sides(problem, name):
+    """Without a minimum trade, buying nothing and selling nothing are both resting."""
+    resting = [0] if problem.min_trade > 0 else []
+    return [1, *resting, *([-1] if name.sellable else [])]
+
+
+@pytest.mark.parametrize("seed", TINY_SEEDS)
+def test_the_plan_of_a_tiny_account_is_the_best_over_every_combination_of_sides(random_case, seed):
+    case = fractional(random_case(seed, most_names=5, pairs=False))
+    case = (*case[:2], replace(case[2], lot_method=LotMethod.OPTIMAL), case[3])
+
+    best = best_over_all_sides(case)
+    plan, _ = propose_plan(*case[:3], inputs_hash="")
+
+    if best is None:
+        assert plan.status is PlanStatus.INFEASIBLE
+        return
+    assert plan.status is not PlanStatus.INFEASIBLE
+    assert plan.objective.lower_bound <= best + CLOSE_BP
+    assert best - CLOSE_BP <= plan.objective.total <= best + plan.objective.gap + CLOSE_BP
+
+
+@pytest.fixture(scope="module")
+def oracle(random_case, tmp_path_factory):
+    """SCIP's (status, objective, lower bound) of every seed, found in a process of its own."""
+    folder = tmp_path_factory.mktemp("oracle")
+    asked, answered = folder / "cases", folder / "answers"
+    asked.write_bytes(pickle.dumps([random_case(seed) for seed in ORACLE_SEEDS]))
+    subprocess.run([sys.executable, ORACLE, asked, answered], check=True, capture_output=True, timeout=250)
+    return dict(zip(ORACLE_SEEDS, pickle.loads(answered.read_bytes()), strict=True))
+
+
+@pytest.mark.parametrize("seed", ORACLE_SEEDS)
+def test_the_plan_agrees_with_a_mixed_integer_solver(random_case, oracle, seed):
+    snapshot, market, settings, _ = fractional(random_case(seed))
+    status, best, proven = oracle[seed]
+
+    plan, _ = propose_plan(snapshot, market, settings, inputs_hash="")
+
+    if status == "infeasible":
+        assert plan.status is PlanStatus.INFEASIBLE
+        assert plan.conflicts
+        return
+    assert plan.status is PlanStatus.OPTIMAL
+    assert plan.objective.gap <= CLOSE_BP
+    assert plan.objective.lower_bound <= best + CLOSE_BP
+    assert proven - CLOSE_BP <= plan.objective.total <= best + CLOSE_BP
+
+
+def test_the_cases_of_the_mixed_integer_solver_have_every_feature(random_case):
+    cases = [random_case(seed) for seed in ORACLE_SEEDS]
+    settings = [case[2] for case in cases]
+    rules = {r.rule for case in cases for r in case[0].restrictions}
+    locks = {lock.rule for case in cases for lock in case[3]}
+    groups = [[s.identical_group for s in case[1].securities.values()] for case in cases]
+
+    assert {s.lot_method for s in settings} == set(LotMethod)
+    assert rules == set(Rule)
+    assert locks == set(LockRule)
+    assert any("PAIR" in group for group in groups)
+    for field in ("max_active_weight", "max_sector_active", "max_factor_active", "max_turnover", "max_net_gain",
+                  "min_trade_usd", "harvest_min_loss_usd", "deposit", "withdrawal", "exclude", "tilt",
+                  "enforce"):  # fmt: skip
+        assert any(getattr(s, field) for s in settings), field
+        assert any(not getattr(s, field) for s in settings), field
