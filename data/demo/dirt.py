@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from data.demo.people import CUSTODIANS, Profile
+from data.demo.people import CUSTODIANS, LOST_BASIS, Profile
 from engine.domain.accounts import AccountBook, TransactionType
 from engine.domain.identifiers import AccountId
 
@@ -23,7 +23,7 @@ class Dirt(StrEnum):
     OVERDRAWN = "negative cash"
 
 
-_PLACES: Final = {5: Dirt.NO_BASIS, 11: Dirt.LOTS_DIFFER, 17: Dirt.SHARED_NUMBER, 23: Dirt.OVERDRAWN}
+_PLACES: Final = {LOST_BASIS: Dirt.NO_BASIS, 11: Dirt.LOTS_DIFFER, 17: Dirt.SHARED_NUMBER, 23: Dirt.OVERDRAWN}
 
 
 def dirt_of(index: int) -> Dirt | None:

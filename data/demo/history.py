@@ -21,7 +21,9 @@ _DIVIDEND_MONTHS: Final = (2, 5, 8, 11)
 _WINDOW: Final = timedelta(days=31)  # the firm keeps its own accounts out of wash sales
 _PRICE: Final = Decimal("0.0001")
 _SHARE: Final = Decimal("0.0001")
-_KEPT_CASH: Final = (0.001, 0.022)  # fractions of the account, from which each has its own habit
+_KEPT_CASH: Final = (0.0015, 0.009)  # fractions of the account, from which each has its own habit
+_HARVESTED: Final = 0.01  # of the account: how far below its target a harvest takes a name
+_TRIMMED: Final = 0.02  # of the account: how much of one name a trim sells
 
 
 class History:
@@ -52,8 +54,8 @@ class History:
             yield from ((session, "dividends") for session in days if opened + 20 < session <= last)
         yield from self._repeated(opened, last, "deposit", wait=(90, 260))
         if self._profile.registration.is_taxable:
-            yield from self._repeated(opened, last - 40, "harvest", wait=(60, 200))
-            if self._chance.random() < 0.5:
+            yield from self._repeated(opened, last - 40, "harvest", wait=(40, 140))
+            if self._chance.random() < 0.35:
                 yield last - int(self._chance.integers(3, 17)), "harvest"
         yield from self._repeated(opened, last, "trim", wait=(120, 320))
         if self._chance.random() < 0.15:
@@ -102,7 +104,8 @@ class History:
                 self._buy(session, security, quantity, price, TransactionType.REINVEST)
 
     def _on_harvest(self, session: int) -> None:
-        day, prices = sessions()[session], self._prices(session)
+        day, prices, nav = sessions()[session], self._prices(session), self._nav(session)
+        room = self._excess(session) + _HARVESTED * nav
         losses: list[tuple[float, OpenLot]] = []
         for security in np.flatnonzero(self._holdings.shares > 0).tolist():
             if day - self._bought.get(self._group(security), date.min) < _WINDOW or prices[security] == 0:
@@ -112,16 +115,21 @@ class History:
                 if gain < -0.05 * float(lot.cost * lot.quantity) and gain < -100:
                     losses.append((gain, lot))
         losses.sort(key=lambda pair: pair[0])
-        for _, lot in losses[: int(self._chance.integers(6, 25))]:
-            self._sell(session, lot, lot.quantity)
+        wanted = int(self._chance.integers(6, 25))
+        for _, lot in losses:
+            value = float(lot.quantity) * prices[lot.security]
+            if wanted and value <= room[lot.security]:
+                self._sell(session, lot, lot.quantity)
+                room[lot.security] -= value
+                wanted -= 1
         self._invest(session, most=90, kind=TransactionType.BUY)
 
     def _on_trim(self, session: int) -> None:
         """Sell part of what grew too large, whatever the tax: whole lots first, the last one in part."""
-        excess = self._excess(session)
+        excess, most = self._excess(session), _TRIMMED * self._nav(session)
         for security in np.argsort(-excess, kind="stable")[: int(self._chance.integers(3, 9))].tolist():
             if excess[security] > 200:
-                self._sell_value(session, security, 0.5 * float(excess[security]))
+                self._sell_value(session, security, min(0.5 * float(excess[security]), most))
         self._invest(session, most=40, kind=TransactionType.BUY)
 
     def _on_withdrawal(self, session: int) -> None:

@@ -11,8 +11,8 @@ from numpy.random import Generator
 from data.demo.names import family
 from data.demo.sessions import session_on_or_after, sessions
 from data.demo.streams import Part, stream
-from data.demo.universe import INDEX_NAMES, MID_CAPS
-from data.demo.world import LARGE_CAP, LARGEST, SETTINGS, WITHOUT_FOSSIL
+from data.demo.universe import INDEX_NAMES
+from data.demo.world import LARGE_CAP, LARGEST, WITHOUT_FOSSIL
 from engine.domain.accounts import Household, Registration
 from engine.domain.identifiers import AccountId, HouseholdId, ModelId
 
@@ -33,7 +33,11 @@ _POLICIES: Final = (
 )
 _SMALL: Final = 13  # of 24: a few thousand dollars, where whole shares bite
 _FRESH_CASH: Final = 4  # of 15: a deposit that waits to be invested
+LOST_BASIS: Final = 7  # of 120: a taxable account that brought positions along, one of them without its basis
 _HOLDS_DELISTED: Final = 9  # of 40
+_NEW_MODEL: Final = 2  # of 9: the client has changed models and no trade has followed yet
+_EMPLOYERS: Final = 4  # of the mid-caps: large employers of the region, whose shares several clients brought along
+_WIDEST_LEGACY: Final = 0.15  # of the account: more than that in one name would drown what it shares with the others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,10 @@ class Legacy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """An account before its history. opened is a session; funding USD; names: how many it tracks the model with."""
+    """An account before its history. opened is a session; funding USD; names: how many it tracks the model with.
+
+    followed_model: what its history followed: another than model_id where the client has just changed it.
+    """
 
     index: int
     account_id: AccountId
@@ -69,6 +76,7 @@ class Profile:
     custodian: str
     account_number: str
     model_id: ModelId
+    followed_model: ModelId
     settings: str | None
     opened: int
     funding: float
@@ -127,7 +135,9 @@ def profile(seed: int, index: int) -> Profile:
     names = int(np.clip(funding / 2_400 * chance.uniform(0.8, 1.2), 190, 470)) if funding > 1e5 else 60
     carried = registration.is_taxable and bool(chance.random() < 0.3)
     amounts = chance.integers(1_000, 60_000, 2).tolist()
-    has_legacy = index % 120 == 5 or (registration.is_taxable and index % 24 != _SMALL and chance.random() < 0.3)
+    brings = 0.3 if registration.is_taxable else 0.1
+    has_legacy = index % 120 == LOST_BASIS or (index % 24 != _SMALL and bool(chance.random() < brings))
+    model_id = _model(chance)
     return Profile(
         index=index,
         account_id=AccountId(f"A{index + 1:05d}"),
@@ -135,8 +145,9 @@ def profile(seed: int, index: int) -> Profile:
         registration=registration,
         custodian=CUSTODIANS[int(chance.integers(len(CUSTODIANS)))],
         account_number=f"{chance.integers(10_000_000, 99_999_999)}",
-        model_id=ModelId(str(chance.choice([LARGE_CAP, LARGEST, WITHOUT_FOSSIL], p=(0.6, 0.2, 0.2)))),
-        settings=[None, *SETTINGS][int(chance.choice(4, p=(0.5, 0.12, 0.2, 0.18)))],
+        model_id=model_id,
+        followed_model=_model(chance) if index % 9 == _NEW_MODEL else model_id,
+        settings=_settings(chance, registration, has_legacy=has_legacy),
         opened=opened,
         funding=funding,
         names=names,
@@ -155,6 +166,19 @@ def _registration(chance: Generator, place: int) -> Registration:
     return kinds[int(chance.choice(3, p=(taxable, (1 - taxable) * 0.65, (1 - taxable) * 0.35)))]
 
 
+def _model(chance: Generator) -> ModelId:
+    return ModelId(str(chance.choice([LARGE_CAP, LARGEST, WITHOUT_FOSSIL], p=(0.6, 0.2, 0.2))))
+
+
+def _settings(chance: Generator, registration: Registration, *, has_legacy: bool) -> str | None:
+    """A few accounts have none of their own; what concerns taxes is for those who pay them."""
+    names = (None, "standard", "close_to_index", "tax_heavy", "gains_budget")
+    shares = (0.15, 0.6, 0.25, 0.0, 0.0)
+    if registration.is_taxable:
+        shares = (0.1, 0.3, 0.1, 0.2, 0.3) if has_legacy else (0.1, 0.5, 0.2, 0.2, 0.0)
+    return names[int(chance.choice(len(names), p=shares))]
+
+
 def _opened(chance: Generator, *, early: bool) -> int:
     """Most accounts have been there for years, one in ten came in the last months."""
     days = len(sessions())
@@ -164,11 +188,11 @@ def _opened(chance: Generator, *, early: bool) -> int:
 
 
 def _legacy(chance: Generator) -> tuple[Legacy, ...]:
-    count = int(chance.integers(1, 5))
+    count = int(chance.integers(2, 6))
     securities = chance.choice(60, count, replace=False).tolist()
     if chance.random() < 0.3:
-        securities[0] = INDEX_NAMES + int(chance.integers(MID_CAPS))
-    shares = chance.dirichlet(np.ones(count)) * chance.uniform(0.25, 0.6)
+        securities[0] = INDEX_NAMES + int(chance.integers(_EMPLOYERS))
+    shares = np.minimum(chance.dirichlet(np.ones(count)) * chance.uniform(0.15, 0.5), _WIDEST_LEGACY)
     return tuple(
         Legacy(
             security=int(security),

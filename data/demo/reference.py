@@ -51,8 +51,8 @@ def _restrictions(seed: int, accounts: int, households: range) -> Iterator[Restr
 
 def _of_account(seed: int, person: Profile) -> Iterator[Restriction]:
     if person.index % 20 == _CAPPED:
-        reason = "investment policy statement: no name above 4 %"
-        yield _restriction(person.account_id, security_id(_LARGEST), Rule.MAX_WEIGHT, reason, value=Decimal("0.04"))
+        reason = "investment policy statement: no name above 6 %"
+        yield _restriction(person.account_id, security_id(_LARGEST), Rule.MAX_WEIGHT, reason, value=Decimal("0.06"))
     chance = stream(seed, Part.RESTRICTION, person.index)
     if person.legacy and chance.random() < _EMPLOYER_SHARE:
         held = security_id(person.legacy[0].security)

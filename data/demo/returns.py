@@ -1,7 +1,8 @@
 """How do the demo prices move? Market, sector, style and residual parts, all with fat tails, and a story at the end.
 
 Whatever the seed, the market rises for most of the four years, slides in the last weeks and drops on the last day,
-so that the firm always shows gains, harvestable losses, drift and a market move.
+and two names that few accounts hold move hard on it, so that the firm always shows gains, harvestable losses, drift
+and market moves.
 """
 
 from typing import Final
@@ -10,15 +11,17 @@ import numpy as np
 from numpy.random import Generator
 
 from data.demo.streams import Part, stream
-from data.demo.universe import SECTORS, STYLES, Universe
+from data.demo.universe import INDEX_NAMES, SECTORS, STYLES, Universe
 from engine.domain.market import Array
 
 TRADING_DAYS: Final = 252
 _RISE: Final = 0.62  # log return of the market until the slide
 _SLIDE_DAYS: Final = 45
 _SLIDE: Final = -0.08
-_LAST_DAY: Final = -0.021
-_LAST_DAY_OF_SECTOR: Final = {"Information Technology": -0.022, "Energy": 0.018}
+_LAST_DAY: Final = -0.018
+_LAST_DAY_OF_SECTOR: Final = {"Information Technology": -0.006, "Energy": 0.012}
+_LAST_DAY_AT_MOST: Final = 0.04  # of any other name: a day on which every account has its own alarm tells nothing
+_NEWS: Final = {INDEX_NAMES + 1: -0.17, INDEX_NAMES + 2: 0.14}  # by position: a profit warning and a bid
 _MARKET_VOL: Final = 0.15
 _SECTOR_VOL: Final = 0.09
 _STYLE_VOL: Final = 0.03
@@ -42,6 +45,9 @@ def log_returns(seed: int, world: Universe, days: int) -> Array:
     returns = market[:, None] * world.beta + sectors[:, world.sector] + residuals
     for style in range(STYLES):  # not a matrix product: its rounding would depend on the processor's threads
         returns = returns + styles[:, style, None] * world.styles[:, style]
+    returns[-1] = np.clip(returns[-1], -_LAST_DAY_AT_MOST, _LAST_DAY_AT_MOST)
+    for position, change in _NEWS.items():
+        returns[-1, position] = change
     returns[0] = 0.0
     return np.asarray(returns, dtype=np.float64)
 

@@ -30,7 +30,7 @@ def avoided(world: Universe, client: Client) -> Mask:
 
 def followed(chance: Generator, market: DemoMarket, profile: Profile, without: Mask) -> Mask:
     """Return the names that stand for the model, (n,): the largest, and a sample of the others."""
-    weights = model_weights(market, profile.model_id, profile.opened)
+    weights = model_weights(market, profile.followed_model, profile.opened)
     weights[without] = 0.0
     order = np.argsort(-weights, kind="stable")[: np.count_nonzero(weights)]
     sure, others = order[: profile.names // 2], order[profile.names // 2 :]
@@ -41,13 +41,17 @@ def followed(chance: Generator, market: DemoMarket, profile: Profile, without: M
 
 
 def target_weights(market: DemoMarket, profile: Profile, names: Mask, session: int) -> Array:
-    """Return the weights an account aims at on a session, (n,): the model's, each sector spread over the names kept."""
-    weights = model_weights(market, profile.model_id, session)
+    """Return the weights an account aims at on a session, (n,): the model's, for the names kept.
+
+    What a sector lacks is shared equally by its names that are kept, so that small names stand for small ones.
+    """
+    weights = model_weights(market, profile.followed_model, session)
     wanted = np.where(names, weights, 0.0)
     for position in range(len(SECTORS)):
         members = market.world.sector == position
-        if wanted[members].sum() > 0:
-            wanted[members] *= weights[members].sum() / wanted[members].sum()
+        kept = members & (wanted > 0)
+        if kept.any():
+            wanted[kept] += (weights[members].sum() - wanted[kept].sum()) / np.count_nonzero(kept)
     if profile.holds_delisted:
         wanted[market.world.delisted] = _DELISTED_WEIGHT
     return np.asarray(wanted / wanted.sum(), dtype=np.float64)

@@ -22,13 +22,16 @@ _WITH_SUBSTITUTES: Final = 60
 _SUBSTITUTES: Final = 3
 
 SETTINGS: Final[Mapping[str, str]] = {
-    "close_to_index": "# Follow the model closely; harvest only what hardly moves it.\n"
-    "[plan]\nrisk_aversion = 400.0\nmax_active_weight = 0.005\nmax_sector_active = 0.01\n",
-    "default": "# The firm's standard account: the product's own defaults, and no trades of a few dollars.\n"
-    "[plan]\nmin_trade_usd = 250\n",
+    "close_to_index": "# Follow the model closely; harvest only large losses.\n"
+    "[plan]\nrisk_aversion = 400.0\nmax_active_weight = 0.005\nmax_sector_active = 0.01\n"
+    "harvest_min_loss_usd = 2000\nharvest_min_loss_pct = 0.10\nmin_trade_usd = 250\n",
+    "gains_budget": "# Clients who agreed what they are ready to realise in a year.\n"
+    "[plan]\ngains_budget = 25000\nharvest_min_loss_usd = 1000\nharvest_min_loss_pct = 0.08\nmin_trade_usd = 250\n",
+    "standard": "# The firm's standard account: losses worth a trade, and no trades of a few dollars.\n"
+    "[plan]\nharvest_min_loss_usd = 1000\nharvest_min_loss_pct = 0.08\nmin_trade_usd = 250\n",
     "tax_heavy": "# For clients in the top bracket: taxes first, with room to stray from the model.\n"
     "[plan]\nrisk_aversion = 40.0\ntax_weight = 1.5\nmax_active_weight = 0.02\nmax_sector_active = 0.04\n"
-    "harvest_min_loss_usd = 100\nmin_trade_usd = 500\n",
+    "harvest_min_loss_usd = 250\nmin_trade_usd = 500\n",
 }
 
 
