@@ -1,0 +1,230 @@
+"""The estimated risk model against markets whose true covariance is known.
+
+756 days at a half-life of 252 are worth some 560 equally weighted ones: a volatility is then known to about
+1 / sqrt(2 x 560) = 3 %, one standard error. Tolerances below are a few of those.
+"""
+
+import re
+
+import numpy as np
+import pytest
+
+from engine.domain.errors import DataError
+from engine.risk.estimate import estimate_risk
+
+
+def covariance(risk):
+    return risk.exposures @ risk.factor_covariance @ risk.exposures.T + np.diag(risk.specific_variance)
+
+
+def active_portfolios(count, names, seed=99):
+    dice = np.random.default_rng(seed)
+    return [active - active.mean() for active in dice.normal(size=(count, names))]
+
+
+@pytest.fixture(scope="module")
+def estimated(planted):
+    return planted.estimate()
+
+
+def test_tracking_errors_of_random_portfolios_come_out_within_10_per_cent_and_right_on_average(planted, estimated):
+    found, true = covariance(estimated), planted.covariance
+    ratios = [np.sqrt(a @ found @ a / (a @ true @ a)) for a in active_portfolios(200, 60)]
+
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.03)
+    assert np.quantile(ratios, 0.025) > 0.90
+    assert np.quantile(ratios, 0.975) < 1.10
+
+
+def test_each_names_volatility_comes_out_within_12_per_cent(planted, estimated):
+    ratios = np.sqrt(np.diag(covariance(estimated)) / np.diag(planted.covariance))
+
+    assert np.abs(ratios - 1.0).max() < 0.12
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.03)
+
+
+def test_the_market_portfolio_has_its_risk_within_10_per_cent(planted, estimated):
+    equal = np.full(60, 1 / 60)
+
+    ratio = np.sqrt(equal @ covariance(estimated) @ equal / (equal @ planted.covariance @ equal))
+
+    assert ratio == pytest.approx(1.0, abs=0.10)
+
+
+def test_planted_betas_to_the_market_come_back(planted, estimated):
+    """A beta's sampling error is about 33 % / 16 % / sqrt(560) = 0.09."""
+    beta = estimated.exposures[:, 0]
+
+    assert np.sqrt(np.mean((beta - planted.beta) ** 2)) < 0.13
+    assert np.corrcoef(beta, planted.beta)[0, 1] > 0.85
+    assert beta.mean() == pytest.approx(1.0, abs=0.02)
+
+
+def test_each_sector_is_a_factor_of_its_own_members_alone(planted, estimated):
+    assert estimated.factors[:7] == ("market", *(f"sector:sector {s}" for s in range(6)))
+    exposed = estimated.exposures[:, 1:7] != 0
+    assert (exposed == np.eye(6, dtype=bool)[planted.sector]).all()
+
+
+def test_a_planted_style_that_no_sector_explains_is_found_as_a_statistical_factor(planted, estimated):
+    """It is 12 % a year, long half of every sector and short the other half."""
+    loadings = estimated.exposures[:, estimated.factors.index("statistical:1")]
+
+    assert abs(np.corrcoef(loadings, planted.loading)[0, 1]) > 0.9
+    long_short = planted.loading / 60
+    found, true = (np.sqrt(long_short @ c @ long_short) for c in (covariance(estimated), planted.covariance))
+    assert found == pytest.approx(true, rel=0.10)
+
+
+def test_where_there_is_nothing_but_market_and_noise_no_statistical_factor_is_found(world):
+    """Sectors of three names are too small for a factor, and here their own part is left out."""
+    for seed in range(4):
+        market = world(seed=seed)
+        market.returns = np.random.default_rng(seed).normal(0, 0.02, market.returns.shape)
+        market.returns += np.random.default_rng(seed + 50).normal(0, 0.01, (market.days, 1))
+        market.sector = np.arange(market.names) // 3
+
+        assert market.estimate().factors == ("market",)
+
+
+def test_specific_risk_comes_back_within_15_per_cent_for_nine_names_in_ten(planted, estimated):
+    ratios = np.sqrt(estimated.specific_variance) / planted.specific
+
+    assert np.quantile(np.abs(ratios - 1.0), 0.9) < 0.15
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_covariance_is_positive_definite_even_with_more_names_than_days(world, seed):
+    risk = world(seed=seed, days=40, names=80).estimate()
+
+    assert np.linalg.eigvalsh(risk.factor_covariance).min() > -1e-12
+    assert np.linalg.eigvalsh(covariance(risk)).min() > 0
+
+
+def test_with_few_days_the_portfolio_that_looks_safest_is_not_taken_for_safe(world):
+    """The sample covariance of 80 names over 100 days calls its safest portfolio several times too safe."""
+    market = world(seed=1, days=100, names=80)
+    found = covariance(market.estimate())
+    sample = np.cov(market.returns.T) * 252
+
+    def understatement(matrix):
+        safest = np.linalg.eigh(matrix)[1][:, 0]
+        return np.sqrt(safest @ market.covariance @ safest / (safest @ matrix @ safest))
+
+    assert understatement(sample) > 3
+    assert understatement(found) < 1.5
+
+
+def test_a_beta_of_a_short_history_is_drawn_to_1_and_that_of_a_long_one_is_kept(world):
+    """The two names with the planted beta farthest from 1, one of them seen for 80 days only."""
+    market = world(seed=7)
+    far = int(np.argmax(np.abs(market.beta - 1.0)))
+
+    long = market.estimate().exposures[far, 0]
+    short = market.estimate(first={far: market.days - 80}).exposures[far, 0]
+    ordinary = np.polyfit(market.returns[-80:].mean(axis=1), market.returns[-80:, far], 1)[0]
+
+    assert abs(short - 1.0) < 0.9 * abs(ordinary - 1.0)
+    assert long == pytest.approx(market.beta[far], abs=0.2)
+
+
+def test_a_name_with_one_price_gets_beta_1_its_sector_and_a_cautious_specific_risk(world):
+    market = world(seed=3)
+    risk = market.estimate(first={0: market.days})
+
+    assert risk.security_ids[0] == "S000"
+    assert risk.exposures[0, 0] == pytest.approx(1.0)
+    assert risk.exposures[0, 1] == pytest.approx(1.0)
+    assert (risk.specific_variance[0] >= risk.specific_variance[1:]).mean() >= 0.75
+    assert np.isfinite(covariance(risk)).all()
+
+
+def test_a_name_younger_than_60_days_has_no_statistical_exposure(world):
+    market = world(seed=5, style=0.12)
+    risk = market.estimate(first={4: market.days - 59, 5: market.days - 60})
+    statistical = [k for k, factor in enumerate(risk.factors) if factor.startswith("statistical")]
+
+    assert (risk.exposures[4, statistical] == 0).all()
+    assert (risk.exposures[5, statistical] != 0).all()
+
+
+def test_one_wrong_price_among_750_hardly_moves_the_risk_of_its_name(world):
+    market = world(seed=2)
+    clean = covariance(market.estimate())[9, 9]
+
+    market.returns[400, 9] = 9.0
+    market.returns[401, 9] = -0.9
+    dirty = covariance(market.estimate())[9, 9]
+
+    assert np.sqrt(dirty / clean) < 1.15
+
+
+def test_recent_days_weigh_more(world):
+    """A market three times as wild in its last quarter than before."""
+    market = world(seed=2)
+    market.returns[-189:] *= 3.0
+    plain = market.returns.var(axis=0) * 252
+
+    assert (np.diag(covariance(market.estimate())) > plain).mean() > 0.9
+
+
+def test_the_same_prices_give_the_same_model_whatever_the_order_they_come_in(world):
+    market = world(seed=2, days=100)
+    histories, securities = market.histories(), market.securities()
+    as_of = histories[0].dates[-1]
+
+    one = estimate_risk(histories, securities, as_of=as_of)
+    other = estimate_risk(histories[::-1], securities[::-1], as_of=as_of)
+
+    assert one.security_ids == other.security_ids == tuple(sorted(one.security_ids))
+    assert (covariance(one) == covariance(other)).all()
+    assert one.quality == other.quality
+
+
+def test_prices_after_the_day_asked_for_change_nothing(world):
+    market = world(seed=2, days=200)
+    as_of = market.histories()[0].dates[150]
+
+    before = estimate_risk(market.histories(), market.securities(), as_of=as_of)
+    market.returns[150:] *= 5
+    after = estimate_risk(market.histories(), market.securities(), as_of=as_of)
+
+    assert (covariance(before) == covariance(after)).all()
+
+
+@pytest.mark.parametrize("days", [0, 19])
+def test_fewer_than_20_days_are_refused_with_what_was_found(world, days):
+    with pytest.raises(DataError, match=rf"expected at least 20 days of returns to estimate it, found {days}"):
+        world(seed=1, days=days, names=10).estimate()
+
+
+def test_twenty_days_are_enough_for_a_model_and_too_few_to_test_it(world):
+    risk = world(seed=1, days=20, names=10).estimate()
+
+    assert risk.quality.endswith("Too little history to test it out of sample.")
+    assert np.isfinite(covariance(risk)).all()
+
+
+def test_the_quality_sentence_says_what_was_estimated_and_how_it_did_on_days_it_had_not_seen(planted, estimated):
+    """In a market that stays as it is, risk met over risk predicted is near 1."""
+    found = re.fullmatch(
+        r"Estimated from 756 days of returns of 60 securities: market, 6 sectors, (\d+) statistical factors\. "
+        r"Fitted without the last 151 days, it met active risk in them (\d\.\d\d) times as large as it predicted "
+        r"\(bias statistic over 40 fixed active portfolios; 1 is perfect; 8 in 10 of them between (\d\.\d\d) and "
+        r"(\d\.\d\d)\)\.",
+        estimated.quality,
+    )
+
+    assert found is not None
+    assert int(found[1]) == len(estimated.factors) - 7
+    assert float(found[2]) == pytest.approx(1.0, abs=0.08)
+    assert float(found[3]) < float(found[2]) < float(found[4])
+
+
+def test_the_quality_sentence_admits_a_market_that_turned_twice_as_wild(world):
+    market = world(seed=5)
+    market.returns[-151:] *= 2.0
+
+    bias = float(re.search(r"(\d\.\d\d) times", market.estimate().quality)[1])
+
+    assert bias == pytest.approx(2.0, abs=0.2)

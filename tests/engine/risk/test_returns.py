@@ -1,0 +1,121 @@
+"""Daily returns from prices, by hand."""
+
+from datetime import date, timedelta
+from decimal import Decimal as D
+
+import numpy as np
+import pytest
+
+from engine.risk.returns import daily_returns
+
+MONDAY = date(2026, 11, 16)
+WEEK = [MONDAY + timedelta(days=k) for k in range(5)]
+FRIDAY = WEEK[-1]
+nan = float("nan")
+
+
+@pytest.fixture
+def returns_of(make_history, make_security):
+    """Return a function from {name: [(day, close)]} to the matrix of returns, a column a name."""
+
+    def build(prices, *, as_of=FRIDAY, adjusted=None):
+        histories = [
+            make_history(name, [day for day, _ in rows], [close for _, close in rows], (adjusted or {}).get(name))
+            for name, rows in prices.items()
+        ]
+        return daily_returns(histories, [make_security(name) for name in prices], as_of=as_of)
+
+    return build
+
+
+def week(*closes):
+    return list(zip(WEEK, closes, strict=True))
+
+
+def test_a_return_is_the_change_of_the_close_and_names_are_in_order(returns_of):
+    found = returns_of({"B": week(100, 110, 99, 99, 108.9), "A": week(50, 55, 55, 44, 44)})
+
+    assert found.security_ids == ("A", "B")
+    assert found.matrix == pytest.approx(np.array([[0.1, 0.1], [0, -0.1], [-0.2, 0], [0, 0.1]]), abs=1e-12)
+
+
+def test_a_day_without_a_price_has_no_return_to_it_or_from_it(returns_of):
+    gap = [row for row in week(100, 110, 0, 121, 121) if row[1]]
+
+    found = returns_of({"A": gap, "B": week(10, 10, 10, 10, 10), "C": week(10, 10, 10, 10, 10)})
+
+    np.testing.assert_allclose(found.matrix[:, 0], [0.1, nan, nan, 0.0], atol=1e-12)
+
+
+def test_adjusted_closes_count_where_both_days_have_one_and_closes_elsewhere(returns_of):
+    """2-for-1 on Wednesday: the close falls from 102 to 51, the adjusted close stays."""
+    found = returns_of(
+        {"A": week(100, 102, 51, 51, 52.02)},
+        adjusted={"A": [None, D(51), D(51), D(51), None]},
+    )
+
+    assert found.matrix[:, 0] == pytest.approx([0.02, 0.0, 0.0, 0.02], abs=1e-12)
+
+
+def test_a_day_on_which_few_names_traded_is_no_trading_day(returns_of):
+    """One of three has a stray price on a Sunday: nobody's return is broken by it."""
+    sunday = MONDAY - timedelta(days=1)
+    prices = {name: week(100, 110, 110, 110, 110) for name in "ABC"}
+    prices["A"] = [(sunday, 500), *prices["A"]]
+
+    found = returns_of(prices)
+
+    assert found.matrix.shape == (4, 3)
+    assert found.matrix[0] == pytest.approx([0.1, 0.1, 0.1])
+
+
+def test_prices_after_the_day_asked_for_are_not_known_yet(returns_of):
+    found = returns_of({"A": week(100, 110, 110, 110, 999)}, as_of=WEEK[3])
+
+    assert found.matrix[:, 0] == pytest.approx([0.1, 0.0, 0.0])
+
+
+def test_a_name_whose_first_price_is_in_the_future_is_left_out(returns_of):
+    found = returns_of({"A": week(1, 1, 1, 1, 1), "B": [(FRIDAY, 10)]}, as_of=WEEK[3])
+
+    assert found.security_ids == ("A",)
+
+
+def test_a_security_in_no_list_is_left_out(make_history, make_security):
+    rows = week(1, 1, 1, 1, 1)
+    histories = [make_history(name, WEEK, [close for _, close in rows]) for name in "AB"]
+
+    assert daily_returns(histories, [make_security("B")], as_of=FRIDAY).security_ids == ("B",)
+
+
+def test_prices_older_than_three_years_are_left_out(returns_of):
+    """1,096 days before 20 November 2026 is 20 November 2023."""
+    days = [date(2023, 11, 19), date(2023, 11, 20), date(2023, 11, 21)]
+
+    found = returns_of({"A": list(zip(days, [50, 100, 110], strict=True))})
+
+    assert found.matrix[:, 0] == pytest.approx([0.1])
+
+
+def test_a_wild_return_is_cut_to_eight_robust_sigmas_of_its_name(returns_of):
+    """Returns of -1 %, 0 and +1 % in turn: median 0, median deviation 1 %, sigma 1.4826 %, cut at 11.86 %."""
+    price, rows = 100.0, []
+    for k in range(61):
+        rows.append((FRIDAY - timedelta(days=61 - k), price))
+        price *= (0.99, 1.0, 1.01)[k % 3]
+    rows.append((FRIDAY, price * 10))
+
+    found = returns_of({"A": rows})
+
+    assert found.matrix[-1, 0] == pytest.approx(8 * 1.4826 * 0.01, rel=1e-3)
+    assert np.abs(found.matrix[:-1, 0]).max() == pytest.approx(0.01, rel=1e-6)
+
+
+def test_a_price_that_never_moves_has_returns_of_zero(returns_of):
+    assert returns_of({"A": week(7, 7, 7, 7, 7)}).matrix[:, 0].tolist() == [0, 0, 0, 0]
+
+
+def test_a_price_of_zero_makes_no_return_out_of_nothing(returns_of):
+    found = returns_of({"A": week(10, 0, 10, 10, 10), "B": week(1, 1, 1, 1, 1)})
+
+    np.testing.assert_allclose(found.matrix[:, 0], [-1.0, nan, 0.0, 0.0], atol=1e-12)
