@@ -74,7 +74,8 @@ def send(
 
     Sending again what is sent already writes the same bytes and no second order. A plan that has gone stale is marked
     so and nothing is sent. Raises CheckFailed for a plan that does not pass, DataError for two plans of one account,
-    NotAllowed and IllegalMove as the life cycle does.
+    NotAllowed and IllegalMove as the life cycle does; DataError also where the files cannot be written: the plans are
+    then sent, their files wait, and sending again writes them, elsewhere if need be.
     """
     states = {plan_id: services.plans.get(plan_id).state for plan_id in plan_ids}
     if states and all(state in _OUT for state in states.values()):
@@ -87,16 +88,20 @@ def send(
     batch = _batch(plan_ids)
     target = folder or services.exports / f"{at:%Y-%m-%d}-{batch}"
     payload = {"plan_ids": sorted(plan_ids), "at": at.isoformat(), "folder": str(target.absolute())}
+    message = OutboxItem(topic=FILES, key=f"{FILES}:{batch}", payload=payload)
     services.plans.move_all(
         plan_ids,
         Action.SEND,
         actor,
         at=at,
         expected=_same(plan_ids),
-        outbox=[OutboxItem(topic=FILES, key=f"{FILES}:{batch}", payload=payload)],
+        outbox=[message],
         within=lambda connection: save_blocks(connection, blocks),
     )
     deliver(services)
+    written = services.outbox.by_key(message.key)
+    if written is not None and written.error:
+        raise DataError(written.error)
     return (target,)
 
 
@@ -108,7 +113,9 @@ def export_again(services: Services, plan_ids: Sequence[PlanId], *, folder: Path
     written = []
     for row in batches:
         target = folder or Path(row.payload["folder"])
-        _write(services, row.payload, target)
+        manifest = _write(services, row.payload, target)
+        if row.sent_at is None:
+            _delivered(services, row, manifest)
         written.append(target)
     return tuple(written)
 
@@ -140,8 +147,8 @@ def deliver(services: Services) -> None:
             manifest = _write(services, message.payload, Path(message.payload["folder"]))
         except DataError as error:
             services.outbox.mark_failed(message, error=str(error), retry_at=services.now() + _RETRY)
-            raise
-        _delivered(services, message, manifest)
+        else:
+            _delivered(services, message, manifest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

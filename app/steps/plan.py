@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Final
 
 from app.ports import Progress, Services, no_progress
@@ -16,7 +17,7 @@ from engine.domain.plans import Plan, Run
 from engine.domain.settings import PlanSettings, settings_from_toml
 from engine.monitor.data_quality import Severity, data_problems
 from engine.monitor.positions import measure
-from engine.plan.document import canonical_json, plan_document, plan_from_document
+from engine.plan.document import QUANTITY_DECIMALS, canonical_json, plan_document, plan_from_document
 from engine.plan.evaluate import evaluate_trades
 from engine.plan.frontier import FrontierPoint, frontier
 from engine.plan.propose import propose_plan
@@ -99,6 +100,7 @@ def find(services: Services, prefix: str) -> StoredPlan:
 
 def with_trades(snapshot: AccountSnapshot, market: MarketSnapshot, base: Plan, shares: Mapping[Any, Any]) -> WhatIf:
     """Return the plan of exactly these signed shares on a plan's own inputs and settings, edits marked."""
+    shares = {name: _as_stated(count) for name, count in shares.items()}
     before = {trade.security_id: signed_shares(trade) for trade in base.trades}
     changed = {name for name in {*before, *shares} if before.get(name, 0) != shares.get(name, 0)}
     edited = tuple(sorted(changed | set(base.edited)))
@@ -191,6 +193,11 @@ def _refuse_fenced(snapshot: AccountSnapshot, market: MarketSnapshot) -> None:
             f"account {snapshot.account.account_id} is fenced off from planning until its data are right: "
             + "; ".join(problem.sentence for problem in problems)
         )
+
+
+def _as_stated(shares: Decimal) -> Decimal:
+    """Return a number of shares as the document will state it, so that 6.0 and 6 make the same plan."""
+    return Decimal(f"{round(shares, QUANTITY_DECIMALS).normalize():f}")
 
 
 def _differs(part: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

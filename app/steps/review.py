@@ -63,8 +63,13 @@ def checks(services: Services, plan_id: PlanId) -> tuple[Check, ...]:
 
 
 def propose(services: Services, plan_id: PlanId, *, actor: User) -> PlanState:
-    """Freeze a draft under its hash. Raises CheckFailed where the second checker disagrees with the plan."""
+    """Freeze a draft under its hash.
+
+    Raises CheckFailed where the second checker disagrees with the plan, IllegalMove for a plan without a trade.
+    """
     _require_sound(services, plan_id)
+    if not services.plans.get(plan_id).document["trades"]:
+        raise IllegalMove(f"plan {plan_id[:12]} has no trade; there is nothing to propose")
     return services.plans.move(plan_id, Action.PROPOSE, actor, at=services.now(), expected_hash=plan_id)
 
 

@@ -32,7 +32,7 @@ from engine.domain.settings import settings_from_dict, settings_to_dict
 _CENT: Final = Decimal("0.01")
 _BP_DECIMALS: Final = 4
 _FRACTION_DECIMALS: Final = 8
-_QUANTITY_DECIMALS: Final = 6
+QUANTITY_DECIMALS: Final = 6
 _NOT_IDENTITY: Final = ("plan_id", "run")  # left out of the hash: the hash itself, and how long it took
 
 
@@ -213,7 +213,7 @@ def _usd(amount: Decimal) -> int | float:
 
 
 def _shares(quantity: Decimal) -> int | float:
-    return _number(round(quantity, _QUANTITY_DECIMALS))
+    return _number(round(quantity, QUANTITY_DECIMALS))
 
 
 def _number(value: Decimal) -> int | float:

@@ -133,6 +133,18 @@ def desk(new_desk) -> Desk:
 
 
 @pytest.fixture(scope="session")
+def plan_of() -> Callable[..., str]:
+    """plan_of(desk, account, *options) computes and keeps a plan and returns its id."""
+
+    def compute(desk: Desk, *arguments: str) -> str:
+        said = desk.run("plan", *arguments, "--json")
+        assert said.code == 0, said.err
+        return str(json.loads(said.out)["plan_id"])
+
+    return compute
+
+
+@pytest.fixture(scope="session")
 def hand(new_desk) -> tuple[Desk, Mapping[str, Said]]:
     """A desk, and what the real command said there: a scan, the plan of each account, the ledger."""
     desk = new_desk()

@@ -18,13 +18,6 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def plan_of(desk, *arguments: str) -> str:
-    """Return the id of a plan that was computed and kept."""
-    said = desk.run("plan", *arguments, "--json")
-    assert said.code == 0, said.err
-    return json.loads(said.out)["plan_id"]
-
-
 def test_json_is_one_document_on_standard_output_and_nothing_else(hand):
     for name, said in hand[1].items():
         document, end = json.JSONDecoder().raw_decode(said.out)
@@ -57,7 +50,7 @@ def test_a_plan_computed_again_is_the_same_document_and_replays_to_the_byte(hand
     assert (replayed.code, replayed.out) == (0, f"{plan_id}\tidentical\n"), replayed.err
 
 
-def test_a_stored_plan_that_was_tampered_with_does_not_replay(desk):
+def test_a_stored_plan_that_was_tampered_with_does_not_replay(desk, plan_of):
     plan_id = plan_of(desk, "T2")
     with sqlite3.connect(desk.folder / "firm.db") as connection:
         (text,) = connection.execute("SELECT document FROM plans").fetchone()
@@ -70,7 +63,7 @@ def test_a_stored_plan_that_was_tampered_with_does_not_replay(desk):
     assert "expected a document of that hash" in said.err
 
 
-def test_inputs_that_were_exchanged_do_not_replay(desk):
+def test_inputs_that_were_exchanged_do_not_replay(desk, plan_of):
     plan_id, other = plan_of(desk, "T2"), plan_of(desk, "T1")
     with sqlite3.connect(desk.folder / "firm.db") as connection:
         ((own,), (others,)) = (
@@ -89,7 +82,7 @@ def test_inputs_that_were_exchanged_do_not_replay(desk):
     assert f"document {own}" in said.err
 
 
-def test_the_audit_log_verifies_until_a_row_is_changed_behind_its_back(desk):
+def test_the_audit_log_verifies_until_a_row_is_changed_behind_its_back(desk, plan_of):
     plan_of(desk, "T1")
     sound = desk.run("audit", "verify", "--json")
     with sqlite3.connect(desk.folder / "firm.db") as connection:
@@ -113,7 +106,7 @@ def test_the_audit_log_verifies_until_a_row_is_changed_behind_its_back(desk):
     assert "its content was changed" in tampered.out
 
 
-def test_a_head_that_was_noted_elsewhere_is_sought_in_the_chain(desk):
+def test_a_head_that_was_noted_elsewhere_is_sought_in_the_chain(desk, plan_of):
     head = json.loads(desk.run("audit", "verify", "--json").out)["head"]
     plan_of(desk, "T1")
 
@@ -159,7 +152,7 @@ def test_without_a_firm_a_command_says_what_to_do(tmp_path, desk):
     assert "no firm yet: import a firm folder or make the demo firm" in said.err
 
 
-def test_a_decision_takes_a_person(desk):
+def test_a_decision_takes_a_person(desk, plan_of):
     plan_id = plan_of(desk, "T1")
 
     said = desk.run("push", plan_id)
