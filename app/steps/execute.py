@@ -269,7 +269,7 @@ def _overtaken(services: Services, stored: StoredPlan) -> tuple[str, ...]:
 
 
 def _booked_by(services: Services, plan_id: PlanId, at: datetime) -> bool:
-    return any(move.action is Action.FILL and move.at <= at for move in services.plans.history(plan_id))
+    return any(move.action is Action.FILL and move.at < at for move in services.plans.history(plan_id))
 
 
 def _refuse_unready(services: Services, plan_ids: Iterable[PlanId]) -> None:
