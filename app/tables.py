@@ -475,7 +475,8 @@ def audit_table(rows: Iterable[AuditRow]) -> pd.DataFrame:
 
 def usd(amount: Decimal | float) -> str:
     """Return an amount in whole dollars, the sign before the dollar sign."""
-    return f"{'-' if amount < 0 else ''}${abs(amount):,.0f}"
+    whole = f"{abs(amount):,.0f}"
+    return f"{'-' if amount < 0 and whole != '0' else ''}${whole}"
 
 
 def _frame(rows: list[dict[str, Any]], columns: str) -> pd.DataFrame:

@@ -1,0 +1,58 @@
+"""Every page opens, light and dark, for every person, and says that the firm is generated."""
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "book": "Book",
+    "account?account=A00003": "Account",
+    "what-if?account=A00003": "What-if",
+    "review": "Review",
+    "orders": "Orders",
+    "audit": "Audit log",
+    "data": "Firm data",
+}
+
+
+def open_page(page, url):
+    page.goto(url)
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
+        " && document.querySelectorAll('h1').length > 0"
+    )
+    page.wait_for_timeout(300)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_opens_without_an_error_and_carries_the_demo_label(app, page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    for path, title in PAGES.items():
+        open_page(page, f"{app.url}/{path}")
+
+        expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+        expect(page.get_by_text("Demo firm: generated data, no real client")).to_be_visible()
+        assert page.get_by_test_id("stException").count() == 0
+        assert page.get_by_test_id("stAlertContentError").count() == 0
+
+
+def test_an_account_that_does_not_exist_is_named_and_breaks_nothing(app, page):
+    open_page(page, f"{app.url}/account?account=NOBODY")
+
+    expect(page.get_by_text("account NOBODY: no such account")).to_be_visible()
+    assert page.get_by_test_id("stException").count() == 0
+
+
+def test_a_plan_that_does_not_exist_is_named_and_breaks_nothing(app, page):
+    open_page(page, f"{app.url}/review?plan=beef")
+
+    expect(page.get_by_text("beef").first).to_be_visible()
+    assert page.get_by_test_id("stException").count() == 0
+
+
+def test_the_audit_log_is_verified_on_request(app, page):
+    open_page(page, f"{app.url}/audit")
+    page.get_by_role("button", name="Verify the whole chain").click()
+
+    expect(page.get_by_text("each sealed by the next")).to_be_visible()
