@@ -12,6 +12,7 @@ from engine.domain.plans import LotSale, Plan, PlanStatus, Run
 from engine.domain.settings import PlanSettings
 from engine.plan.lots import SaleLot
 from engine.plan.outcome import Outcome, outcome
+from engine.plan.prices import Prices
 from engine.plan.problem import Name, Problem, build_problem
 from engine.plan.propose import household_locks
 from engine.plan.report import plan_of
@@ -19,7 +20,6 @@ from engine.plan.rounding import sale_orders
 from engine.plan.rules import supported
 from engine.plan.run import reading, run_since
 from engine.plan.sides import search
-from engine.plan.worth import Prices
 from engine.tax.realised import losses_by_sale, realised_pieces
 from engine.tax.replay import replay
 
@@ -56,12 +56,12 @@ def evaluate_trades(
         done,
         bound=done.total if found is None else found.bound,
         prices=None if found is None else Prices(problem=problem, found=found),
+        worth={},
         inputs_hash=inputs_hash,
         disallowed=_disallowed(problem, done),
     )
     status = PlanStatus.FEASIBLE if edited and plan.status is PlanStatus.OPTIMAL else plan.status
-    trades = tuple(replace(trade, reason=replace(trade.reason, worth_bp=None)) for trade in plan.trades)
-    plan = replace(plan, status=status, edited=edited, trades=trades)
+    plan = replace(plan, status=status, edited=edited)
     fallback = found is not None and found.fallback
     return plan, run_since(began, solving=solving, solved=solved, fallback=fallback)
 

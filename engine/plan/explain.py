@@ -1,5 +1,6 @@
 """Why these trades, and which rules bind? In numbers, and in a sentence for each."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -7,8 +8,8 @@ import numpy as np
 
 from engine.domain.plans import Binding, Reason
 from engine.plan.outcome import Outcome, risk_term, tax_usd
+from engine.plan.prices import Prices
 from engine.plan.problem import BP, CASH, PERCENT, TURNOVER, Problem
-from engine.plan.worth import Prices
 
 _SMALL_USD: Final = Decimal("0.005")
 _CASH_DETAIL: Final = {
@@ -17,9 +18,10 @@ _CASH_DETAIL: Final = {
 }
 
 
-def reasons(problem: Problem, done: Outcome, prices: Prices | None) -> dict[int, Reason]:
-    """Return the reason of each trade by its name's number; worth only where prices of the optimum are given."""
-    worth = None if prices is None else prices.without()
+def reasons(
+    problem: Problem, done: Outcome, prices: Prices | None, worth: Mapping[int, float | None]
+) -> dict[int, Reason]:
+    """Return the reason of each trade by its name's number. worth: of trades, fractions of V, as far as it is known."""
     binding = _rules_by_name(problem, done, prices)
     traded = [i for i, quantity in enumerate(done.shares) if quantity != 0]
     found = {}
@@ -29,12 +31,12 @@ def reasons(problem: Problem, done: Outcome, prices: Prices | None) -> dict[int,
         skipped[i] = 0.0
         risk = risk_term(problem, skipped) - done.risk
         tax = tax_usd(problem, done.sold[i])
-        forced = bool(name.rules.must_exit)
+        known = worth.get(i)
         found[i] = Reason(
             risk_bp=risk * BP,
             tax_bp=-problem.settings.tax_weight * float(tax / problem.value) * BP,
             cost_bp=-name.cost * abs(float(done.trade[i])) * BP,
-            worth_bp=None if worth is None or forced else float(worth[i]) * BP,
+            worth_bp=None if known is None else known * BP,
             rules=binding[i],
             sentence=_sentence(problem, done, i, tax, risk),
         )

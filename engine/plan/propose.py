@@ -2,21 +2,25 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Final
 
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.market import MarketSnapshot
-from engine.domain.plans import Lock, Plan, Run
+from engine.domain.plans import Lock, Plan, PlanStatus, Run
 from engine.domain.settings import PlanSettings
 from engine.plan.conflicts import Inputs, find_conflict
-from engine.plan.outcome import outcome
-from engine.plan.problem import build_problem, value_after_flow
+from engine.plan.outcome import Outcome, outcome
+from engine.plan.prices import Prices
+from engine.plan.problem import Problem, build_problem, value_after_flow
 from engine.plan.report import infeasible, plan_of
 from engine.plan.rounding import sale_orders, tradable_shares
 from engine.plan.rules import supported
 from engine.plan.run import reading, run_since
 from engine.plan.sides import search
-from engine.plan.worth import Prices
+from engine.plan.worth import worth_of_trades
 from engine.tax.wash_sales import locks
+
+_WHOLE_SHARES_REPAIR: Final = "No plan of whole shares was found that obeys these rules; trade fractions or loosen one."
 
 
 def propose_plan(
@@ -40,14 +44,18 @@ def propose_plan(
         return _no_plan(snapshot, market, settings, held, inputs_hash, began)
     orders = sale_orders(problem, found)
     done = outcome(problem, tradable_shares(problem, found, orders), orders)
+    prices = Prices(problem=problem, found=found)
     plan = plan_of(
         problem,
         done,
         bound=found.bound,
-        prices=Prices(problem=problem, found=found),
+        prices=prices,
+        worth=worth_of_trades(prices, _free_trades(problem, done)),
         inputs_hash=inputs_hash,
         disallowed=Decimal(0),
     )
+    if plan.status is PlanStatus.INFEASIBLE:
+        plan = replace(plan, repair=_WHOLE_SHARES_REPAIR)
     return plan, run_since(began, solving=solving, solved=solved, fallback=found.fallback)
 
 
@@ -55,6 +63,11 @@ def household_locks(snapshot: AccountSnapshot, market: MarketSnapshot) -> tuple[
     """Return the wash-sale locks of the account's household, trades that are approved but not booked included."""
     groups = {name: security.group for name, security in market.securities.items()}
     return locks(snapshot.household_books, as_of=snapshot.as_of, groups=groups, pending=snapshot.pending)
+
+
+def _free_trades(problem: Problem, done: Outcome) -> list[int]:
+    """Return the numbers of the names that are traded though they need not leave the account."""
+    return [i for i, name in enumerate(problem.names) if done.shares[i] != 0 and not name.rules.must_exit]
 
 
 def _no_plan(
@@ -71,6 +84,8 @@ def _no_plan(
         stated = replace(settings, withdrawal=Decimal(0))
     problem = build_problem(snapshot, market, stated, locks=held)
     idle = outcome(problem, [Decimal(0)] * len(problem.names), [()] * len(problem.names))
-    plan = plan_of(problem, idle, bound=idle.total, prices=None, inputs_hash=inputs_hash, disallowed=Decimal(0))
+    plan = plan_of(
+        problem, idle, bound=idle.total, prices=None, worth={}, inputs_hash=inputs_hash, disallowed=Decimal(0)
+    )
     plan = infeasible(replace(plan, settings=settings), conflicts=conflict.rules, repair=conflict.repair)
     return plan, run_since(began, solving=began, solved=reading(), fallback=False)

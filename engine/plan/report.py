@@ -1,27 +1,36 @@
 """How does a set of trades become a plan? Trades with lots and reasons, before and after, tax, objective, checks."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from engine.domain.plans import Objective, Plan, PlanStatus, Side, Trade, Verdict
+from engine.domain.plans import Objective, Plan, PlanStatus, Reason, Side, Trade, Verdict
 from engine.plan.accounting import cash_after, metrics_after, metrics_before, tax_summary
 from engine.plan.checks import conflict_names, plan_checks
 from engine.plan.explain import bindings, reasons
 from engine.plan.outcome import Outcome
+from engine.plan.prices import Prices
 from engine.plan.problem import BP, Problem
 from engine.plan.unharvested import not_harvested
-from engine.plan.worth import Prices
 
 ENGINE_VERSION: Final = "0.1.0"
 _HAND_MADE_REPAIR: Final = "Change the trades that these rules name, or the settings."
 
 
 def plan_of(
-    problem: Problem, done: Outcome, *, bound: float, prices: Prices | None, inputs_hash: str, disallowed: Decimal
+    problem: Problem,
+    done: Outcome,
+    *,
+    bound: float,
+    prices: Prices | None,
+    worth: Mapping[int, float | None],
+    inputs_hash: str,
+    disallowed: Decimal,
 ) -> Plan:
     """Return the plan of these trades.
 
+    worth: of trades by their name's number, as far as it is known.
     bound: on every plan's objective, a fraction of V; the gap is stated against it, whole shares and all. A plan whose
     trades fail a check is infeasible, with the checks as its conflicts.
     """
@@ -36,7 +45,7 @@ def plan_of(
         engine_version=ENGINE_VERSION,
         settings=problem.settings,
         status=PlanStatus.INFEASIBLE if failed else PlanStatus.OPTIMAL if optimal else PlanStatus.FEASIBLE,
-        trades=_trades(problem, done, prices),
+        trades=_trades(problem, done, reasons(problem, done, prices, worth)),
         before=metrics_before(problem),
         after=metrics_after(problem, done),
         tax=tax_summary(problem, done.sold, disallowed=disallowed),
@@ -70,8 +79,7 @@ def infeasible(plan: Plan, *, conflicts: tuple[str, ...], repair: str) -> Plan:
     return replace(plan, status=PlanStatus.INFEASIBLE, not_harvested=(), conflicts=conflicts, repair=repair)
 
 
-def _trades(problem: Problem, done: Outcome, prices: Prices | None) -> tuple[Trade, ...]:
-    why = reasons(problem, done, prices)
+def _trades(problem: Problem, done: Outcome, why: Mapping[int, Reason]) -> tuple[Trade, ...]:
     return tuple(
         Trade(
             security_id=problem.names[i].security.security_id,

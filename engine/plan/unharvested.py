@@ -6,9 +6,9 @@ from typing import Final
 from engine.domain.plans import NotHarvested
 from engine.plan.lots import BELOW_THRESHOLD, LOT_METHOD, RESTRICTED, WASH_SALE_LOCK, SaleLot, gain
 from engine.plan.outcome import Outcome, risk_term
+from engine.plan.prices import Prices
 from engine.plan.problem import NET_GAIN, TURNOVER, Name, Problem
 from engine.plan.rules import NOT_TRADABLE
-from engine.plan.worth import Prices
 
 BOUGHT: Final = "bought_in_plan"
 COST_OUTWEIGHS: Final = "cost_outweighs"

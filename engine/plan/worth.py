@@ -1,117 +1,77 @@
-"""What is each trade worth? How much worse the plan would be without it, and the price of each rule that binds."""
+"""What is each trade worth? How much worse the plan would be if it were forbidden and the rest solved again."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from engine.domain.market import Array
+from engine.plan.lots import RESTRICTED
 from engine.plan.outcome import priced_bounds
-from engine.plan.pieces import Flags
+from engine.plan.prices import Prices
 from engine.plan.problem import Problem
-from engine.plan.sides import Found
+from engine.plan.sides import search
 
-_INSIDE: Final = 1e-7  # a trade this far from a segment's ends can still move both ways
-_BINDS: Final = 1e-7  # a price above this is one
+FORBIDDEN: Final = "forbidden"
+SOLVED_WORK: Final = 400  # trades x names up to which every one is solved again
+_ALONE: Final = 1e-3  # of what a name's own curvature offers: less than this, and no other name makes up for it
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prices:
-    """The plan's Lagrangian at its optimum: what each name's trade costs once factors and rows are priced."""
+def worth_of_trades(prices: Prices, traded: Sequence[int]) -> Mapping[int, float | None]:
+    """Return by how much the objective worsens without each of these names' trades, fractions of V.
 
-    problem: Problem
-    found: Found
+    None where without it no plan obeys the rules. In an account of few names each problem is solved; in a large one the
+    worth is estimated to second order, which is right as long as the others stay on their lots and sides, and trades
+    that no other name could make up for are solved up to the same amount of work.
+    """
+    solvable = SOLVED_WORK // max(len(prices.problem.names), 1)
+    if len(traded) <= solvable:
+        return {i: _solved_without(prices, i) for i in traded}
+    estimate, alone = _second_order(prices)
+    chosen = [i for i in traded if alone[i]][:solvable]
+    return {i: _solved_without(prices, i) if i in chosen else float(estimate[i]) for i in traded}
 
-    @cached_property
-    def linear(self) -> Array:
-        """Price of factor risk in each name, a unit of u: (n,)."""
-        every = self.found.table.exposures @ self.found.solution.factor_price
-        return np.asarray(every[: len(self.problem.names)])
 
-    @property
-    def rows(self) -> Array:
-        """Price of each row: > 0 where its upper side binds, < 0 for the lower."""
-        price = self.found.solution.row_price
-        return np.where(np.abs(price) > _BINDS, price, 0.0)
+def without_trade(problem: Problem, i: int) -> Problem:
+    """Return the problem in which one name may be neither bought nor sold."""
+    name = problem.names[i]
+    kept = replace(
+        name,
+        rules=replace(name.rules, no_buy=(FORBIDDEN,), no_sell=(FORBIDDEN,), must_exit=()),
+        lots=tuple(replace(lot, blocked=RESTRICTED) for lot in name.lots),
+    )
+    return replace(problem, names=(*problem.names[:i], kept, *problem.names[i + 1 :]))
 
-    def without(self) -> Array:
-        """Return by how much the objective worsens when each name's trade is forbidden and the rest solved again.
 
-        First order: the name's own Lagrangian at zero less that at its trade, a lower bound on the true worth. Second
-        order: half of q u^2, with q the curvature that all others offer when they make up for a unit of this name
-        (a Schur complement, one factorisation for all). Fractions of V, (n,).
-        """
-        table, trade = self.found.table, self.found.trade
-        n = len(self.problem.names)
-        at_zero = np.array(
-            [
-                self.problem.settings.risk_aversion * name.specific * name.shortfall**2
-                + self.problem.penalty * sum(abs(bound.at) for bound in priced_bounds(self.problem, name))
-                for name in self.problem.names
-            ]
-        )
-        first_order = at_zero - self._lagrangian()[:n]
-        rate, free = self._state()
-        binding = self._firm_rows()
-        gradient = np.hstack([table.exposures[: table.columns], rate[:, binding]])
-        matrix = (gradient * free[:, None]).T @ gradient
-        matrix[: table.exposures.shape[1], : table.exposures.shape[1]] += np.eye(table.exposures.shape[1])
-        spread = np.einsum("ck,kc->c", gradient, np.linalg.pinv(matrix, hermitian=True) @ gradient.T)
-        others = spread / np.maximum(1.0 - free * spread, 1e-6)
-        return np.asarray(np.maximum(first_order + 0.5 * others[:n] * trade[:n] ** 2, 0.0))
+def _solved_without(prices: Prices, i: int) -> float | None:
+    found = search(without_trade(prices.problem, i))
+    return None if found is None else max(found.objective - prices.found.objective, 0.0)
 
-    def bound_prices(self) -> Iterator[tuple[int, str, float, bool]]:
-        """Return (name, rule, price a unit of weight, upper) of every single-name limit that binds."""
-        table = self.found.table
-        priced = table.gradient + self.rows @ table.rates
-        for i, name in enumerate(self.problem.names):
-            piece = self.found.pieces[i]
-            first, last = table.first_segment[piece], table.first_segment[piece + 1]
-            if first == last:
-                continue
-            u = self.found.trade[i]
-            at_low = priced[first] + self.linear[i]
-            at_high = priced[last - 1] + self.linear[i] + table.curvature[last - 1] * table.length[last - 1]
-            for bound in name.bounds:
-                price = -at_high if bound.upper else at_low
-                if abs(u - bound.at) < _INSIDE and price > _BINDS and not bound.is_broken:
-                    yield i, bound.rule, float(price), bound.upper
 
-    def _lagrangian(self) -> Array:
-        """Return each column's cost at its trade with the prices' linear terms."""
-        table, found = self.found.table, self.found
-        chosen = np.isin(table.piece, found.pieces)
-        step = np.clip(found.trade[table.col[table.piece]] - table.start, 0.0, table.length) * chosen
-        slope = table.gradient + self.rows @ table.rates
-        costs = np.bincount(
-            table.col[table.piece], weights=(slope + table.curvature * step / 2.0) * step, minlength=table.columns
-        )
-        every = table.exposures[: table.columns] @ found.solution.factor_price
-        start = table.value[found.pieces] + self.rows @ table.rows[:, found.pieces]
-        return np.asarray(start + costs + every * found.trade)
+def _second_order(prices: Prices) -> tuple[Array, Array]:
+    """Return the worth of each name's trade to second order (n,), and whether no other name makes up for it (n,).
 
-    def _state(self) -> tuple[Array, Array]:
-        """Return the rows' rates where each column stands (columns, m), and 1 / curvature where it can move."""
-        table, found = self.found.table, self.found
-        u = found.trade[table.col[table.piece]]
-        chosen = np.isin(table.piece, found.pieces)
-        inside = chosen & (u > table.start + _INSIDE) & (u < table.start + table.length - _INSIDE)
-        rate, free = np.zeros((table.columns, len(table.lo_rows))), np.zeros(table.columns)
-        touching = chosen & (u >= table.start - _INSIDE) & (u <= table.start + table.length + _INSIDE)
-        for segments in (np.flatnonzero(touching), np.flatnonzero(inside)):
-            rate[table.col[table.piece[segments]]] = table.rates[:, segments].T
-        moving = np.flatnonzero(inside & (table.curvature > 0))
-        free[table.col[table.piece[moving]]] = 1.0 / table.curvature[moving]
-        return rate, free
-
-    def _firm_rows(self) -> Flags:
-        """Return the rows that bind without an elastic side that gives way at a fixed price."""
-        table, found = self.found.table, self.found
-        firm = self.rows != 0.0
-        for column in range(len(self.problem.names), table.columns):
-            piece = found.pieces[column]
-            if _INSIDE < found.trade[column] < table.hi[piece] - _INSIDE:
-                firm &= table.rates[:, table.first_segment[piece]] == 0.0
-        return np.asarray(firm)
+    First order: the name's own Lagrangian at zero less that at its trade, a lower bound on the true worth. Second
+    order: half of q u^2, with q the curvature that all others offer when they make up for a unit of this name (a Schur
+    complement, one factorisation for all).
+    """
+    problem, table, trade = prices.problem, prices.found.table, prices.found.trade
+    n = len(problem.names)
+    at_zero = np.array(
+        [
+            problem.settings.risk_aversion * name.specific * name.shortfall**2
+            + problem.penalty * sum(abs(bound.at) for bound in priced_bounds(problem, name))
+            for name in problem.names
+        ]
+    )
+    first_order = at_zero - prices.lagrangian()[:n]
+    rate, free = prices.state()
+    gradient = np.hstack([table.exposures[: table.columns], rate[:, prices.firm_rows()]])
+    matrix = (gradient * free[:, None]).T @ gradient
+    matrix[: table.exposures.shape[1], : table.exposures.shape[1]] += np.eye(table.exposures.shape[1])
+    spread = np.einsum("ck,kc->c", gradient, np.linalg.pinv(matrix, hermitian=True) @ gradient.T)[:n]
+    left = 1.0 - free[:n] * spread
+    others = np.where(left > _ALONE, spread / np.maximum(left, _ALONE), 0.0)
+    worth: Array = np.maximum(first_order + 0.5 * others * trade[:n] ** 2, 0.0)
+    return worth, left <= _ALONE
