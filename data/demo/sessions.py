@@ -6,8 +6,6 @@ from datetime import date
 from functools import cache
 from typing import Final
 
-import exchange_calendars
-
 AS_OF: Final = date(2026, 11, 20)
 _FIRST: Final = date(2022, 11, 21)
 
@@ -15,6 +13,8 @@ _FIRST: Final = date(2022, 11, 21)
 @cache
 def sessions() -> tuple[date, ...]:
     """Return the NYSE sessions from 2022-11-21 to AS_OF, oldest first."""
+    import exchange_calendars  # takes half a second to load, with pandas, and only the making of a demo firm needs it
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the library's own use of pandas, not ours
         calendar = exchange_calendars.get_calendar("XNYS", start=_FIRST.isoformat(), end=AS_OF.isoformat())
