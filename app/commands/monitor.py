@@ -4,6 +4,8 @@ import click
 
 from app.commands.terminal import as_option, json_option, reporting, say, services, show
 from app.steps import monitor, people, plan
+from engine.monitor.account_scan import AccountScan
+from engine.monitor.data_quality import Severity
 from engine.monitor.document import scan_document
 
 
@@ -17,14 +19,7 @@ def scan(as_json: bool) -> None:
     show(
         scan_document(scans),
         as_json=as_json,
-        words=lambda: (
-            "\n".join(
-                f"{s.account.account_id:<14} {s.dollars_at_stake:>14,.2f}  {', '.join(s.reasons)}"
-                for s in scans
-                if s.reasons
-            )
-            or "no account needs a person"
-        ),
+        words=lambda: "\n".join(line for each in scans for line in queue_lines(each)) or "no account needs a person",
     )
 
 
@@ -64,3 +59,12 @@ def washsales(household_id: str | None, as_json: bool) -> None:
             or "no losses"
         ),
     )
+
+
+def queue_lines(scan: AccountScan) -> list[str]:
+    """Return an account's line of the queue, and what fences it off from planning; nothing for one that is calm."""
+    if not scan.reasons:
+        return []
+    fences = [problem.sentence for problem in scan.problems if problem.severity is Severity.FENCE]
+    line = f"{scan.account.account_id:<14} {scan.dollars_at_stake:>14,.2f}  {', '.join(scan.reasons)}"
+    return [line, *(f"  not planned: {sentence}" for sentence in fences)]

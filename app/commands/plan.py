@@ -57,7 +57,7 @@ def compare(account_id: str, files: tuple[Path, ...], as_json: bool) -> None:
 @click.argument("account_id", metavar="ACCOUNT")
 @json_option
 def frontier(account_id: str, as_json: bool) -> None:
-    """Show what following the index more closely costs in tax."""
+    """Show what following the index more closely costs in tax. Ends with 1 where no plan obeys the rules."""
     found = services()
     account = AccountId(account_id)
     points = plan.tradeoff(found, account, plan.default_settings(found, account))
@@ -73,11 +73,16 @@ def frontier(account_id: str, as_json: bool) -> None:
     show(
         {"account_id": account_id, "points": document},
         as_json=as_json,
-        words=lambda: "\n".join(
-            f"tracking error {p['tracking_error']:.2%}  tax {p['tax_usd']:>14,.2f}  gap {p['gap_bp']:.3f} bp"
-            for p in document
+        words=lambda: (
+            "\n".join(
+                f"tracking error {p['tracking_error']:.2%}  tax {p['tax_usd']:>14,.2f}  gap {p['gap_bp']:.3f} bp"
+                for p in document
+            )
+            or "no plan obeys the account's rules; lotsmith plan names those in the way"
         ),
     )
+    if not document:
+        click.get_current_context().exit(CHECK_FAILED)
 
 
 @click.command()

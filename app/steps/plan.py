@@ -191,7 +191,7 @@ def _refuse_fenced(snapshot: AccountSnapshot, market: MarketSnapshot) -> None:
     if problems:
         raise DataError(
             f"account {snapshot.account.account_id} is fenced off from planning until its data are right: "
-            + "; ".join(problem.sentence for problem in problems)
+            + " ".join(problem.sentence for problem in problems)
         )
 
 
