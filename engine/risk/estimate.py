@@ -79,8 +79,8 @@ def _fit(returns: DailyReturns) -> _Estimate:
     sector_beta, left = _explain(left, seen, weights, sector_returns, member, effective)
 
     residual_variance = weights @ (left * left) / np.maximum(weights @ seen, 1e-300)
-    noise = np.array([residual_variance[member[:, s]].mean() / member[:, s].sum() for s in range(len(sectors))])
-    observable = _covariance(np.column_stack([market, sector_returns]), weights, np.concatenate([[0.0], noise]))
+    noise = _averaging_noise(residual_variance, member)
+    observable = _covariance(np.column_stack([market, sector_returns]), weights, noise)
     long_enough = seen.sum(axis=0) >= SHORT_HISTORY_DAYS
     loadings, variances = _components(left, weights, residual_variance, long_enough)
 
@@ -133,6 +133,20 @@ def _explain(
         betas[names, k] = 1.0 + trust * (raw - 1.0)
         left[:, names] -= np.outer(factor, betas[names, k]) * seen[:, names]
     return betas, left
+
+
+def _averaging_noise(residual_variance: Array, member: np.ndarray) -> Array:
+    """Return how much of the variance of the market and of each sector is their own names' specific risk averaged.
+
+    Left in, it would count that risk as common, and understate the tracking error of a small universe. What a mean of k
+    names leaves of each of them has (1 - 1/k) of its specific variance.
+    """
+    counts = member.sum(axis=0)
+    smallest_group = np.where(member.any(axis=1), member @ counts, len(member))
+    own = residual_variance / (1.0 - 1.0 / np.maximum(smallest_group, 2))
+    market = own.mean() / len(own)
+    sectors = [max(own[member[:, s]].mean() / count - market, 0.0) for s, count in enumerate(counts)]
+    return np.array([market, *sectors])
 
 
 def _covariance(factors: Array, weights: Array, noise: Array) -> Array:

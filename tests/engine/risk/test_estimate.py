@@ -228,3 +228,15 @@ def test_the_quality_sentence_admits_a_market_that_turned_twice_as_wild(world):
     bias = float(re.search(r"(\d\.\d\d) times", market.estimate().quality)[1])
 
     assert bias == pytest.approx(2.0, abs=0.2)
+
+
+@pytest.mark.parametrize(("names", "in_sector"), [(2, 2), (6, 2), (6, 6), (12, 4)])
+def test_a_small_universe_does_not_take_its_own_names_for_the_market(world, names, in_sector):
+    """The mean of six names is one sixth of each of them; twelve markets, a hundred portfolios in each."""
+    ratios = []
+    for seed in range(12):
+        market = world(seed=seed, names=names, in_sector=in_sector)
+        found, true = covariance(market.estimate()), market.covariance
+        ratios += [np.sqrt(a @ found @ a / (a @ true @ a)) for a in active_portfolios(100, names)]
+
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.03)
