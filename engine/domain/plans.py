@@ -46,7 +46,8 @@ class Reason:
     """Why this trade. risk, tax, cost in bp of account value, positive = makes the objective better.
 
     worth_bp: how much worse the plan's objective is when this trade is forbidden and the rest solved again; None where
-    no plan obeys the rules without it, or it was not computed. rules: names of the rules that bind on this name. sentence: one plain sentence for a client.
+    no plan obeys the rules without it, or it was not computed. rules: names of the rules that bind on this name.
+    sentence: one plain sentence for a client.
     """
 
     risk_bp: float

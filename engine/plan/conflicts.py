@@ -5,6 +5,7 @@ conflict. What remains cannot lose one member and stay impossible. Source: Chinn
 Optimization (2008), ch. 6.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -21,6 +22,7 @@ from engine.plan.lots import is_ordered
 from engine.plan.pieces import piece_table
 from engine.plan.problem import (
     ACTIVE_WEIGHT,
+    BP,
     CASH,
     FACTOR,
     MAX_CASH,
@@ -84,7 +86,7 @@ def find_conflict(inputs: Inputs, market: MarketSnapshot) -> Conflict:
         return Conflict(
             rules=(NOT_TRADABLE,), repair="Nothing that may be traded brings cash to zero or above; add cash."
         )
-    return Conflict(rules=tuple(rules), repair=_repair(kept, market, rules))
+    return Conflict(rules=tuple(rules), repair=_repair(inputs, market, rules))
 
 
 def _drops(inputs: Inputs) -> Mapping[str, Drop]:
@@ -131,7 +133,7 @@ def _is_feasible(inputs: Inputs, market: MarketSnapshot) -> bool:
 
 
 def _repair(inputs: Inputs, market: MarketSnapshot, rules: Sequence[str]) -> str:
-    """Return the way out that moves least money: one rule of the conflict, loosened alone by what it takes."""
+    """Return the way out that moves least money: one rule of the conflict, loosened alone, all others as they are."""
     problem = build_problem(inputs.snapshot, market, inputs.settings, locks=inputs.locks)
     needs = [(_needed(problem, rule), rule) for rule in rules]
     known = [(needed, rule) for needed, rule in needs if needed is not None]
@@ -158,13 +160,27 @@ def _needed(problem: Problem, rule: str) -> float | None:
 
 
 def _sentence(problem: Problem, rule: str, needed: float) -> str:
+    """Say what suffices, rounded to the safe side. Money paid in or out moves the value that cash is measured by."""
     settings, usd = problem.settings, needed * float(problem.value)
     turnover, cap = settings.max_turnover or 0.0, float(settings.max_net_gain or 0)
-    return {
-        MIN_CASH: f"Lower min_cash from {settings.min_cash:.2%} to {settings.min_cash - needed:.2%} of value.",
-        MAX_CASH: f"Raise max_cash from {settings.max_cash:.2%} to {settings.max_cash + needed:.2%} of value.",
-        WITHDRAWAL: f"Withdraw about {usd:,.0f} USD less than {settings.withdrawal:,.0f} USD.",
-        DEPOSIT: f"Deposit about {usd:,.0f} USD less than {settings.deposit:,.0f} USD.",
-        TURNOVER: f"Raise max_turnover from {turnover:.2%} to {turnover + needed:.2%}.",
-        NET_GAIN: f"Raise max_net_gain from {cap:,.0f} to {cap + usd:,.0f} USD.",
-    }[rule]
+    if rule == MIN_CASH:
+        return f"Lower min_cash from {settings.min_cash:.2%} to {_down(settings.min_cash - needed):.2%} of value."
+    if rule == MAX_CASH:
+        return f"Raise max_cash from {settings.max_cash:.2%} to {_up(settings.max_cash + needed):.2%} of value."
+    if rule == WITHDRAWAL:
+        less = math.ceil(usd / (1.0 - settings.min_cash))
+        return f"Withdraw about {less:,} USD less than {settings.withdrawal:,.0f} USD."
+    if rule == DEPOSIT:
+        less = math.ceil(usd / (1.0 - settings.max_cash))
+        return f"Deposit about {less:,} USD less than {settings.deposit:,.0f} USD."
+    if rule == TURNOVER:
+        return f"Raise max_turnover from {turnover:.2%} to {_up(turnover + needed):.2%}."
+    return f"Raise max_net_gain from {cap:,.0f} to {math.ceil(cap + usd):,} USD."
+
+
+def _up(fraction: float) -> float:
+    return math.ceil(fraction * BP - _ROUNDING) / BP
+
+
+def _down(fraction: float) -> float:
+    return max(math.floor(fraction * BP + _ROUNDING) / BP, 0.0)
