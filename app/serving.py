@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -52,9 +53,11 @@ def _stand_ins(settings: Settings, environment: dict[str, str]) -> Iterator[Path
     folder = exports.parent / "stand-ins"
     folder.mkdir(parents=True, exist_ok=True)
     org, page, prices = _free_port(), _free_port(), folder / "prices.csv"
-    _write_prices(settings, prices)
+    day = _write_prices(settings, prices)
     salesforce = ["connectors.sandbox.salesforce", f"--port={org}", f"--page-port={page}", f"--dir={folder}"]
     custodian = ["connectors.sandbox.custodian_folder", f"--dir={exports}", f"--prices={prices}"]
+    if day is not None:
+        custodian.append(f"--day={day}")  # else a demo firm would grow old at its first fill
     with (
         _running(_module(salesforce), environment, folder=folder),
         _running(_module(custodian), environment, folder=folder),
@@ -69,15 +72,17 @@ def _stand_ins(settings: Settings, environment: dict[str, str]) -> Iterator[Path
         yield config
 
 
-def _write_prices(settings: Settings, file: Path) -> None:
-    """Tell the stand-in custodian what the market pays: the firm's own marks, by ticker."""
-    firm = wiring.connect(settings).firm
-    parts = None if firm.is_empty() else firm.market_parts()
+def _write_prices(settings: Settings, file: Path) -> date | None:
+    """Tell the stand-in custodian what the market pays, the firm's own marks by ticker; return their day."""
+    services = wiring.connect(settings)
+    parts = None if services.firm.is_empty() else services.firm.market_parts()
+    services.database.close()
     with file.open("w", encoding="utf-8", newline="") as out:
         rows = csv.writer(out)
         rows.writerow(["ticker", "close"])
         if parts is not None:
             rows.writerows([parts.securities[name].ticker, mark.price] for name, mark in parts.marks.items())
+    return None if parts is None else parts.as_of
 
 
 def _module(arguments: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ import contextlib
 import csv
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
@@ -48,14 +48,15 @@ def answer(order: FixMessage, closes: Mapping[str, Decimal], *, used: bool) -> t
     return (accepted, *_executions(order, quantity, closes[order.require(55)]))
 
 
-def fill_file(orders: Path, closes: Mapping[str, Decimal], fills: Path) -> int:
+def fill_file(orders: Path, closes: Mapping[str, Decimal], fills: Path, *, day: date | None = None) -> int:
     """Write the answers to an exported order file as another FIX file; return how many messages it holds.
 
-    The result depends on the two inputs alone. Raises DataError for a file that cannot be read as FIX.
+    day: when the market of these closes is open, None for the day of the orders. The result depends on the inputs
+    alone. Raises DataError for a file that cannot be read as FIX.
     """
     used: set[str] = set()
     contents: list[bytes] = []
-    for order in decode(orders.read_bytes()):
+    for order in (_on(day, order) for order in decode(orders.read_bytes())):
         if order.type != NEW_ORDER:
             raise DataError(f"{orders}: expected new orders (35=D) alone, found 35={order.type}")
         reports = answer(order, closes, used=order.require(11) in used)
@@ -105,6 +106,14 @@ def status_unknown(request: FixMessage) -> Report:
         (39, _REJECTED), (103, "5"), (55, request.require(55)), (54, request.require(54)), (151, "0"), (14, "0"),
         (6, "0"), (58, "unknown order"),
     )  # fmt: skip
+
+
+def _on(day: date | None, order: FixMessage) -> FixMessage:
+    """Return the order as it stands in the book on a day; the time of day stays."""
+    if day is None or not order.get(60):
+        return order
+    time = datetime.combine(day, read_utc_timestamp(order.require(60)).timetz())
+    return FixMessage(fields=tuple((tag, utc_timestamp(time) if tag == 60 else value) for tag, value in order.fields))
 
 
 def _executions(order: FixMessage, quantity: Decimal, close: Decimal) -> list[Report]:

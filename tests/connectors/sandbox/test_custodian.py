@@ -168,6 +168,21 @@ def test_its_reports_are_valid_by_the_standard_dictionary(tmp_path):
         dictionary.validate(fix.Message(f"8=FIX{rest}", dictionary, True))
 
 
+def test_a_market_of_another_day_fills_on_that_day_at_the_same_prices(tmp_path):
+    orders, today, friday = tmp_path / "orders.fix", tmp_path / "today.fix", tmp_path / "friday.fix"
+    orders.write_bytes(order("B1"))
+
+    fill_file(orders, CLOSES, today)
+    fill_file(orders, CLOSES, friday, day=date(2024, 3, 1))
+
+    there, here = (fills_of([read_answer(m) for m in decode(file.read_bytes())]) for file in (friday, today))
+    assert [(fill.exec_id, fill.quantity, fill.price) for fill in there] == [
+        (fill.exec_id, fill.quantity, fill.price) for fill in here
+    ]
+    assert {fill.executed_at.date() for fill in here} == {date(2024, 3, 4)}
+    assert {fill.executed_at.date() for fill in there} == {date(2024, 3, 1)}
+
+
 def test_only_new_orders_are_filled(tmp_path):
     (tmp_path / "orders.fix").write_bytes(encode(((35, "H"), *status_request(parsed(order()), "R2"))))
 
