@@ -18,7 +18,7 @@ _MOST_PROBLEMS_SHOWN: Final = 200
 _COMMANDS: Final = (
     firm.demo, firm.import_, firm.export, firm.serve, connections.sync_group,
     monitor.scan, monitor.washsales, monitor.nightly, plan.plan_, plan.compare, plan.frontier, plan.replay,
-    review.push, review.approve, execute.send, execute.reconcile, control.user_group, control.audit_group,
+    review.push, review.approve, execute.send, execute.reconcile_, control.user_group, control.audit_group,
 )  # fmt: skip
 
 

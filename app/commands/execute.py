@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from app.commands.terminal import CHECK_FAILED, as_option, person, say, services
-from app.steps import execute, plan
+from app.steps import execute, plan, reconcile
 
 
 @click.command()
@@ -25,7 +25,7 @@ def send(plan_ids: tuple[str, ...], folder: Path | None, user_id: str | None) ->
         click.echo(str(written))
 
 
-@click.command()
+@click.command("reconcile")
 @click.option(
     "--fills",
     "files",
@@ -34,12 +34,12 @@ def send(plan_ids: tuple[str, ...], folder: Path | None, user_id: str | None) ->
     type=click.Path(path_type=Path),
     help="A custodian's file of FIX answers; may be repeated. Else every fills-*.fix beside what was sent.",
 )
-def reconcile(files: tuple[Path, ...]) -> None:
+def reconcile_(files: tuple[Path, ...]) -> None:
     """Book what custodians filled and name every break. Ends with 1 where there is one."""
     found = services()
-    for file in files or execute.inbound(found):
-        say(f"{file}: {execute.read_answers(found, file)} new answers")
-    outcomes = execute.reconcile_all(found)
+    for file in files or reconcile.inbound(found):
+        say(f"{file}: {reconcile.read_answers(found, file)} new answers")
+    outcomes = reconcile.reconcile_all(found)
     for outcome in outcomes:
         click.echo(f"{outcome.plan_id}\t{outcome.state}")
         for each in outcome.outcome.breaks:

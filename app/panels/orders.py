@@ -9,7 +9,7 @@ import streamlit as st
 from app.columns import COLUMNS
 from app.panels import frame
 from app.ports import Services
-from app.steps import execute
+from app.steps import execute, reconcile
 from app.tables import answer_table, block_table, break_table, fill_table, outbox_table, plan_table
 from data.outbox import OutboxRow
 from data.plans import PlanHead
@@ -55,13 +55,13 @@ def to_send(services: Services, user: User) -> None:
 def answers(services: Services) -> None:
     """Take in what custodians put beside our files, or what a person uploads, and reconcile."""
     st.subheader("Answers from custodians")
-    waiting = execute.inbound(services)
+    waiting = reconcile.inbound(services)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Take in answers and reconcile", key="reconcile", icon=":material/sync_alt:"):
             with st.spinner("Reading and booking…"):
                 for file in waiting:
-                    frame.attempt(lambda file=file: execute.read_answers(services, file))  # type: ignore[misc]
-                frame.attempt(lambda: execute.reconcile_all(services))
+                    frame.attempt(lambda file=file: reconcile.read_answers(services, file))  # type: ignore[misc]
+                frame.attempt(lambda: reconcile.reconcile_all(services))
             st.rerun()
         st.caption(f"{len(waiting)} files of answers lie beside our exports.")
 
@@ -82,11 +82,11 @@ def sent(services: Services) -> None:
     with ordered:
         frame.table(block_table(blocks), key="blocks")
     with filled:
-        frame.table(fill_table(execute.filled_orders(services, head.plan_id)), key="fills")
+        frame.table(fill_table(reconcile.filled_orders(services, head.plan_id)), key="fills")
     with said:
         frame.table(answer_table(services.orders.acknowledgements(head.plan_id)), key="said", empty="No answer yet.")
     with breaks:
-        found = execute.breaks_of(services, head.plan_id).breaks
+        found = reconcile.breaks_of(services, head.plan_id).breaks
         frame.table(break_table(found), key="breaks", empty="No break: what was executed is what was ordered.")
 
 

@@ -1,45 +1,35 @@
-"""What leaves the house? Release, send exactly once, read what came back, book it, reconcile."""
+"""What leaves the house? Approved plans, checked once more, released and sent exactly once."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
-
-from sqlalchemy import Connection
 
 from app.ports import Services
 from app.steps.market import todays_market
 from app.steps.people import SYSTEM
 from connectors.fix.export import MANIFEST, Manifest, export_files
-from connectors.fix.messages import Acknowledged, Corrected, Ended, Rejected, fills_of, read_answer
-from connectors.fix.wire import FixMessage, decode, read_utc_timestamp
-from data.firm import apply_fills
-from data.orders import Acknowledgement, record_acknowledgement, record_files, record_fill, save_blocks
+from data.orders import record_files, save_blocks
 from data.outbox import OutboxItem, OutboxRow
 from data.plans import StoredPlan
 from engine.domain.errors import CheckFailed, DataError, IllegalMove
-from engine.domain.identifiers import AccountId, ClOrdId, PlanId
+from engine.domain.identifiers import AccountId, PlanId
 from engine.domain.lifecycle import Action, PlanState, User
-from engine.domain.orders import Block, Fill, Order
+from engine.domain.orders import Block, Order
 from engine.domain.plans import Check
 from engine.execute.blocks import build_blocks
-from engine.execute.booking import booked
-from engine.execute.fills import FilledOrder, allocate
 from engine.execute.orders import ApprovedPlan, build_orders
-from engine.execute.reconcile import BreakKind, Reconciliation, reconcile
 from engine.plan.document import plan_from_document
 from engine.review.checker import failures, second_opinion
 from engine.review.validity import why_stale
 
 FILES: Final = "fix.files"
-PRICE_TOLERANCE: Final = Decimal("0.02")
 _LEASE: Final = timedelta(minutes=2)
 _RETRY: Final = timedelta(minutes=1)
 _SENDER: Final = "LOTSMITH"
-_FEWER_SHARES: Final = frozenset({BreakKind.MISSING, BreakKind.REJECTED})
+_OUT: Final = frozenset({PlanState.SENT, PlanState.FILLED, PlanState.RECONCILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,113 +141,6 @@ def deliver(services: Services) -> None:
             _delivered(services, message, manifest)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reconciled:
-    """What came of one sent plan: its breaks, and its state now."""
-
-    plan_id: PlanId
-    state: PlanState
-    outcome: Reconciliation
-
-
-def read_answers(services: Services, file: Path) -> int:
-    """Take in a custodian's file of FIX answers; return how many were new. Reading a file again changes nothing.
-
-    Raises DataError for a file that is not FIX, or that answers an order nobody sent; nothing is then taken in.
-    """
-    try:
-        messages = decode(file.read_bytes())
-    except OSError as error:
-        raise DataError(f"{file}: expected a readable file of FIX messages: {error}") from error
-    answers = [read_answer(each) for each in messages]
-    received = list(zip(messages, answers, strict=True))
-    with services.database.begin() as connection:
-        new = sum(record_fill(connection, fill) for fill in fills_of(answers))
-        for raw, answer in received:
-            if not isinstance(answer, Fill | Corrected):
-                new += record_acknowledgement(connection, _acknowledgement(raw, answer))
-    return new
-
-
-def inbound(services: Services) -> tuple[Path, ...]:
-    """Return the answer files that custodians have put beside what we sent them."""
-    folders = {Path(message.payload["folder"]) for message in services.outbox.all(FILES)}
-    return tuple(sorted(file for folder in folders for file in folder.glob("fills-*.fix")))
-
-
-def reconcile_all(services: Services) -> tuple[Reconciled, ...]:
-    """Hold every sent plan against what was executed; book those that are done and close those without a break."""
-    heads = services.plans.heads(states=[PlanState.SENT, PlanState.FILLED])
-    return tuple(_reconcile(services, head.plan_id, head.account_id, head.state) for head in reversed(heads))
-
-
-def breaks_of(services: Services, plan_id: PlanId) -> Reconciliation:
-    """Return the present breaks of one sent plan."""
-    return reconcile(
-        services.orders.blocks(plan_id),
-        services.orders.fills(plan_id),
-        price_tolerance=PRICE_TOLERANCE,
-        rejects={
-            answer.cl_ord_id: answer.text
-            for answer in services.orders.acknowledgements(plan_id)
-            if answer.status == _REJECTED
-        },
-    )
-
-
-_OUT: Final = frozenset({PlanState.SENT, PlanState.FILLED, PlanState.RECONCILED})
-_REJECTED: Final = "rejected"
-_ENDED: Final = "ended"
-
-
-def _reconcile(services: Services, plan_id: PlanId, account_id: AccountId, state: PlanState) -> Reconciled:
-    outcome = breaks_of(services, plan_id)
-    if state is PlanState.SENT and _done(services, plan_id, outcome):
-        state = _book(services, plan_id, account_id)
-    if state is PlanState.FILLED and not outcome.breaks:
-        state = services.plans.move(plan_id, Action.RECONCILE, SYSTEM, at=services.now())
-    return Reconciled(plan_id=plan_id, state=state, outcome=outcome)
-
-
-def _done(services: Services, plan_id: PlanId, outcome: Reconciliation) -> bool:
-    """Return whether no more shares will come: each block is filled, or its custodian rejected or ended it."""
-    answers = services.orders.acknowledgements(plan_id)
-    over = {answer.cl_ord_id for answer in answers if answer.status in (_REJECTED, _ENDED)}
-    return all(
-        each.kind is BreakKind.PRICE or (each.kind in _FEWER_SHARES and each.cl_ord_id in over)
-        for each in outcome.breaks
-    )
-
-
-def _book(services: Services, plan_id: PlanId, account_id: AccountId) -> PlanState:
-    fills = services.orders.fills(plan_id)
-    filled = [
-        order
-        for block in services.orders.blocks(plan_id)
-        for order in allocate(block, [fill for fill in fills if fill.cl_ord_id == block.cl_ord_id])
-        if order.order.plan_id == plan_id
-    ]
-    day = max(fill.executed_at for fill in fills).date() if fills else services.firm.firm().as_of
-    book = booked(services.firm.snapshot(account_id).book, filled, day)
-    at = services.now()
-
-    def within(connection: Connection) -> None:
-        apply_fills(connection, book, actor=SYSTEM.user_id, at=at)
-
-    return services.plans.move(plan_id, Action.FILL, SYSTEM, at=at, within=within)
-
-
-def filled_orders(services: Services, plan_id: PlanId) -> tuple[FilledOrder, ...]:
-    """Return each order of a plan with the shares it got and their average price."""
-    fills = services.orders.fills(plan_id)
-    return tuple(
-        order
-        for block in services.orders.blocks(plan_id)
-        for order in allocate(block, [fill for fill in fills if fill.cl_ord_id == block.cl_ord_id])
-        if order.order.plan_id == plan_id
-    )
-
-
 def _overtaken(services: Services, stored: StoredPlan) -> tuple[str, ...]:
     """Return which sent plans of the same account this one does not know of: it was made before they were booked."""
     others = services.plans.heads(account_id=stored.account_id, states=_OUT)
@@ -334,23 +217,6 @@ def _delivered(services: Services, message: OutboxRow, manifest: Manifest) -> No
             record_files(connection, plan_id, files, at=at)
     answer = {"files": [asdict(file) for file in manifest.files], "blocks": manifest.blocks, "orders": manifest.orders}
     services.outbox.mark_sent(message, answer=answer, at=at)
-
-
-def _acknowledgement(raw: FixMessage, answer: Any) -> Acknowledgement:
-    status, text = "answered", ""
-    if isinstance(answer, Rejected):
-        status, text = _REJECTED, answer.text
-    if isinstance(answer, Acknowledged):
-        status, text = "acknowledged", answer.order_id
-    if isinstance(answer, Ended):
-        status, text = _ENDED, answer.how
-    return Acknowledgement(
-        message_id=raw.get(17) or raw.require(34),
-        cl_ord_id=ClOrdId(answer.cl_ord_id),
-        status=status,
-        text=text,
-        at=read_utc_timestamp(raw.get(60) or raw.require(52)),  # the custodian's, so that reading again changes nothing
-    )
 
 
 def _batch(plan_ids: Iterable[PlanId]) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from app.steps import execute, monitor, plan, review
+from app.steps import execute, monitor, plan, reconcile, review
 from connectors.fix.wire import decode
 from connectors.sandbox.custodian import fill_file
 from engine.domain.errors import CheckFailed, DataError, IllegalMove
@@ -77,14 +77,14 @@ def test_plans_of_two_custodians_go_out_in_one_sending_each_in_its_own_file(serv
 
 def test_what_the_custodian_filled_is_what_the_account_holds(services, approved, send):
     plan_id = approved("T1")
-    execute.read_answers(services, fill(send(plan_id)))
+    reconcile.read_answers(services, fill(send(plan_id)))
 
-    (outcome,) = execute.reconcile_all(services)
+    (outcome,) = reconcile.reconcile_all(services)
 
     assert (outcome.state, outcome.outcome.breaks) == (PlanState.RECONCILED, ())
     lots = {lot.lot_id: lot for lot in services.firm.snapshot("T1").lots}
     assert lots["t1-a-loss"].quantity == 100 - 12
-    filled = {order.order.security_id: order for order in execute.filled_orders(services, plan_id)}
+    filled = {order.order.security_id: order for order in reconcile.filled_orders(services, plan_id)}
     bought = {lot.security_id: lot for lot in lots.values() if not lot.lot_id.startswith("t1-")}
     assert {name: (lot.quantity, lot.cost_per_share, lot.acquired) for name, lot in bought.items()} == {
         name: (shares, filled[name].price, date(2026, 11, 20)) for name, shares in (("BBB", 4), ("CCC", 8), ("DDD", 20))
@@ -99,8 +99,8 @@ def test_a_loss_that_was_just_sold_is_not_bought_back(desk, services, approved, 
     on_monday = desk.services(services.now() + timedelta(days=3))
     plan_id = approved("T1")
     (folder,) = execute.send(on_monday, [plan_id], actor=on_monday.users.user("alan"))
-    execute.read_answers(on_monday, fill(folder))
-    execute.reconcile_all(on_monday)
+    reconcile.read_answers(on_monday, fill(folder))
+    reconcile.reconcile_all(on_monday)
 
     again = plan.what_if(on_monday, "T1", plan.default_settings(on_monday, "T1"))
 
@@ -116,14 +116,14 @@ def test_a_loss_that_was_just_sold_is_not_bought_back(desk, services, approved, 
 
 def test_answers_read_again_on_another_day_change_nothing(desk, services, approved, send):
     file = fill(send(approved("T1")))
-    new = execute.read_answers(services, file)
+    new = reconcile.read_answers(services, file)
     tomorrow = desk.services(services.now() + timedelta(days=1))
 
     assert new == len(decode(file.read_bytes()))
-    assert execute.read_answers(tomorrow, file) == 0
-    execute.reconcile_all(tomorrow)
-    assert execute.read_answers(tomorrow, file) == 0
-    assert execute.reconcile_all(tomorrow) == ()
+    assert reconcile.read_answers(tomorrow, file) == 0
+    reconcile.reconcile_all(tomorrow)
+    assert reconcile.read_answers(tomorrow, file) == 0
+    assert reconcile.reconcile_all(tomorrow) == ()
     tomorrow.database.close()
 
 
@@ -134,21 +134,21 @@ def test_answers_are_found_beside_what_was_sent_and_nowhere_else(services, appro
 
     file = fill(send(approved("T1"), folder=tmp_path / "elsewhere"))
 
-    assert execute.inbound(services) == (file,)
+    assert reconcile.inbound(services) == (file,)
 
 
 def test_what_a_custodian_rejects_is_a_break_and_the_rest_is_booked(services, approved, send):
     folder = send(approved("T2"))
-    execute.read_answers(services, fill(folder, "two", {"AAA": Decimal(100)}))  # a custodian that knows no BBB
+    reconcile.read_answers(services, fill(folder, "two", {"AAA": Decimal(100)}))  # a custodian that knows no BBB
 
-    (outcome,) = execute.reconcile_all(services)
+    (outcome,) = reconcile.reconcile_all(services)
 
     assert outcome.state is PlanState.FILLED
     assert [(each.kind, each.expected, each.found) for each in outcome.outcome.breaks] == [(BreakKind.REJECTED, 4, 0)]
     assert "rejected: unknown symbol" in outcome.outcome.breaks[0].sentence
     held = {lot.security_id: lot.quantity for lot in services.firm.snapshot("T2").lots}
     assert held == {"AAA": 505 - 6, "BBB": 505}
-    (again,) = execute.reconcile_all(services)
+    (again,) = reconcile.reconcile_all(services)
     assert (again.state, again.outcome) == (outcome.state, outcome.outcome)
 
 
@@ -158,15 +158,15 @@ def test_while_shares_are_still_to_come_nothing_is_booked(services, approved, se
     whole = fill(folder).read_bytes()
     starts = [place for place in range(len(whole)) if whole.startswith(b"8=FIX", place)]
     (folder / "fills-one.fix").write_bytes(whole[: starts[2]])  # the first two messages of many
-    execute.read_answers(services, folder / "fills-one.fix")
+    reconcile.read_answers(services, folder / "fills-one.fix")
 
-    (outcome,) = execute.reconcile_all(services)
+    (outcome,) = reconcile.reconcile_all(services)
 
     assert outcome.state is PlanState.SENT
     assert services.firm.snapshot("T1").account.cash == 0
     (folder / "fills-one.fix").write_bytes(whole)
-    assert execute.read_answers(services, folder / "fills-one.fix") == len(starts) - 2
-    assert execute.reconcile_all(services)[0].state is PlanState.RECONCILED
+    assert reconcile.read_answers(services, folder / "fills-one.fix") == len(starts) - 2
+    assert reconcile.reconcile_all(services)[0].state is PlanState.RECONCILED
 
 
 def test_answers_to_an_order_that_nobody_sent_are_refused_whole(services, new_desk, approved, send, tmp_path):
@@ -179,9 +179,9 @@ def test_answers_to_an_order_that_nobody_sent_are_refused_whole(services, new_de
     mixed.write_bytes(ours.read_bytes() + fill(folder).read_bytes())
 
     with pytest.raises(DataError, match="expected one that was sent, found none of that id"):
-        execute.read_answers(services, mixed)
+        reconcile.read_answers(services, mixed)
 
-    assert execute.read_answers(services, ours) == len(decode(ours.read_bytes()))  # none of them was taken in before
+    assert reconcile.read_answers(services, ours) == len(decode(ours.read_bytes()))  # none of them was taken in before
 
 
 def test_one_account_sends_one_plan_at_a_time(services, approved, send):
@@ -197,14 +197,14 @@ def test_one_account_sends_one_plan_at_a_time(services, approved, send):
     assert state(services, second) is PlanState.STALE
     assert len(services.orders.orders(second)) == 0
 
-    execute.read_answers(services, fill(folder))
-    execute.reconcile_all(services)
+    reconcile.read_answers(services, fill(folder))
+    reconcile.reconcile_all(services)
 
 
 def test_a_plan_made_before_another_was_booked_is_stale_and_one_made_after_is_not(desk, services, approved, send):
     first, early = approved("T1"), approved("T1", risk_aversion=50.0)
-    execute.read_answers(services, fill(send(first)))
-    execute.reconcile_all(services)
+    reconcile.read_answers(services, fill(send(first)))
+    reconcile.reconcile_all(services)
     assert state(services, first) is PlanState.RECONCILED
 
     assert any("does not know what came of it" in why for why in execute.readiness(services, early).stale)

@@ -1,0 +1,141 @@
+"""What came back? Custodians' answers taken in once, booked and reconciled."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from app.ports import Services
+from app.steps.execute import FILES
+from app.steps.people import SYSTEM
+from connectors.fix.messages import Acknowledged, Corrected, Ended, Rejected, fills_of, read_answer
+from connectors.fix.wire import FixMessage, decode, read_utc_timestamp
+from data.firm import apply_fills
+from data.orders import Acknowledgement, record_acknowledgement, record_fill
+from engine.domain.errors import DataError
+from engine.domain.identifiers import AccountId, ClOrdId, PlanId
+from engine.domain.lifecycle import Action, PlanState
+from engine.domain.orders import Fill
+from engine.execute.booking import booked
+from engine.execute.fills import FilledOrder, allocate
+from engine.execute.reconcile import BreakKind, Reconciliation, reconcile
+
+PRICE_TOLERANCE: Final = Decimal("0.02")
+_REJECTED: Final = "rejected"
+_ENDED: Final = "ended"
+_FEWER_SHARES: Final = frozenset({BreakKind.MISSING, BreakKind.REJECTED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What came of one sent plan: its breaks, and its state now."""
+
+    plan_id: PlanId
+    state: PlanState
+    outcome: Reconciliation
+
+
+def read_answers(services: Services, file: Path) -> int:
+    """Take in a custodian's file of FIX answers; return how many were new. Reading a file again changes nothing.
+
+    Raises DataError for a file that is not FIX, or that answers an order nobody sent; nothing is then taken in.
+    """
+    try:
+        messages = decode(file.read_bytes())
+    except OSError as error:
+        raise DataError(f"{file}: expected a readable file of FIX messages: {error}") from error
+    answers = [read_answer(each) for each in messages]
+    received = list(zip(messages, answers, strict=True))
+    with services.database.begin() as connection:
+        new = sum(record_fill(connection, fill) for fill in fills_of(answers))
+        for raw, answer in received:
+            if not isinstance(answer, Fill | Corrected):
+                new += record_acknowledgement(connection, _acknowledgement(raw, answer))
+    return new
+
+
+def inbound(services: Services) -> tuple[Path, ...]:
+    """Return the answer files that custodians have put beside what we sent them."""
+    folders = {Path(message.payload["folder"]) for message in services.outbox.all(FILES)}
+    return tuple(sorted(file for folder in folders for file in folder.glob("fills-*.fix")))
+
+
+def reconcile_all(services: Services) -> tuple[Reconciled, ...]:
+    """Hold every sent plan against what was executed; book those that are done and close those without a break."""
+    heads = services.plans.heads(states=[PlanState.SENT, PlanState.FILLED])
+    return tuple(_reconcile(services, head.plan_id, head.account_id, head.state) for head in reversed(heads))
+
+
+def breaks_of(services: Services, plan_id: PlanId) -> Reconciliation:
+    """Return the present breaks of one sent plan."""
+    return reconcile(
+        services.orders.blocks(plan_id),
+        services.orders.fills(plan_id),
+        price_tolerance=PRICE_TOLERANCE,
+        rejects={
+            answer.cl_ord_id: answer.text
+            for answer in services.orders.acknowledgements(plan_id)
+            if answer.status == _REJECTED
+        },
+    )
+
+
+def filled_orders(services: Services, plan_id: PlanId) -> tuple[FilledOrder, ...]:
+    """Return each order of a plan with the shares it got and their average price."""
+    fills = services.orders.fills(plan_id)
+    return tuple(
+        order
+        for block in services.orders.blocks(plan_id)
+        for order in allocate(block, [fill for fill in fills if fill.cl_ord_id == block.cl_ord_id])
+        if order.order.plan_id == plan_id
+    )
+
+
+def _reconcile(services: Services, plan_id: PlanId, account_id: AccountId, state: PlanState) -> Reconciled:
+    outcome = breaks_of(services, plan_id)
+    if state is PlanState.SENT and _done(services, plan_id, outcome):
+        state = _book(services, plan_id, account_id)
+    if state is PlanState.FILLED and not outcome.breaks:
+        state = services.plans.move(plan_id, Action.RECONCILE, SYSTEM, at=services.now())
+    return Reconciled(plan_id=plan_id, state=state, outcome=outcome)
+
+
+def _done(services: Services, plan_id: PlanId, outcome: Reconciliation) -> bool:
+    """Return whether no more shares will come: each block is filled, or its custodian rejected or ended it."""
+    answers = services.orders.acknowledgements(plan_id)
+    over = {answer.cl_ord_id for answer in answers if answer.status in (_REJECTED, _ENDED)}
+    return all(
+        each.kind is BreakKind.PRICE or (each.kind in _FEWER_SHARES and each.cl_ord_id in over)
+        for each in outcome.breaks
+    )
+
+
+def _book(services: Services, plan_id: PlanId, account_id: AccountId) -> PlanState:
+    fills = services.orders.fills(plan_id)
+    day = max(fill.executed_at for fill in fills).date() if fills else services.firm.firm().as_of
+    book = booked(services.firm.snapshot(account_id).book, filled_orders(services, plan_id), day)
+    at = services.now()
+
+    def within(connection: Connection) -> None:
+        apply_fills(connection, book, actor=SYSTEM.user_id, at=at)
+
+    return services.plans.move(plan_id, Action.FILL, SYSTEM, at=at, within=within)
+
+
+def _acknowledgement(raw: FixMessage, answer: Any) -> Acknowledgement:
+    status, text = "answered", ""
+    if isinstance(answer, Rejected):
+        status, text = _REJECTED, answer.text
+    if isinstance(answer, Acknowledged):
+        status, text = "acknowledged", answer.order_id
+    if isinstance(answer, Ended):
+        status, text = _ENDED, answer.how
+    return Acknowledgement(
+        message_id=raw.get(17) or raw.require(34),
+        cl_ord_id=ClOrdId(answer.cl_ord_id),
+        status=status,
+        text=text,
+        at=read_utc_timestamp(raw.get(60) or raw.require(52)),  # the custodian's, so that reading again changes nothing
+    )
