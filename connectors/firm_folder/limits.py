@@ -18,6 +18,10 @@ MAX_FLOAT: Final = 1e6  # exposures, volatilities and covariances of the risk fi
 
 MAX_EXPANSION: Final = 100  # uncompressed bytes a Parquet file may claim for each byte it has on disk ...
 FREE_EXPANSION_BYTES: Final = 32 * 1024**2  # ... above this many, which tiny files may always claim
+MAX_ROWS_PER_BYTE: Final = 4  # rows for each byte on disk: equal rows take no room, but no table is all equal rows ...
+FREE_ROWS: Final = 1_000_000  # ... above this many, which tiny files may always have
+
+MAX_FOOTER_BYTES: Final = 2 * 1024**2  # of a Parquet file: some 10,000 columns of row groups
 
 CSV_BLOCK_BYTES: Final = 1024**2
 PARQUET_BATCH_ROWS: Final = 8_192

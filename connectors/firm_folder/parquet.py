@@ -1,7 +1,8 @@
 """What rows does a Parquet file hold? The same rows as the CSV, as text, after its claims have been weighed.
 
-A few kilobytes of Parquet can claim billions of rows. Row count and uncompressed size are read from the file's footer
-and refused before any page is opened; columns stay dictionary-encoded until the length of their texts is known.
+A few kilobytes of Parquet can become billions of rows. Row count and uncompressed size are read from the footer and
+from the headers of the pages, and refused before any page is unpacked; columns stay dictionary-encoded until the length
+of their texts is known.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,15 @@ import pyarrow.parquet as pq
 
 from connectors.firm_folder.delimited import Batch
 from connectors.firm_folder.files import Found
-from connectors.firm_folder.limits import FREE_EXPANSION_BYTES, MAX_CELL_CHARS, MAX_EXPANSION, PARQUET_BATCH_ROWS
+from connectors.firm_folder.limits import (
+    FREE_EXPANSION_BYTES,
+    FREE_ROWS,
+    MAX_CELL_CHARS,
+    MAX_EXPANSION,
+    MAX_ROWS_PER_BYTE,
+    PARQUET_BATCH_ROWS,
+)
+from connectors.firm_folder.pages import weigh
 from connectors.firm_folder.report import Report, shown
 
 
@@ -26,25 +35,26 @@ class ParquetSource:
     """
 
     def __init__(self, found: Found, report: Report, *, max_rows: int) -> None:
-        """Read the footer. Faults go to the report; header is then empty."""
+        """Read the footer and the headers of the pages. Faults go to the report; header is then empty."""
         self.found = found
         self.header: tuple[str, ...] = ()
         try:
-            footer = pq.read_metadata(found.path)
-            schema = footer.schema.to_arrow_schema()
-        except (pa.ArrowException, OSError) as error:
+            weight = weigh(found.path)
+            schema = pq.read_schema(found.path)
+        except (pa.ArrowException, OSError, ValueError) as error:
             _refuse(found, report, error)
             return
-        claimed = sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
-        allowed = max(FREE_EXPANSION_BYTES, MAX_EXPANSION * found.size)
-        if footer.num_rows > max_rows:
-            report.add(found.label, None, None, found=f"{footer.num_rows:,} rows", expected=f"at most {max_rows:,}")
-        elif claimed > allowed:
-            report.add(found.label, None, None, found=f"{claimed:,} bytes when uncompressed",
-                       expected=f"at most {allowed:,} for a file of {found.size:,} bytes")  # fmt: skip
+        self._rows = weight.rows
+        most_rows = min(max_rows, max(FREE_ROWS, MAX_ROWS_PER_BYTE * found.size))
+        most_bytes = max(FREE_EXPANSION_BYTES, MAX_EXPANSION * found.size)
+        if weight.rows > most_rows:
+            report.add(found.label, None, None, found=f"{weight.rows:,} rows",
+                       expected=f"at most {most_rows:,} for a file of {found.size:,} bytes")  # fmt: skip
+        elif weight.unpacked_bytes > most_bytes:
+            report.add(found.label, None, None, found=f"{weight.unpacked_bytes:,} bytes when uncompressed",
+                       expected=f"at most {most_bytes:,} for a file of {found.size:,} bytes")  # fmt: skip
         elif _readable(found, schema, report):
             self.header = tuple(schema.names)
-            self._rows = footer.num_rows
             self._texts = [field.name for field in schema if _is_text(field.type)]
 
     def batches(self, report: Report) -> Iterator[Batch]:

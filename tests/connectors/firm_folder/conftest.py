@@ -103,3 +103,26 @@ def problems() -> Callable[[Path], list[tuple[str, int | None, str | None, str, 
         return []
 
     return reported
+
+
+@pytest.fixture
+def lie() -> Callable[[Path, int, int], None]:
+    """Put another number, stretched to as many bytes, in the place of one in a Parquet footer."""
+
+    def told(path: Path, true: int, false: int) -> None:
+        content = path.read_bytes()
+        start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+        old = compact(true)
+        assert old in content[start:]
+        path.write_bytes(content[:start] + content[start:].replace(old, compact(false, length=len(old))))
+
+    return told
+
+
+def compact(number: int, *, length: int = 1) -> bytes:
+    """A positive integer as Thrift's compact protocol writes it: doubled, 7 bits a byte, the lowest first."""
+    number, parts = 2 * number, []
+    while number or len(parts) < length:
+        parts.append(number & 127)
+        number >>= 7
+    return bytes([part | 128 for part in parts[:-1]] + parts[-1:])

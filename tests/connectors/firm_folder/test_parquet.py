@@ -106,9 +106,11 @@ class TestZipBombs:
         cells = pa.DictionaryArray.from_arrays(pa.array([0]).take(pa.array([0] * 2_000_001)), pa.array(["S1"]))
         pq.write_table(pa.table({"security_id": cells}), folder / "substitutes.parquet", compression="zstd")
 
-        assert (folder / "substitutes.parquet").stat().st_size < 10_000
+        size = (folder / "substitutes.parquet").stat().st_size
+        assert size < 10_000
         assert problems(folder) == [
-            ("substitutes.parquet", None, None, "2,000,001 rows", "at most 2,000,000")]  # fmt: skip
+            ("substitutes.parquet", None, None, "2,000,001 rows", f"at most 1,000,000 for a file of {size:,} bytes")
+        ]  # fmt: skip
 
     def test_a_hundred_kilobytes_that_claim_a_hundred_megabytes_are_refused(self, folder, problems):
         (folder / "substitutes.csv").unlink()
@@ -121,6 +123,23 @@ class TestZipBombs:
         assert size < 120_000
         assert found.endswith("bytes when uncompressed")
         assert expected == f"at most 33,554,432 for a file of {size:,} bytes"
+
+    def test_a_footer_that_hides_the_hundred_megabytes_is_not_believed(self, folder, problems, lie):
+        (folder / "substitutes.csv").unlink()
+        path = folder / "substitutes.parquet"
+        columns = {"security_id": ["a" * 900] * 100_000, "substitute_id": ["S2"] * 100_000, "rank": ["1"] * 100_000}
+        pq.write_table(pa.table(columns), path, compression="zstd", use_dictionary=False)
+        true = pq.read_metadata(path).row_group(0)
+        for size in (true.total_byte_size, true.column(0).total_uncompressed_size):
+            lie(path, size, 1_000)
+
+        footer = pq.read_metadata(path).row_group(0)
+        [(_, _, _, found, expected)] = problems(folder)
+
+        assert (footer.total_byte_size, footer.column(0).total_uncompressed_size) == (1_000, 1_000)
+        assert int(found.split()[0].replace(",", "")) > 90_000_000
+        assert found.endswith("bytes when uncompressed")
+        assert expected.startswith("at most 33,554,432 for a file of")
 
     @pytest.mark.parametrize("stored", [True, False])
     def test_one_huge_text_repeated_by_reference_is_never_copied(self, folder, problems, stored):

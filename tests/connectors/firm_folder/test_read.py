@@ -1,5 +1,6 @@
 """A good folder becomes the firm it says; a bad one gives every problem at once, each at its place."""
 
+import gzip
 from datetime import date
 from decimal import Decimal
 
@@ -148,6 +149,10 @@ HOSTILE = {
         ("households.csv", 2, None, "a NUL byte at position 5", "UTF-8 text"),
         ("accounts.csv", 2, "household_id", "'H1'", "a known household_id"),
         ("restrictions.csv", 3, "scope", "'H1'", "firm, a household_id or an account_id")]),
+    "a packed file": ("households.csv", gzip.compress(b"household_id,name,advisor\nH1,Ash,Ivy\n", mtime=0), [
+        ("households.csv", 1, None, "UTF-16 or binary bytes", "UTF-8 text")]),
+    "latin-1 in the header": ("substitutes.csv", "security_id,substitute_id,r\xe4nk\n".encode("latin-1"), [
+        ("substitutes.csv", 1, None, "byte 0xe4 at position 28", "UTF-8 text")]),
     # header
     "missing and unknown column": ("households.csv", "household_id,nam,advisor\nH1,Ash,Ivy\nH2,B,Ivy\n", [
         ("households.csv", 1, "'nam'", "an unknown column", "name?"),
@@ -238,6 +243,35 @@ BAD_CELLS = [
     ("accounts.csv", "A2,H2", "A1 ,H2", [
         ("accounts.csv", 3, "account_id", "'A1 '", ID),
         ("lots.csv", 4, "account_id", "'A2'", "a known account_id")]),
+    ("accounts.csv", "-12.50", "nan", [("accounts.csv", 2, "cash", "'nan'", "a number such as 0.50")]),
+    ("accounts.csv", "-12.50", "-1e16", [("accounts.csv", 2, "cash", "'-1e16'", "a number such as 0.50")]),
+    ("accounts.csv", "A1,H1", "A1,H3", [("accounts.csv", 2, "household_id", "'H3'", "a known household_id")]),
+    ("households.csv", "H2,", "H1,", [
+        ("households.csv", 3, "household_id", "'H1' again", "no second row like line 2"),
+        ("accounts.csv", 3, "household_id", "'H2'", "a known household_id")]),
+    ("models.csv", "M,S2,0.25", "M,S1,0.25", [
+        ("models.csv", 3, "security_id", "'M', 'S1' again", "no second row like line 2")]),
+    ("models.csv", "0.5\n", "Infinity\n", [
+        ("models.csv", 2, "weight", "'Infinity'", "a number such as 0.50 >= 0 and <= 1"),
+        ("models.csv", 2, "weight", "weights of 'M' that sum to 0.50", "a sum of 1 within 0.000001")]),
+    ("lots.csv", "10.5000", "1e999", [("lots.csv", 2, "quantity", "'1e999'", "a number such as 0.50 > 0")]),
+    ("lots.csv", "10.5000", "9" * 16, [("lots.csv", 2, "quantity", f"'{'9' * 16}'", "a number such as 0.50 > 0")]),
+    ("lots.csv", "10.5000", "0", [("lots.csv", 2, "quantity", "'0'", "a number such as 0.50 > 0")]),
+    ("lots.csv", "A2,L1,S3", "A2,L1,S4", [("lots.csv", 4, "security_id", "'S4'", "a known security_id")]),
+    ("lots.csv", "12.34", "-12.34", [
+        ("lots.csv", 3, "wash_adjustment", "'-12.34'", "a number such as 0.50 >= 0")]),
+    ("transactions.csv", "T1,A1", "T1,A3", [("transactions.csv", 3, "account_id", "'A3'", "a known account_id")]),
+    ("transactions.csv", "2025-06-02,S1", "2025-06-02,S7", [
+        ("transactions.csv", 3, "security_id", "'S7'", "a known security_id")]),
+    ("transactions.csv", "sell,9.5", "sell,-9.5", [
+        ("transactions.csv", 3, "quantity", "'-9.5'", "a number such as 0.50 > 0")]),
+    ("transactions.csv", "78.375", "NaN", [
+        ("transactions.csv", 3, "basis", "'NaN'", "a number such as 0.50 >= 0")]),
+    ("substitutes.csv", "S1,S2,2", "S1,S3,2", [
+        ("substitutes.csv", 3, "substitute_id", "'S1', 'S3' again", "no second row like line 2")]),
+    ("risk/exposures.csv", "S3,1.1", "S2,1.1", [
+        ("risk/exposures.csv", 4, "security_id", "'S2' again", "no second row like line 3"),
+        ("risk/specific.csv", None, None, "with also S3", "exactly the securities of risk/exposures")]),
     ("lots.csv", "10.5000", "-10.5", [("lots.csv", 2, "quantity", "'-10.5'", "a number such as 0.50 > 0")]),
     ("lots.csv", "A1,L2", "A1,L1", [
         ("lots.csv", 3, "lot_id", "'A1', 'L1' again", "no second row like line 2")]),
