@@ -110,6 +110,10 @@ def test_an_account_worth_nothing_or_less_fences(snapshot, market, cash):
     ]
 
 
+def test_an_account_worth_half_a_dollar_can_be_measured(snapshot, market):
+    assert problems(with_account(snapshot, cash=D("-94999.50")), market) == [("negative_cash", WARN, None)]
+
+
 @pytest.mark.parametrize(
     ("registration", "severity"), [(Registration.TAXABLE, FENCE), (Registration.IRA, WARN), (Registration.ROTH, WARN)]
 )
@@ -166,6 +170,7 @@ def test_two_accounts_of_two_numbers_are_two_accounts(snapshot, market):
     ("quantity", "expected"),
     [
         (500, []),
+        ("499.5", ["The lots of BETA hold 0.5 shares more than its transactions left."]),
         (480, ["The lots of BETA hold 20 shares more than its transactions left."]),
         (600, ["The lots of BETA hold 100 shares fewer than its transactions left."]),
     ],

@@ -42,7 +42,7 @@ def test_every_loss_lot_shows_its_term_its_dollars_and_the_tax_it_saves_largest_
     assert totals(found) == (3000, 1000, 1450)
 
 
-@pytest.mark.parametrize(("price", "loss"), [("21.99", 15), ("22", None), ("22.01", None)])
+@pytest.mark.parametrize(("price", "loss"), [("21.99", 15), ("21.9999", D("0.15")), ("22", None), ("22.01", None)])
 def test_only_a_price_below_basis_is_a_loss(snapshot, market, price, loss):
     marks = {**market.marks, "GAMA": replace(market.marks["GAMA"], price=D(price))}
 
@@ -82,6 +82,24 @@ def test_a_loss_behind_a_wash_sale_lock_is_shown_with_its_first_free_day_and_not
     assert blocked(found) == {"g1": "wash_sale_lock", "a1": None}
     assert [lot.until for lot in found.lots] == [date(2026, 12, 5), None]
     assert totals(found) == (0, 1000, 250)
+
+
+def test_a_first_free_day_is_shown_only_where_the_lock_is_what_keeps_the_loss(snapshot, market):
+    given = Restriction(scope="A", target="GAMA", rule=Rule.DO_NOT_SELL, value=None, until=None, reason="Because.")
+    locks = [lock("GAMA", LockRule.NO_LOSS_SALE, date(2026, 12, 1))]
+
+    found = harvest(replace(snapshot, restrictions=(given,)), market, OPEN, locks)
+
+    assert (found.lots[0].blocked, found.lots[0].until) == ("restricted", None)
+
+
+def test_a_security_in_no_list_is_a_group_of_its_own(snapshot, market):
+    securities = {name: security for name, security in market.securities.items() if name != "GAMA"}
+    locks = [lock("GAMA", LockRule.NO_LOSS_SALE, date(2026, 12, 1))]
+
+    found = harvest(snapshot, replace(market, securities=securities), OPEN, locks)
+
+    assert blocked(found) == {"g1": "wash_sale_lock", "a1": None}
 
 
 def test_a_lock_on_buying_does_not_keep_another_loss_of_the_name_from_being_taken(snapshot, market):

@@ -121,6 +121,16 @@ def test_a_name_that_the_last_scan_did_not_know_did_not_move(snapshot, market):
     assert names(moves(snapshot, market, measure(snapshot, market), last)) == ["ALFA"]
 
 
+def test_a_price_of_nothing_is_no_price_to_move_from(snapshot, market):
+    assert names(found(snapshot, market, GAMA=0)) == []
+
+
+def test_a_penny_that_doubles_moved(snapshot, market):
+    marks = {**market.marks, "GAMA": replace(market.marks["GAMA"], price=D("0.02"))}
+
+    assert [move.dollars for move in found(snapshot, replace(market, marks=marks), GAMA="0.01")] == [15]
+
+
 def test_a_name_without_risk_moves_by_per_cent_alone(snapshot, market):
     risk = market.risk
     without_gama = replace(

@@ -76,6 +76,34 @@ def test_a_purchase_without_a_lot_made_the_lot_of_its_day(story):
     assert history(story).opening == ()
 
 
+def test_a_purchase_without_a_lot_leaves_alone_the_lot_that_another_purchase_of_its_day_names(story):
+    story.buy("2024-01-03", 10, 100)
+    story.buy("2024-01-03", 5, 100, lot="named")
+    story.holds("named", "2024-01-03", 5, 100)
+    story.holds("custodian-7", "2024-01-03", 10, 100)
+
+    assert dict(history(story).made) == {"t1": "custodian-7", "t2": "named"}
+
+
+def test_a_lot_that_a_sale_names_may_still_be_the_one_that_a_nameless_purchase_made(story):
+    story.buy("2024-01-03", 10, 100)
+    story.sell("2024-06-03", 4, 110, lot="custodian-7")
+    story.holds("custodian-7", "2024-01-03", 6, 100)
+
+    assert dict(history(story).made) == {"t1": "custodian-7"}
+    assert dict(history(story).imbalance) == {}
+
+
+def test_unseen_shares_are_counted_in_shares_of_the_first_day(story):
+    """12 bought, split 2-for-1 and all 24 still there: the 6 sold after the split were 3 on the first day."""
+    story.buy("2024-01-03", 12, 100, lot="a")
+    story.split("2024-05-06", 2)
+    story.sell("2024-06-03", 6, 55, basis=300)
+    story.holds("a", "2024-01-03", 24, 50)
+
+    assert dict(history(story).unseen) == {PLACE: D(3)}
+
+
 def test_a_transfer_out_and_in_of_the_same_shares_within_30_days_is_one_move(story):
     story.buy("2024-01-03", 10, 100, lot="a")
     story.move_out("2024-06-03", 10, lot="a")

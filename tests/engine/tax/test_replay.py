@@ -191,6 +191,33 @@ def test_shares_still_on_their_way_are_the_households_and_catch_its_losses(story
     assert [(lot.lot_id, lot.basis) for lot in ledger.departed] == [("new", 1100)]
 
 
+def test_shares_of_another_security_on_their_way_neither_catch_nor_split_with_this_one(story):
+    story.buy("2023-01-03", 10, 100, lot="old")
+    story.buy("2024-05-20", 10, 90, lot="other", security="Y")
+    story.move_out("2024-06-01", 10, lot="other", security="Y")
+    story.sell("2024-06-03", 10, 80, lot="old")
+    story.buy("2024-06-04", 1, 80)
+    story.split("2024-06-05", 2)
+
+    ledger = story.ledger()
+
+    assert caught_by(ledger.losses[0]) == [("t5", "taxable", 1, 20)]
+    assert [(lot.lot_id, lot.quantity, lot.basis) for lot in ledger.departed] == [("other", 10, 900)]
+
+
+def test_shares_of_one_purchase_catch_in_both_accounts_that_they_lie_in(story):
+    story.buy("2023-01-03", 10, 100, lot="old")
+    story.buy("2024-05-20", 10, 90, lot="new")
+    story.move_out("2024-05-28", 4, lot="new")
+    story.move_in("2024-05-29", 4, lot="moved")
+    story.sell("2024-06-03", 10, 80, lot="old")
+
+    ledger = story.ledger()
+
+    assert sorted(caught_by(ledger.losses[0])) == [("t2", "joint", 4, 80), ("t2", "taxable", 6, 120)]
+    assert left(ledger) == [("joint", "moved", 4, 440), ("taxable", "new", 6, 660)]
+
+
 def test_a_transfer_from_outside_brings_the_stated_basis_and_is_no_purchase(story):
     story.buy("2023-01-03", 10, 100, lot="old")
     story.move_in("2024-05-29", 10, lot="gift-from-aunt", basis=700)
@@ -310,7 +337,7 @@ def test_an_older_lot_bought_between_two_splits_catches_with_the_shares_it_was_o
 
 
 def test_a_transfer_in_that_names_no_lot_leaves_it_to_the_book_to_say_what_came(story):
-    story.move_in("2024-06-03", 10, account="taxable")
+    story.move_in("2024-06-03", 10, account="taxable", basis=700)
     story.holds("came", "2022-05-02", 10, 55)
 
     assert left(story.ledger()) == [("taxable", "came", 10, 550)]
@@ -352,6 +379,33 @@ def test_shares_from_before_the_history_are_taken_once(story):
 
     assert [(piece.quantity, piece.basis) for piece in ledger.realised] == [(10, 1000), (5, 500), (5, 450)]
     assert left(ledger) == [("taxable", "new", 5, 450)]
+
+
+def test_shares_from_before_the_history_that_split_between_two_sales_are_taken_once(story):
+    """Of 15 older shares 10 go before a 2-for-1; the other 5 are the first 10 of the 16 sold after it."""
+    story.buy("2024-01-03", 10, 90, lot="new")
+    story.sell("2024-06-03", 10, 110, basis=1000)
+    story.split("2024-06-10", 2)
+    story.sell("2024-06-17", 16, 55, basis=800)
+    story.holds("new", "2024-01-03", 14, 45)
+
+    ledger = story.ledger()
+
+    assert [(piece.quantity, piece.basis) for piece in ledger.realised] == [(10, 1000), (10, 500), (6, 270)]
+    assert left(ledger) == [("taxable", "new", 14, 630)]
+
+
+def test_within_a_day_shares_come_before_they_go_whatever_the_order_of_the_rows(story):
+    """All on one day, written last to first: bought, moved to the joint account, sold there."""
+    story.sell("2024-06-03", 20, 60, account="joint", lot="b")
+    story.move_in("2024-06-03", 20, lot="b")
+    story.move_out("2024-06-03", 20, lot="a")
+    story.buy("2024-06-03", 20, 50, lot="a")
+
+    ledger = story.ledger()
+
+    assert (ledger.lots, ledger.departed) == ((), ())
+    assert [(piece.account_id, piece.gain) for piece in ledger.realised] == [("joint", 200)]
 
 
 def test_rows_after_the_day_of_the_ledger_do_not_exist_yet(story):
