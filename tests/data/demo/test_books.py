@@ -132,15 +132,19 @@ def test_purchases_and_loss_sales_of_the_last_days_lock_names(demo, demo_account
     assert len({lock.rule for lock in found}) == 2
 
 
-def test_the_wash_sale_ledger_takes_every_household(demo, demo_accounts):
+def test_an_account_keeps_out_of_its_own_wash_sales_but_not_of_those_of_its_household(demo, demo_accounts):
     groups = {security.security_id: security.group for security in demo.securities}
     households = {}
-    for book in demo_accounts:
+    for book in demo_accounts[:24]:
         households.setdefault(book.account.household_id, []).append(book)
 
-    ledgers = [ledger(books, as_of=AS_OF, groups=groups) for books in list(households.values())[:20]]
+    alone = [ledger([book], as_of=AS_OF, groups=groups) for book in demo_accounts[:24]]
+    together = [ledger(books, as_of=AS_OF, groups=groups) for books in households.values()]
 
-    assert any(found.losses for found in ledgers)
+    assert sum(len(found.losses) for found in alone) > 500
+    assert not any(loss.disallowed for found in alone for loss in found.losses)
+    assert any(loss.disallowed for found in together for loss in found.losses)
+    assert any(loss.permanently_disallowed for found in together for loss in found.losses)
 
 
 def test_each_fault_of_the_dirty_accounts_is_there(demo, demo_accounts):
