@@ -5,7 +5,7 @@ import streamlit as st
 from app import navigation, session
 from app.panels import frame, review
 from app.panels import plan as plan_panel
-from app.steps import plan
+from app.steps import crm, plan
 from app.steps import review as step
 from app.tables import history_table, plan_table
 
@@ -35,13 +35,13 @@ if plan_id is None:
 stored = services.plans.get(plan_id)
 found = session.remember(("kept", plan_id), lambda: plan.kept(services, plan_id))
 review.header(stored, found)
-st.caption(step.where_in_crm(services, plan_id))
+st.caption(crm.where_in_crm(services, plan_id))
 opinions = session.remember(("checks", plan_id), lambda: step.checks(services, plan_id))
 with st.expander(review.opinion_label(opinions), expanded=review.disagrees(opinions)):
     st.caption("Derived again from the raw lots and transactions, by rules written apart from the optimiser.")
     plan_panel.verdicts(opinions)
 plan_panel.headline(found)
-st.markdown(step.summary_text(found))
+st.markdown(plan.summary_text(found))
 review.decision(services, stored, user)
 plan_panel.details(found, key="review")
 if review.may_edit(stored, user):

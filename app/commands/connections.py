@@ -4,7 +4,7 @@ import click
 
 from app.commands.review import require_told
 from app.commands.terminal import as_option, reporting, say, services
-from app.steps import people, review, sync
+from app.steps import crm, people, review, sync
 
 
 @click.group("sync")
@@ -32,7 +32,7 @@ def addepar(user_id: str | None) -> None:
 def salesforce() -> None:
     """Tell Salesforce what waits for it. Then take over what its reviewers decided."""
     found = services()
-    review.deliver(found)
+    crm.deliver(found)
     for sentence in review.read_decisions(found):
         click.echo(sentence)
-    require_told(review.untold(found))
+    require_told(crm.untold(found))

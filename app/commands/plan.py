@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from app.commands.terminal import CHECK_FAILED, as_option, json_option, plan_argument, services, show
-from app.steps import people, plan, review
+from app.steps import people, plan
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId
 from engine.domain.plans import PlanStatus, Verdict
@@ -117,7 +117,7 @@ def describe(found: plan.WhatIf) -> str:
     document = found.document
     lines = [f"plan {document['plan_id']}  {document['status']}"]
     if found.plan.status is not PlanStatus.INFEASIBLE:
-        lines.append(review.summary_text(found))
+        lines.append(plan.summary_text(found))
     lines += [f"{t['side']:<4} {t['quantity']:>12,} {t['security_id']:<10} {t['amount']:>16,.2f}  "
               f"{t['reason']['sentence']}" for t in document["trades"]]  # fmt: skip
     lines += [f"conflict: {rule}" for rule in document["conflicts"]] + [document["repair"]] * bool(document["repair"])

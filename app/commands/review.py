@@ -6,7 +6,7 @@ import click
 
 from app.commands.terminal import as_option, person, plan_argument, say, services
 from app.ports import Services
-from app.steps import plan, review
+from app.steps import crm, plan, review
 from data.outbox import OutboxRow
 from engine.domain.errors import ExternalRefusal
 from engine.domain.identifiers import PlanId
@@ -42,7 +42,7 @@ def approve(plan_id: str, comment: str, user_id: str | None) -> None:
 def tell(found: Services, plan_id: PlanId, state: PlanState) -> None:
     """Say where a plan stands. Raises ExternalRefusal where the CRM has yet to hear of it."""
     say(f"plan is {state}")
-    require_told(review.untold(found, plan_id))
+    require_told(crm.untold(found, plan_id))
 
 
 def require_told(waiting: Iterable[OutboxRow]) -> None:

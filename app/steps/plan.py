@@ -13,7 +13,7 @@ from engine.domain.accounts import Account, AccountSnapshot
 from engine.domain.errors import CheckFailed, DataError, LotsmithError
 from engine.domain.identifiers import AccountId, PlanId, UserId
 from engine.domain.market import MarketSnapshot
-from engine.domain.plans import Plan, Run
+from engine.domain.plans import Plan, Run, Side
 from engine.domain.settings import PlanSettings, settings_from_toml
 from engine.monitor.data_quality import Severity, data_problems
 from engine.monitor.positions import measure
@@ -86,6 +86,20 @@ def kept(services: Services, plan_id: PlanId) -> WhatIf:
     plan, run = plan_from_document(services.plans.get(plan_id).document)
     snapshot, market = services.plans.inputs(plan_id)
     return _what_if(plan, run, snapshot, market)
+
+
+def summary_text(found: WhatIf) -> str:
+    """Return the plan in a few plain sentences, for the CRM and for people in a hurry."""
+    plan, tax = found.plan, found.plan.tax
+    bought = sum((trade.amount for trade in plan.trades if trade.side is Side.BUY), Decimal(0))
+    sold = sum((trade.amount for trade in plan.trades if trade.side is Side.SELL), Decimal(0))
+    effect = "saves" if tax.liability < 0 else "costs"
+    return (
+        f"{len(plan.trades)} trades: sells ${sold:,.0f}, buys ${bought:,.0f}. "
+        f"Harvests ${tax.harvested_loss:,.0f} of losses; tax now {effect} ${abs(tax.liability):,.0f}. "
+        f"Predicted tracking error {plan.before.tracking_error:.2%} before, {plan.after.tracking_error:.2%} after. "
+        f"Certified within {plan.objective.gap:.2f} bp of the best possible plan."
+    )
 
 
 def plans_of(services: Services, account_id: AccountId) -> tuple[PlanHead, ...]:

@@ -1,36 +1,30 @@
-"""Is it right, and who agrees? Propose, push to the CRM, edit with a price on each edit, decide, read decisions."""
+"""Is it right, and who agrees? Propose, edit with a price on each edit, decide here, take over decisions in the CRM."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from app.ports import Services
+from app.steps import crm
 from app.steps.people import SYSTEM
 from app.steps.plan import WhatIf, keep, kept, signed_shares, with_trades
 from connectors.salesforce.mapping import Decision, ReviewVerdict
-from data.crm import link
-from data.outbox import OutboxItem, OutboxRow
 from data.plans import StoredPlan
-from engine.domain.errors import CheckFailed, DataError, ExternalRefusal, IllegalMove, LotsmithError, NotAllowed
+from engine.domain.errors import CheckFailed, DataError, IllegalMove, LotsmithError, NotAllowed
 from engine.domain.identifiers import PlanId, SecurityId
-from engine.domain.lifecycle import Action, PlanState, User, legal_actions, next_state
+from engine.domain.lifecycle import MOVES, Action, PlanState, Role, User, legal_actions, next_state
 from engine.domain.plans import Check, Side
 from engine.plan.document import plan_from_document
 from engine.review.checker import failures, second_opinion
 
-PUSH: Final = "crm.push"
-MARK: Final = "crm.mark"
-DECIDE: Final = "crm.decide"
-_TOPICS: Final = (PUSH, DECIDE, MARK)  # in the order in which a plan needs them told
-_LEASE: Final = timedelta(minutes=2)
-_RETRY: Final = timedelta(minutes=1)
 _VERDICTS: Final = {
     Action.APPROVE: ReviewVerdict.APPROVE,
     Action.REJECT: ReviewVerdict.REJECT,
     Action.REQUEST_CHANGES: ReviewVerdict.REQUEST_CHANGES,
 }
+_TARGETS: Final = {move.action: move.target for move in MOVES}
+_REVIEWERS: Final = frozenset({Role.ADVISOR, Role.APPROVER})  # the queue that Salesforce asks
 _ACTIONS: Final = {verdict: action for action, verdict in _VERDICTS.items()}
 
 
@@ -80,16 +74,15 @@ def submit(services: Services, plan_id: PlanId, *, actor: User) -> PlanState:
     """
     if services.plans.get(plan_id).state is PlanState.DRAFT:
         propose(services, plan_id, actor=actor)
-    message = OutboxItem(topic=PUSH, key=f"{PUSH}:{plan_id}", payload={"plan_id": plan_id})
     state = services.plans.move(
         plan_id,
         Action.SUBMIT,
         actor,
         at=services.now(),
         expected_hash=plan_id,
-        outbox=[message] if services.crm else [],
+        outbox=crm.to_push(services, plan_id),
     )
-    deliver(services)
+    crm.deliver(services)
     return state
 
 
@@ -146,9 +139,9 @@ def save_adjusted(services: Services, plan_id: PlanId, adjusted: Adjusted, *, ac
             actor,
             at=services.now(),
             comment=said,
-            outbox=_mark(services, plan_id, PlanState.CHANGES_REQUESTED, f"edited; see plan {new[:12]}"),
+            outbox=crm.to_mark(services, plan_id, PlanState.CHANGES_REQUESTED, f"edited; see plan {new[:12]}"),
         )
-        deliver(services)
+        crm.deliver(services)
     return new
 
 
@@ -159,14 +152,14 @@ def decide(services: Services, plan_id: PlanId, action: Action, *, actor: User, 
     """
     if action is Action.APPROVE:
         _require_sound(services, plan_id)
-    outbox = []
-    if services.crm and action in _VERDICTS:
-        payload = {"plan_id": plan_id, "verdict": _VERDICTS[action].value, "comment": comment, "user": actor.user_id}
-        outbox = [OutboxItem(topic=DECIDE, key=f"{DECIDE}:{plan_id}:{action}", payload=payload)]
+    if action in _VERDICTS and actor.roles & _REVIEWERS:
+        outbox = crm.to_decide(services, plan_id, _VERDICTS[action], actor=actor, comment=comment)
+    else:  # no answer that Salesforce asked this person for: it is shown there, and decided here
+        outbox = crm.to_mark(services, plan_id, _TARGETS[action], f"{actor.name}: {comment}")
     state = services.plans.move(
         plan_id, action, actor, at=services.now(), comment=comment, expected_hash=seen, outbox=outbox
     )
-    deliver(services)
+    crm.deliver(services)
     return state
 
 
@@ -181,83 +174,9 @@ def read_decisions(services: Services) -> tuple[str, ...]:
     return tuple(_take_over(services, decision) for decision in org.read_decisions(waiting))
 
 
-def deliver(services: Services) -> None:
-    """Send what waits for the CRM, oldest first; what fails stays, with its error, and is tried again later."""
-    if services.crm is None:
-        return
-    for topic in _TOPICS:
-        while (message := services.outbox.claim(at=services.now(), lease=_LEASE, topic=topic)) is not None:
-            try:
-                answer = _send(services, message)
-            except (ExternalRefusal, DataError) as error:
-                services.outbox.mark_failed(message, error=str(error), retry_at=services.now() + _RETRY)
-            else:
-                services.outbox.mark_sent(message, answer=answer, at=services.now())
-
-
-def undelivered(services: Services) -> tuple[OutboxRow, ...]:
-    """Return what still waits for an outside system, with its last error."""
-    return services.outbox.waiting()
-
-
-def untold(services: Services, plan_id: PlanId | None = None) -> tuple[OutboxRow, ...]:
-    """Return what the CRM has yet to hear, of one plan or of any, oldest first, with its last error."""
-    messages = [message for message in services.outbox.waiting() if message.topic in _TOPICS]
-    return tuple(message for message in messages if plan_id in (None, message.payload["plan_id"]))
-
-
-def where_in_crm(services: Services, plan_id: PlanId) -> str:
-    """Return one sentence on where a plan stands in the CRM."""
-    if services.crm is None:
-        return "Salesforce is not connected."
-    record = services.links.records(plan_id).get("plan")
-    if record is not None:
-        return f"In Salesforce as record {record}."
-    waiting = services.outbox.by_key(f"{PUSH}:{plan_id}")
-    if waiting is None:
-        return "Not in Salesforce yet: it goes there with the review."
-    return f"Waiting for Salesforce: {waiting.error or 'on its way'}"
-
-
 def possible_actions(plan: StoredPlan, actor: User) -> tuple[Action, ...]:
     """Return what this person may do with a plan now."""
     return legal_actions(plan.state, actor, plan.makers)
-
-
-def summary_text(found: WhatIf) -> str:
-    """Return the plan in a few plain sentences, for the CRM and for people in a hurry."""
-    plan, tax = found.plan, found.plan.tax
-    bought = sum((trade.amount for trade in plan.trades if trade.side is Side.BUY), Decimal(0))
-    sold = sum((trade.amount for trade in plan.trades if trade.side is Side.SELL), Decimal(0))
-    effect = "saves" if tax.liability < 0 else "costs"
-    return (
-        f"{len(plan.trades)} trades: sells ${sold:,.0f}, buys ${bought:,.0f}. "
-        f"Harvests ${tax.harvested_loss:,.0f} of losses; tax now {effect} ${abs(tax.liability):,.0f}. "
-        f"Predicted tracking error {plan.before.tracking_error:.2%} before, {plan.after.tracking_error:.2%} after. "
-        f"Certified within {plan.objective.gap:.2f} bp of the best possible plan."
-    )
-
-
-def _send(services: Services, message: OutboxRow) -> Any:
-    plan_id = PlanId(message.payload["plan_id"])
-    if message.topic == PUSH:
-        found = kept(services, plan_id)
-        receipt = services.org().push_plan(
-            dict(found.document),
-            household_name=found.snapshot.household.name,
-            account_name=f"{found.snapshot.account.account_id} ({found.snapshot.account.registration})",
-            summary=summary_text(found),
-        )
-        with services.database.begin() as connection:
-            link(connection, plan_id, {"plan": receipt.record_id})
-        return {"record_id": receipt.record_id, "trades": receipt.trade_count}
-    if message.topic == DECIDE:
-        email = services.users.email(message.payload["user"])
-        verdict = ReviewVerdict(message.payload["verdict"])
-        services.org(as_user=email).decide(plan_id, verdict, message.payload["comment"])
-        return {"decided": message.payload["verdict"]}
-    services.org().mark(plan_id, message.payload["status"], message.payload["text"])
-    return {"status": message.payload["status"]}
 
 
 def _take_over(services: Services, decision: Decision) -> str:
@@ -295,17 +214,10 @@ def _answer(services: Services, plan_id: PlanId, refusal: LotsmithError) -> str:
         SYSTEM,
         at=services.now(),
         comment=str(refusal),
-        outbox=_mark(services, plan_id, PlanState.CHANGES_REQUESTED, f"decision refused: {refusal}"),
+        outbox=crm.to_mark(services, plan_id, PlanState.CHANGES_REQUESTED, f"decision refused: {refusal}"),
     )
-    deliver(services)
+    crm.deliver(services)
     return str(refusal)
-
-
-def _mark(services: Services, plan_id: PlanId, state: PlanState, text: str) -> list[OutboxItem]:
-    if services.crm is None:
-        return []
-    payload = {"plan_id": plan_id, "status": state.value, "text": text}
-    return [OutboxItem(topic=MARK, key=f"{MARK}:{plan_id}:{state}", payload=payload)]
 
 
 def _judged(found: WhatIf) -> tuple[Any, Any, Any]:

@@ -34,6 +34,7 @@ PEOPLE = {
     "maya": ("Maya Manager", "manager@lotsmith.example", {Role.PORTFOLIO_MANAGER}),
     "ada": ("Ada Advisor", "advisor@lotsmith.example", {Role.ADVISOR}),
     "alan": ("Alan Approver", "approver@lotsmith.example", {Role.APPROVER}),
+    "cora": ("Cora Compliance", "compliance@lotsmith.example", {Role.COMPLIANCE}),
     "pia": ("Pia Both", "both@lotsmith.example", {Role.PORTFOLIO_MANAGER, Role.APPROVER}),
 }
 
@@ -172,13 +173,18 @@ class Reviewers:
 
     def waits(self, plan_id: str) -> bool:
         """Return whether a plan waits for a reviewer."""
-        return any(plan_id[:8] in form for form in self.rows().split("<article>")[1:])
+        return any(plan_id[:8] in form for form in self._forms())
+
+    def shown(self, plan_id: str) -> str:
+        """Return a plan's row in the list of all plans."""
+        (row,) = (row for row in self.rows().split("All plans")[1].split("<tr>") if plan_id[:8] in row)
+        return row
 
     def decide(
         self, plan_id: str, outcome: str, *, user: str, comment: str = "", wanted: Mapping[str, int] | None = None
     ) -> None:
         """Fill in the form of a plan and press one of its buttons. wanted: shares by security."""
-        (form,) = (form for form in self.rows().split("<article>")[1:] if plan_id[:8] in form)
+        (form,) = (form for form in self._forms() if plan_id[:8] in form)
         fields = {name: re.search(rf'name="{name}" value="([^"]+)"', form)[1] for name in ("item", "plan")}
         for security_id, shares in (wanted or {}).items():
             label = re.search(rf'<input name="([^"]+)"[^>]*aria-label="Requested quantity of {security_id}"', form)
@@ -189,6 +195,9 @@ class Reviewers:
             timeout=PATIENCE_S,
         )
         assert answer.ok, answer.text
+
+    def _forms(self) -> list[str]:
+        return self.rows().split("All plans")[0].split("<article>")[1:]
 
 
 @pytest.fixture(scope="session")

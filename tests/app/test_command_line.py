@@ -100,7 +100,7 @@ def test_the_audit_log_verifies_until_a_row_is_changed_behind_its_back(desk, pla
     report = json.loads(sound.out)
     assert sound.code == 0
     assert report["problems"] == []
-    assert report["rows"] == 1 + 4 + 1  # the import, four people, a plan
+    assert report["rows"] == 1 + 5 + 1  # the import, five people, a plan
     assert (tampered.code, tampered.err) == (1, "")
     assert "row 2: expected hash" in tampered.out
     assert "its content was changed" in tampered.out
@@ -235,6 +235,7 @@ def test_people_are_added_changed_and_listed(desk):
     assert said.out.splitlines() == [
         "ada\tAda Advisor\tadvisor",
         "alan\tAlan Approver\tapprover",
+        "cora\tCora Compliance\tcompliance",
         "maya\tMaya Manager\tportfolio_manager",
         "pia\tPia Both\tapprover, portfolio_manager",
         "rita\tRita Risk\tadvisor, compliance",

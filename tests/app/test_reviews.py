@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from app.steps import plan, review
+from app.steps import crm, plan, review
 from engine.domain.errors import CheckFailed, DataError, IllegalMove, NotAllowed
 from engine.domain.lifecycle import Action, PlanState
 
@@ -79,7 +79,7 @@ def test_a_maker_who_approves_in_salesforce_has_approved_nothing(connected, serv
 
     assert "refused: Ada Advisor made, edited or proposed this plan and may not approve it" in sentence
     assert services.plans.get(plan_id).state is PlanState.CHANGES_REQUESTED
-    (row,) = (row for row in reviewers.rows().split("<tr>") if plan_id[:8] in row)
+    row = reviewers.shown(plan_id)
     assert "decision refused: Ada Advisor made, edited or proposed this plan" in row
 
 
@@ -131,7 +131,7 @@ def test_edits_that_overdraw_the_account_are_refused_and_the_refusal_is_answered
         in sentence
     )
     assert [head.plan_id for head in services.plans.heads(account_id="T1")] == [plan_id]
-    (row,) = (row for row in reviewers.rows().split("<tr>") if plan_id[:8] in row)
+    row = reviewers.shown(plan_id)
     assert "obeys its rules: min_cash" in row
 
 
@@ -218,18 +218,18 @@ def test_while_salesforce_is_down_the_review_goes_on_here_and_it_is_told_later_o
     before = down.services()
     assert before.plans.get(plan_id).state is PlanState.APPROVED
     (push, decision) = before.outbox.waiting()
-    assert (push.key, decision.key) == (f"crm.push:{plan_id}", f"crm.decide:{plan_id}:approve")
+    assert (push.key, decision.key) == (f"crm.push:{plan_id}", f"crm.decide:{plan_id}:approve:2")
     assert push.error
     before.database.close()
 
     up = type(down)(folder=down.folder, config=reviewers.config)
     early = up.services(push.due_at - timedelta(seconds=1))
-    review.deliver(early)
+    crm.deliver(early)
     assert len(early.outbox.waiting()) == 2  # each is tried again after its time, not in a loop
     early.database.close()
     later = up.services(decision.due_at + timedelta(seconds=1))
-    review.deliver(later)
-    review.deliver(later)
+    crm.deliver(later)
+    crm.deliver(later)
 
     assert later.outbox.waiting() == ()
     assert up.run("sync", "salesforce").code == 0
@@ -250,6 +250,42 @@ def test_a_plan_of_its_own_is_not_blamed_for_anothers_message(new_desk, plan_of,
     assert (said.code, said.err) == (0, "plan is in_review\n")
     assert synced.code == 3
     assert "crm.push" in synced.err
+
+
+def test_a_plan_held_and_resumed_is_decided_once_more_and_salesforce_shows_each_step(
+    connected, services, in_review, reviewers
+):
+    plan_id = in_review(connected)
+
+    def decide(user_id, action, comment):
+        actor = services.users.user(user_id)
+        review.decide(services, plan_id, action, actor=actor, comment=comment, seen=plan_id)
+        return reviewers.shown(plan_id)
+
+    decide("alan", Action.APPROVE, "fine")
+    held = decide("cora", Action.HOLD, "is the client abroad?")
+    resumed = decide("cora", Action.RESUME, "")
+    decide("alan", Action.APPROVE, "still fine")
+
+    assert "held" in held
+    assert "Cora Compliance: is the client abroad?" in held
+    assert "in_review" in resumed
+    assert services.plans.get(plan_id).state is PlanState.APPROVED
+    assert services.outbox.waiting() == ()
+
+
+def test_compliance_rejects_here_although_salesforce_never_asks_it(connected, services, in_review, reviewers):
+    plan_id = in_review(connected)
+
+    review.decide(
+        services, plan_id, Action.REJECT, actor=services.users.user("cora"), comment="on the restricted list",
+        seen=plan_id,
+    )  # fmt: skip
+
+    row = reviewers.shown(plan_id)
+    assert "rejected" in row
+    assert "Cora Compliance: on the restricted list" in row
+    assert services.outbox.waiting() == ()
 
 
 def test_a_return_and_a_rejection_take_a_reason(desk, plan_of):
