@@ -199,7 +199,7 @@ class History:
         close = Decimal(int(self._market.closes[session, security])) / CENTS
         if not filled:
             return close
-        luck = Decimal(round(float(np.clip(self._chance.normal(0, 4), -15, 15)) * 100)).scaleb(-6)
+        luck = Decimal(round(min(max(self._chance.normal(0, 4), -15), 15) * 100)).scaleb(-6)
         return (close * (1 + luck)).quantize(_PRICE, rounding=ROUND_HALF_EVEN)
 
     def _nav(self, session: int) -> float:
