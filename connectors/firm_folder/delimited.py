@@ -105,7 +105,7 @@ def _plain_columns(block: bytes, width: int) -> list[list[str]] | None:
         return None
     lines = text.replace("\r\n", "\n").removesuffix("\r").split("\n")
     even = {line.count(",") for line in lines} == {width - 1}
-    if '"' in text or "\0" in text or not even or not all(lines) or max(map(len, lines)) > MAX_CELL_CHARS:
+    if '"' in text or "\0" in text or not even or max(map(len, lines)) > MAX_CELL_CHARS:
         return None
     cells = ",".join(lines).split(",")
     return [cells[column::width] for column in range(width)]

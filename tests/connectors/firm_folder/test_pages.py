@@ -99,6 +99,15 @@ def test_columns_that_share_their_bytes_are_refused(tmp_path, lie):
         weigh(path)
 
 
+def test_a_column_beyond_the_end_is_refused(tmp_path, lie):
+    path = tmp_path / "numbers.parquet"
+    pq.write_table(NUMBERS, path, use_dictionary=False, row_group_size=2_500)
+    lie(path, pq.read_metadata(path).row_group(1).column(0).data_page_offset, 900_000)
+
+    with pytest.raises(ValueError, match="a column that lies outside the file"):
+        weigh(path)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=6), st.booleans())
 def test_a_damaged_file_is_weighed_or_refused_and_nothing_else(damages, cut):
