@@ -35,18 +35,18 @@ def planned(account, market, settings, **changes):
 
 
 def test_the_parts_of_a_reason_by_hand(account, market, settings):
-    # The plan sells s = 13.75 % of A (see test_frontier), which leaves 0.0625 of active weight in each name.
-    # Without the sale A's part of risk would be 10 x 0.05 x 0.2^2 = 200 bp instead of 0.5 x 0.0625^2 = 19.53 bp.
-    # The tax is 0.125 x 0.1375 = 171.875 bp.
-    plan = planned(account, market, settings)
+    # At a risk aversion of 12.5 risk is 1.25 (0.2 - s)^2, and selling stops where 2.5 (0.2 - s) = 0.125: s = 15 %.
+    # Without the sale A's own part of risk would be 0.625 x 0.2^2 = 250 bp instead of 0.625 x 0.05^2 = 15.625 bp.
+    # The tax is 0.125 x 0.15 = 187.5 bp.
+    plan, _ = propose_plan(account, market, replace(settings, risk_aversion=12.5), inputs_hash="")
 
     sale = plan.trades[0].reason
-    assert sale.risk_bp == pytest.approx(200 - 19.53125, abs=1e-3)
-    assert sale.tax_bp == pytest.approx(-171.875, abs=1e-3)
+    assert sale.risk_bp == pytest.approx(234.375, abs=1e-6)
+    assert sale.tax_bp == pytest.approx(-187.5, abs=1e-6)
     assert sale.cost_bp == 0.0
     assert sale.sentence == (
-        "Sells 137.5 shares of A, from 70.00% to 56.25% of the account (target 50.00%): "
-        "realises a gain of 6,875.00 USD taxed at 1,718.75 USD; brings the account closer to its model."
+        "Sells 150 shares of A, from 70.00% to 55.00% of the account (target 50.00%): "
+        "realises a gain of 7,500.00 USD taxed at 1,875.00 USD; brings the account closer to its model."
     )
 
 
