@@ -1,7 +1,6 @@
 """What does the account look like before and after? Cash, value, unrealised gains and tax in exact decimals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -114,10 +113,14 @@ def _sectors(problem: Problem, active: Array) -> tuple[tuple[str, float], ...]:
 
 
 def _unrealised(problem: Problem, sold: Mapping[LotId, Decimal]) -> Unrealised:
-    found = Unrealised(st_gain=_ZERO, st_loss=_ZERO, lt_gain=_ZERO, lt_loss=_ZERO)
+    totals = {(term, is_loss): _ZERO for term in Term for is_loss in (False, True)}
     for name in problem.names:
         for entry in name.lots:
             left = gain(entry.lot, entry.lot.quantity - sold.get(entry.lot.lot_id, _ZERO), name.price)
-            field = ("st" if entry.term is Term.SHORT else "lt") + ("_loss" if left < 0 else "_gain")
-            found = replace(found, **{field: getattr(found, field) + left})
-    return found
+            totals[entry.term, left < 0] += left
+    return Unrealised(
+        st_gain=totals[Term.SHORT, False],
+        st_loss=totals[Term.SHORT, True],
+        lt_gain=totals[Term.LONG, False],
+        lt_loss=totals[Term.LONG, True],
+    )

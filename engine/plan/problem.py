@@ -12,6 +12,7 @@ and `down` for each unit sold; only the row of realised gains depends on the lot
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -93,7 +94,7 @@ class Row:
     slack_above: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """Everything the optimiser sees. value in USD; loadings L (n, k), L L' = F Omega F'; penalty a unit of breach."""
 
@@ -107,11 +108,11 @@ class Problem:
     min_trade: float
     penalty: float
 
-    @property
+    @cached_property
     def shortfall(self) -> Array:
         return np.array([name.shortfall for name in self.names])
 
-    @property
+    @cached_property
     def specific(self) -> Array:
         return np.array([name.specific for name in self.names])
 
