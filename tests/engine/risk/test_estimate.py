@@ -240,3 +240,55 @@ def test_a_small_universe_does_not_take_its_own_names_for_the_market(world, name
         ratios += [np.sqrt(a @ found @ a / (a @ true @ a)) for a in active_portfolios(100, names)]
 
     assert np.mean(ratios) == pytest.approx(1.0, abs=0.03)
+
+
+@pytest.mark.parametrize(("in_sector", "sectors"), [(3, 0), (4, 3)])
+def test_a_sector_of_fewer_than_four_names_is_no_factor(world, in_sector, sectors):
+    risk = world(seed=1, names=12, in_sector=in_sector, days=100).estimate()
+
+    assert sum(factor.startswith("sector:") for factor in risk.factors) == sectors
+
+
+def test_names_seen_for_200_of_756_days_have_their_risk_too(world):
+    market = world(seed=4)
+    young = list(range(0, 60, 3))
+    risk = covariance(market.estimate(first=dict.fromkeys(young, market.days - 200)))
+
+    ratios = np.sqrt(np.diag(risk) / np.diag(market.covariance))[young]
+
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.06)
+    assert np.abs(ratios - 1.0).max() < 0.25
+
+
+def test_with_fewer_days_than_factors_no_correlation_of_factors_is_believed_and_with_many_it_is(world):
+    """20 days against the market and 20 sectors; 756 days against the market and 6."""
+    few = world(seed=6, names=80, in_sector=4, days=20).estimate().factor_covariance[:21, :21]
+    many = world(seed=6).estimate().factor_covariance[:7, :7]
+
+    assert (few == np.diag(np.diag(few))).all()
+    assert (np.abs(many[~np.eye(7, dtype=bool)]) > 0).all()
+
+
+def test_the_risk_along_a_statistical_factor_is_neither_over_nor_understated_for_having_been_looked_for(world):
+    """The direction in which a sample varies most varies less in truth: a weak style, one year, twelve markets."""
+    ratios = []
+    for seed in range(12):
+        market = world(seed=seed, days=252, style=0.08)
+        risk = market.estimate()
+        portfolio = risk.exposures[:, risk.factors.index("statistical:1")] / market.specific**2
+        ratios.append(portfolio @ covariance(risk) @ portfolio / (portfolio @ market.covariance @ portfolio))
+
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.06)
+
+
+def test_the_sign_of_a_statistical_factor_is_that_of_its_larger_side(world):
+    for seed in range(4):
+        risk = world(seed=seed, style=0.12).estimate()
+        statistical = [k for k, factor in enumerate(risk.factors) if factor.startswith("statistical")]
+
+        assert (risk.exposures[:, statistical].sum(axis=0) >= 0).all()
+
+
+@pytest.mark.parametrize(("days", "sentence"), [(73, "Too little history"), (74, "Fitted without the last 14 days")])
+def test_the_model_is_tested_where_60_days_are_left_to_fit_it(world, days, sentence):
+    assert sentence in world(seed=1, days=days, names=10).estimate().quality
