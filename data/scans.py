@@ -17,11 +17,18 @@ _MARKS: Final = codec(Mapping[SecurityId, Mark])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LastScan:
-    """documents are in the order they were given: the queue's."""
+class ScanHead:
+    """When a scan was made, the marks it saw, and the earlier marks that it measured market moves from."""
 
     at: datetime
     marks: Mapping[SecurityId, Mark]
+    since: Mapping[SecurityId, Mark]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastScan(ScanHead):
+    """documents are in the order they were given: the queue's."""
+
     documents: Mapping[AccountId, Mapping[str, Any]]
 
 
@@ -41,7 +48,7 @@ class ScanStore:
             serialise(connection, "lotsmith scan")
             connection.execute(delete(tables.scan))
             connection.execute(delete(tables.account_scans))
-            connection.execute(tables.scan.insert(), {"id": 1, "at": scan.at, "marks": _MARKS.write(scan.marks)})
+            connection.execute(tables.scan.insert(), _head_row(scan))
             if rows:
                 connection.execute(tables.account_scans.insert(), rows)
 
@@ -54,7 +61,13 @@ class ScanStore:
                 return None
             found = connection.execute(select(accounts).order_by(accounts.c.place)).all()
         documents = {scan.account_id: scan.document for scan in found}
-        return LastScan(at=row.at, marks=_MARKS.read(row.marks), documents=documents)
+        return LastScan(at=row.at, marks=_MARKS.read(row.marks), since=_MARKS.read(row.since), documents=documents)
+
+    def head(self) -> ScanHead | None:
+        """Return the last scan without its documents, None where there was none."""
+        with self._database.read() as connection:
+            row = connection.execute(select(tables.scan)).one_or_none()
+        return None if row is None else ScanHead(at=row.at, marks=_MARKS.read(row.marks), since=_MARKS.read(row.since))
 
     def document(self, account_id: AccountId) -> Mapping[str, Any] | None:
         """Return what the last scan saw of one account, None where it saw none."""
@@ -62,3 +75,7 @@ class ScanStore:
         with self._database.read() as connection:
             row = connection.execute(select(table.c.document).where(table.c.account_id == account_id)).one_or_none()
         return None if row is None else row.document
+
+
+def _head_row(scan: ScanHead) -> dict[str, Any]:
+    return {"id": 1, "at": scan.at, "marks": _MARKS.write(scan.marks), "since": _MARKS.write(scan.since)}

@@ -318,6 +318,7 @@ scan = Table(
     CheckConstraint("id = 1", name="one_row"),
     Column("at", UtcTime, nullable=False),
     Column("marks", Json, nullable=False),
+    Column("since", Json, nullable=False),
 )
 
 account_scans = Table(

@@ -1,6 +1,8 @@
 """What is out of line? Scan every account, keep what was seen, look at one account."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from app.ports import Progress, Services, no_progress
@@ -8,10 +10,11 @@ from app.steps.market import todays_market
 from app.steps.plan import settings_of
 from data.scans import LastScan
 from engine.domain.accounts import AccountSnapshot
-from engine.domain.identifiers import AccountId, HouseholdId
-from engine.domain.market import MarketSnapshot
+from engine.domain.identifiers import AccountId, HouseholdId, SecurityId
+from engine.domain.market import Mark, MarketSnapshot
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.document import scan_document
+from engine.monitor.moves import marks_before
 from engine.monitor.scan import queue, scan_account
 from engine.tax.document import ledger_document
 from engine.tax.wash_sales import ledger
@@ -27,23 +30,25 @@ class AccountView:
 
 
 def scan_firm(services: Services, *, progress: Progress = no_progress) -> tuple[AccountScan, ...]:
-    """Scan every account against the marks of the scan before, keep the result, and return it, the queue first.
+    """Scan every account, keep the result, and return it, the queue first.
 
-    Accounts that need nothing follow the queue, ordered by account_id.
+    Market moves are measured from the last scan of an earlier day of prices; a first scan takes the closes of the day
+    before. Accounts that need nothing follow the queue, ordered by account_id.
     """
-    market, last = todays_market(services), services.scans.last()
+    market = todays_market(services)
+    since = _moves_since(services, market)
     households = services.firm.households()
     scans: list[AccountScan] = []
     for number, household in enumerate(households, start=1):
         for snapshot in services.firm.snapshots(household.household_id):
             settings = settings_of(services, snapshot.account)
-            scans.append(scan_account(snapshot, market, settings, last_marks=last.marks if last else None))
+            scans.append(scan_account(snapshot, market, settings, last_marks=since))
         progress(household.name, number / len(households))
     waiting = queue(scans)
     calm = sorted((scan for scan in scans if not scan.reasons), key=lambda scan: scan.account.account_id)
     ranked = (*waiting, *calm)
     documents = {scan.account.account_id: scan_document([scan])["accounts"][0] for scan in ranked}
-    services.scans.save(LastScan(at=services.now(), marks=market.marks, documents=documents))
+    services.scans.save(LastScan(at=services.now(), marks=market.marks, since=since, documents=documents))
     return ranked
 
 
@@ -54,10 +59,21 @@ def last_scan(services: Services) -> LastScan | None:
 
 def look_at(services: Services, account_id: AccountId) -> AccountView:
     """Return one account as it stands now. Raises DataError for an unknown one."""
-    snapshot, market, last = services.firm.snapshot(account_id), todays_market(services), services.scans.last()
+    snapshot, market = services.firm.snapshot(account_id), todays_market(services)
     settings = settings_of(services, snapshot.account)
-    scan = scan_account(snapshot, market, settings, last_marks=last.marks if last else None)
+    scan = scan_account(snapshot, market, settings, last_marks=_moves_since(services, market))
     return AccountView(snapshot=snapshot, market=market, scan=scan)
+
+
+def _moves_since(services: Services, market: MarketSnapshot) -> Mapping[SecurityId, Mark]:
+    last, today = services.scans.head(), _newest(market.marks)
+    if last is not None and last.marks:
+        return last.marks if _newest(last.marks) < today else last.since
+    return marks_before(services.firm.prices(), today)
+
+
+def _newest(marks: Mapping[SecurityId, Mark]) -> date:
+    return max((mark.on for mark in marks.values()), default=date.min)
 
 
 def wash_sales(services: Services, household_id: str | None = None) -> dict[str, Any]:

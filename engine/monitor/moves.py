@@ -1,7 +1,8 @@
 """Which holdings moved since the last scan by more than their own risk explains?"""
 
 import math
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,7 +12,7 @@ import numpy as np
 
 from engine.domain.accounts import AccountSnapshot, TransactionType
 from engine.domain.identifiers import SecurityId
-from engine.domain.market import Mark, MarketSnapshot, RiskModel
+from engine.domain.market import Mark, MarketSnapshot, PriceHistory, RiskModel
 from engine.monitor.positions import Measured
 
 MOVE_FRACTION: Final = 0.05  # a price change that is always worth a look
@@ -60,6 +61,16 @@ def moves(
             dollars = measured.shares[name] * (now.price - price)
             found.append(Move(security_id=name, change=change, sigmas=sigmas, dollars=dollars))
     return tuple(sorted(found, key=lambda move: (-abs(move.dollars), move.security_id)))
+
+
+def marks_before(prices: Iterable[PriceHistory], day: date) -> Mapping[SecurityId, Mark]:
+    """Return each security's last close before a day: what a first scan measures the moves of that day from."""
+    found = {}
+    for history in prices:
+        place = bisect_left(history.dates, day)
+        if place:
+            found[history.security_id] = Mark(price=history.closes[place - 1], on=history.dates[place - 1])
+    return found
 
 
 def _volatility(risk: RiskModel, names: list[SecurityId]) -> dict[SecurityId, float]:

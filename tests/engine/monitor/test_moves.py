@@ -5,15 +5,15 @@ Annual variances of the market in conftest.py: ALFA 0.04 + 0.01 = 0.05, BETA 1.4
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal as D
 from math import sqrt
 
 import pytest
 
 from engine.domain.accounts import Transaction, TransactionType
-from engine.domain.market import Mark
-from engine.monitor.moves import moves
+from engine.domain.market import Mark, PriceHistory
+from engine.monitor.moves import marks_before, moves
 from engine.monitor.positions import measure
 
 
@@ -143,3 +143,12 @@ def test_a_name_without_risk_moves_by_per_cent_alone(snapshot, market):
     [move] = found(snapshot, replace(market, risk=without_gama), GAMA=25)
 
     assert (move.security_id, move.sigmas) == ("GAMA", None)
+
+
+def test_a_first_scan_measures_from_the_last_close_before_its_day():
+    days = tuple(date(2026, 3, day) for day in (27, 30, 31))
+    traded = PriceHistory(security_id="A", dates=days, closes=(D(10), D(11), D(12)), adjusted=(None,) * 3)
+    new = PriceHistory(security_id="B", dates=days[2:], closes=(D(5),), adjusted=(None,))
+
+    assert marks_before([traded, new], days[2]) == {"A": Mark(price=D(11), on=days[1])}
+    assert marks_before([traded], date(2026, 3, 29)) == {"A": Mark(price=D(10), on=days[0])}
