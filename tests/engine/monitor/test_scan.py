@@ -225,6 +225,19 @@ def test_every_gap_at_once_never_raises(snapshot, market):
     assert (found.tracking_error, found.cash_weight, found.names) == (0.0, 0.0, ())
 
 
+@pytest.mark.parametrize(
+    ("cash", "nav", "weight"), [("-95000", 0, 0.0), ("-95001", -1, 0.0), ("-94999.5", D("0.5"), -189_999.0)]
+)
+def test_cash_is_a_share_of_what_the_account_is_worth_and_of_nothing_none(snapshot, market, cash, nav, weight):
+    found = scan(with_account(snapshot, cash=D(cash)), market)
+
+    assert (found.nav, found.cash_weight) == (nav, weight)
+
+
+def test_an_account_worth_less_than_nothing_has_no_risk_at_stake():
+    assert dollars_at_stake(D(-100_000), 0.02, D(0), settings=WIDE) == 0
+
+
 def test_the_dollars_at_stake_are_the_plans_own_risk_and_tax_terms():
     """100 x 0.02^2 x 100,000 = 4,000 and 0.5 x 1,450 = 725."""
     settings = replace(WIDE, risk_aversion=100.0, tax_weight=0.5)

@@ -69,6 +69,15 @@ def test_a_day_on_which_few_names_traded_is_no_trading_day(returns_of):
     assert found.matrix[0] == pytest.approx([0.1, 0.1, 0.1])
 
 
+def test_a_day_on_which_half_the_names_traded_is_a_trading_day(returns_of):
+    """A has no price on Wednesday: its return is missing there, and B's is not."""
+    prices = {"A": [row for row in week(100, 110, 0, 110, 110) if row[1]], "B": week(10, 10, 11, 11, 11)}
+
+    found = returns_of(prices)
+
+    np.testing.assert_allclose(found.matrix[:, 1], [0.0, 0.1, 0.0, 0.0], atol=1e-12)
+
+
 def test_prices_after_the_day_asked_for_are_not_known_yet(returns_of):
     found = returns_of({"A": week(100, 110, 110, 110, 999)}, as_of=WEEK[3])
 
