@@ -23,8 +23,8 @@ from engine.plan.problem import (
     Problem,
     Row,
 )
-from engine.plan.rounding import FRACTION
 from engine.plan.rules import NOT_TRADABLE, WASH_SALES
+from engine.plan.sale_order import FRACTION
 
 STALE_PRICE_DAYS: Final = 5  # calendar days: over a long weekend, and no more
 _CLOSE: Final = 1e-6  # a weight this near to its limit is at it

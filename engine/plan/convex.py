@@ -37,10 +37,12 @@ _SLACK_LENGTH: Final = 10.0
 class Solution:
     """trade u (columns,); factor_price (k,) and row_price (m,), > 0 where an upper side binds, < 0 for a lower one.
 
+    filled (j,): how much of each of the table's segments is taken, from the chain's start on.
     slack: the largest amount by which a row is not obeyed. fallback: solved by Clarabel through cvxpy.
     """
 
     trade: Array
+    filled: Array
     factor_price: Array
     row_price: Array
     slack: float
@@ -91,6 +93,7 @@ def _with_slack(table: PieceTable, chains: Chains, times: float) -> Chains:
     return replace(
         chains,
         col=np.concatenate([chains.col, np.full(2 * rows, table.columns)]),
+        segment=np.concatenate([chains.segment, np.full(2 * rows, -1)]),
         length=np.concatenate([chains.length, np.full(2 * rows, _SLACK_LENGTH)]),
         gradient=np.concatenate([chains.gradient, np.full(2 * rows, price)]),
         curvature=np.concatenate([chains.curvature, np.zeros(2 * rows)]),
@@ -102,8 +105,10 @@ def _solution(
     table: PieceTable, chains: Chains, fill: Array, factor_price: Array, row_price: Array, *, fallback: bool = False
 ) -> Solution:
     moved = np.bincount(chains.col, weights=fill, minlength=table.columns + 1)
+    own = chains.segment >= 0
     return Solution(
         trade=chains.start + moved[: table.columns],
+        filled=np.bincount(chains.segment[own], weights=fill[own], minlength=len(table.piece)).astype(float),
         factor_price=factor_price,
         row_price=row_price,
         slack=float(fill[chains.col == table.columns].max(initial=0.0)),

@@ -24,13 +24,15 @@ class Chains:
     """One convex chain of segments for each column: what the convex solver takes.
 
     start (columns,): u where each chain begins; rows (m,): the rows there. Segments (j,), by column and ascending:
-    col, length, gradient at the segment's start, curvature, rates (m, j). Arcs (a,): stretches [arc_lo, arc_hi] of u
-    on which a column follows piece arc_piece; what lies between two arcs of a column is a bridge.
+    col, segment (its number in the table, -1 for a bridge), length, gradient at its start, curvature, rates (m, j).
+    Arcs (a,): stretches [arc_lo, arc_hi] of u on which a column follows piece arc_piece; what lies between two arcs of
+    a column is a bridge.
     """
 
     start: Array
     rows: Array
     col: Indices
+    segment: Indices
     length: Array
     gradient: Array
     curvature: Array
@@ -207,6 +209,7 @@ def _flatten(table: PieceTable, arcs: Sequence[Sequence[Arc]]) -> Chains:
         start=np.array([arc.lo for arc in first]),
         rows=np.sum([_rows_at(table, arc.curve, arc.lo) for arc in first], axis=0),
         col=np.array(col, dtype=np.intp),
+        segment=index,
         length=np.array(length),
         gradient=gradient,
         curvature=curvature,

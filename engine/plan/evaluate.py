@@ -16,9 +16,9 @@ from engine.plan.prices import Prices
 from engine.plan.problem import Name, Problem, build_problem
 from engine.plan.propose import household_locks
 from engine.plan.report import plan_of
-from engine.plan.rounding import sale_orders
 from engine.plan.rules import supported
 from engine.plan.run import reading, run_since
+from engine.plan.sale_order import sale_orders
 from engine.plan.sides import search
 from engine.tax.realised import losses_by_sale, realised_pieces
 from engine.tax.replay import replay

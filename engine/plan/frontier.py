@@ -15,7 +15,7 @@ from engine.plan.lots import SaleLot
 from engine.plan.outcome import risk_term
 from engine.plan.problem import BP, Problem, build_problem
 from engine.plan.propose import household_locks
-from engine.plan.rounding import sale_orders
+from engine.plan.sale_order import sale_orders
 from engine.plan.sides import Found, search
 
 REACH: Final = 30.0  # the scale runs from 1/30 to 30 times the setting

@@ -1,12 +1,13 @@
 """Which lots may be sold, in which order, at what tax? And which lots does a sale of so many shares close?"""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from engine.domain.accounts import Account, Lot
+from engine.domain.identifiers import LotId
 from engine.domain.plans import LotSale, Term
 from engine.domain.settings import LotMethod, PlanSettings
 from engine.plan.rules import NameRules
@@ -22,13 +23,15 @@ _ORDERED: Final = frozenset({LotMethod.FIFO, LotMethod.LIFO, LotMethod.HIFO})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleLot:
-    """A lot as the optimiser sees it, per dollar sold: tax (of the account's marginal rate) and gain.
+    """A lot, or some of its shares, as the optimiser sees it; per dollar sold: tax (at the marginal rate) and gain.
 
-    weight: fraction of V. gain_usd: of the whole lot. blocked: why it may not be sold, None where it may.
+    quantity: shares; weight: theirs, a fraction of V. gain_usd: of the whole lot. blocked: why it may not be sold, None
+    where it may.
     """
 
     lot: Lot
     term: Term
+    quantity: Decimal
     weight: float
     tax: float
     gain: float
@@ -78,6 +81,7 @@ def sale_lots(
             SaleLot(
                 lot=lot,
                 term=held,
+                quantity=lot.quantity,
                 weight=float(lot.quantity * price / value),
                 tax=float(lt_rate if held is Term.LONG else st_rate) * per_dollar,
                 gain=per_dollar,
@@ -96,17 +100,24 @@ def gain(lot: Lot, quantity: Decimal, price: Decimal) -> Decimal:
 
 def sales(lots: Iterable[SaleLot], quantity: Decimal, price: Decimal) -> tuple[LotSale, ...]:
     """Return the lots that a sale of so many shares closes, taken in the order given; they must hold enough."""
-    chosen: list[LotSale] = []
+    taken: dict[LotId, tuple[SaleLot, Decimal]] = {}
     missing = quantity
     for entry in lots:
-        taken = min(entry.lot.quantity, missing)
-        if taken <= 0:
+        part = min(entry.quantity, missing)
+        if part <= 0:
             break
-        chosen.append(
-            LotSale(lot_id=entry.lot.lot_id, quantity=taken, term=entry.term, gain=gain(entry.lot, taken, price))
-        )
-        missing -= taken
-    return tuple(chosen)
+        _, before = taken.get(entry.lot.lot_id, (entry, Decimal(0)))
+        taken[entry.lot.lot_id] = (entry, before + part)
+        missing -= part
+    return tuple(
+        LotSale(lot_id=lot_id, quantity=part, term=entry.term, gain=gain(entry.lot, part, price))
+        for lot_id, (entry, part) in taken.items()
+    )
+
+
+def part_of(entry: SaleLot, quantity: Decimal) -> SaleLot:
+    """Return some shares of a lot as an entry of their own."""
+    return replace(entry, quantity=quantity, weight=entry.weight * float(quantity / entry.quantity))
 
 
 def by_price(lots: Sequence[SaleLot], *, tax_weight: float, gain_price: float) -> tuple[SaleLot, ...]:

@@ -25,12 +25,16 @@ _SAME_SLOPE: Final = 1e-15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A stretch of u on which slope (without specific risk) and gain per dollar sold are constant."""
+    """A stretch of u on which slope (without specific risk) and gain per dollar sold are constant.
+
+    lot: number, among the name's lots, of the one that is sold here; -1 where nothing is sold.
+    """
 
     lo: float
     hi: float
     slope: float
     gain: float
+    lot: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +58,8 @@ class PieceTable:
     """All pieces of all columns, flat. Columns: the names, then one for each elastic side of a row.
 
     Piece arrays (p,): col, lo, hi, value (specific risk included), buys, sells_loss, gains_only; rows (m, p) at lo.
-    Segment arrays (j,), ordered by piece: piece, start, length, gradient at its start, curvature; rates (m, j) of the
-    rows per unit of u. exposures (columns + 1, k): y = y0 + exposures' u has |y|^2 / 2 as the factor
+    Segment arrays (j,), ordered by piece: piece, start, length, gradient at its start, curvature, lot; rates (m, j) of
+    the rows per unit of u. exposures (columns + 1, k): y = y0 + exposures' u has |y|^2 / 2 as the factor
     risk; the last row belongs to no column and is zero. groups: columns
     of securities that are substantially identical to each other. lo_rows, hi_rows and
     is_gain_row (m,). gain_price: the one price of
@@ -76,6 +80,7 @@ class PieceTable:
     length: Array
     gradient: Array
     curvature: Array
+    lot: Indices
     rates: Array
     exposures: Array
     y0: Array
@@ -145,6 +150,7 @@ def piece_table(problem: Problem, *, gain_price: float = 0.0) -> PieceTable:
         length=np.array([segment.hi - segment.lo for segment in segments]),
         gradient=np.array([s.slope for s in segments]) + 2.0 * delta[seg_col] * (start - shortfall[seg_col]),
         curvature=2.0 * delta[seg_col],
+        lot=np.array([segment.lot for segment in segments], dtype=np.intp),
         rates=_rates(problem, segments, seg_col, elastic),
         exposures=exposures,
         y0=-exposures[: len(columns)].T @ shortfall,
@@ -184,8 +190,9 @@ def _pieces(
     lo, hi, priced = _domain(problem, name, sellable)
     curve = _curve(problem, name, lots, priced)
     whole = len(lots) == len(name.lots)
+    by_gain = is_ordered(problem.settings.lot_method) and any(row.by_lot_gain for row in problem.rows)
     for left, right in _intervals(problem, name, (lo, hi), sellable if whole else 0.0, split_at_zero=split_at_zero):
-        for run in _convex_runs(_clip(curve, left, right), gain_price) or [[]]:
+        for run in _convex_runs(_clip(curve, left, right), gain_price, by_gain=by_gain) or [[]]:
             at = run[0].lo if run else left
             yield Piece(
                 lo=at,
@@ -214,9 +221,10 @@ def _domain(problem: Problem, name: Name, sellable: float) -> tuple[float, float
 def _curve(problem: Problem, name: Name, lots: Sequence[SaleLot], priced: Sequence[Bound]) -> list[Segment]:
     """Return slopes over the whole range of u, ascending: the last lot sold first, then buying."""
     lines, sold = [], 0.0
+    number = {entry.lot.lot_id: k for k, entry in enumerate(name.lots)}
     for lot in lots:
         slope = -problem.settings.tax_weight * lot.tax - name.cost - name.alpha
-        lines.append(Segment(lo=-(sold + lot.weight), hi=-sold, slope=slope, gain=lot.gain))
+        lines.append(Segment(lo=-(sold + lot.weight), hi=-sold, slope=slope, gain=lot.gain, lot=number[lot.lot.lot_id]))
         sold += lot.weight
     lines.reverse()
     lines.append(Segment(lo=0.0, hi=max(1.0, 1.0 - name.held), slope=name.cost - name.alpha, gain=0.0))
@@ -232,7 +240,7 @@ def _cut(line: Segment, bound: Bound, penalty: float) -> Iterator[Segment]:
         if hi > lo:
             beyond = lo >= bound.at if bound.upper else hi <= bound.at
             extra = (penalty if bound.upper else -penalty) if beyond else 0.0
-            yield Segment(lo=lo, hi=hi, slope=line.slope + extra, gain=line.gain)
+            yield replace(line, lo=lo, hi=hi, slope=line.slope + extra)
 
 
 def _intervals(
@@ -260,22 +268,25 @@ def _intervals(
 
 def _clip(curve: Sequence[Segment], left: float, right: float) -> list[Segment]:
     return [
-        Segment(lo=max(line.lo, left), hi=min(line.hi, right), slope=line.slope, gain=line.gain)
+        replace(line, lo=max(line.lo, left), hi=min(line.hi, right))
         for line in curve
         if min(line.hi, right) > max(line.lo, left)
     ]
 
 
-def _convex_runs(lines: Sequence[Segment], gain_price: float) -> list[list[Segment]]:
-    """Cut where the slope, realised gains at their price included, falls."""
+def _convex_runs(lines: Sequence[Segment], gain_price: float, *, by_gain: bool) -> list[list[Segment]]:
+    """Cut where the slope, realised gains at their price included, falls.
+
+    by_gain: cut also where gain per dollar rises, so that each run is convex, and sold in its order, at every price.
+    """
     runs: list[list[Segment]] = []
-    last = -np.inf
+    last, gain = -np.inf, np.inf
     for line in lines:
         slope = line.slope - gain_price * line.gain
-        if not runs or slope < last - _SAME_SLOPE:
+        if not runs or slope < last - _SAME_SLOPE or (by_gain and line.gain > gain):
             runs.append([])
         runs[-1].append(line)
-        last = slope
+        last, gain = slope, line.gain
     return runs
 
 

@@ -13,9 +13,10 @@ from engine.plan.outcome import Outcome, outcome
 from engine.plan.prices import Prices
 from engine.plan.problem import Problem, build_problem, value_after_flow
 from engine.plan.report import infeasible, plan_of
-from engine.plan.rounding import sale_orders, tradable_shares
+from engine.plan.rounding import tradable_shares
 from engine.plan.rules import supported
 from engine.plan.run import reading, run_since
+from engine.plan.sale_order import sale_orders
 from engine.plan.sides import search
 from engine.plan.worth import worth_of_trades
 from engine.tax.wash_sales import locks

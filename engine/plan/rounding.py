@@ -12,33 +12,17 @@ from typing import Final
 import numpy as np
 
 from engine.domain.market import Array
-from engine.plan.lots import SaleLot, by_price, is_ordered
+from engine.plan.lots import SaleLot
 from engine.plan.problem import CASH, Name, Problem
+from engine.plan.sale_order import FRACTION
 from engine.plan.share_book import TOUCH, Book
 from engine.plan.share_program import nearest_steps
 from engine.plan.sides import Found
 
-FRACTION: Final = Decimal("0.000001")  # the smallest part of a share where fractions are traded
 _STEPS_PER_NAME: Final = 6
 _FIRST_OF_PAIR: Final = 24
 _WORTH_A_STEP: Final = 1e-10  # 1e-6 bp
 _SLACK: Final = 1e-10  # how far a row may stand beyond its limit
-
-
-def sale_orders(problem: Problem, found: Found) -> tuple[tuple[SaleLot, ...], ...]:
-    """Return each name's sellable lots in the order in which its chosen piece sells them."""
-    free = not is_ordered(problem.settings.lot_method)
-    orders = []
-    for name, piece in zip(problem.names, found.pieces, strict=False):
-        lots = name.sellable
-        if free:
-            price = found.table.gain_price or 0.0
-            lots = by_price(lots, tax_weight=problem.settings.tax_weight, gain_price=price)
-        if found.table.gains_only[piece]:
-            cut = next((k for k, lot in enumerate(lots) if lot.is_loss), len(lots))
-            lots = tuple(lot for lot in lots if not lot.is_loss) if free else lots[:cut]
-        orders.append(lots)
-    return tuple(orders)
 
 
 def tradable_shares(problem: Problem, found: Found, orders: Sequence[Sequence[SaleLot]]) -> tuple[Decimal, ...]:
@@ -65,7 +49,7 @@ def _fractional(
     modes: of rounding, first the one that keeps off the cash band's limit; the other is for a trade that would leave
     its piece, and so fall below the minimum trade.
     """
-    ends = [-quantity for quantity in accumulate((entry.lot.quantity for entry in lots), initial=Decimal(0))]
+    ends = [-quantity for quantity in accumulate((entry.quantity for entry in lots), initial=Decimal(0))]
     nearest = min(ends, key=lambda end: abs(float(end) * name.unit - u))
     if abs(float(nearest) * name.unit - u) < TOUCH or name.unit == 0:
         return nearest
@@ -93,7 +77,8 @@ def _obey(book: Book) -> None:
     if violation <= _SLACK:
         return
     for spare in (0.0, max(name.unit for name in book.problem.names)):
-        steps = book.steps(spare=spare)
+        book.spare_cash(spare)
+        steps = book.steps()
         counts = nearest_steps(steps)
         if counts is not None:
             book.settle(steps, counts)

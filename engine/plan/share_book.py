@@ -86,12 +86,16 @@ class Book:
         assert stand is not None
         self._move(candidate % len(self.at), stand)
 
-    def steps(self, *, spare: float) -> Steps:
+    def spare_cash(self, weight: float) -> None:
+        """Let cash exceed its maximum by so much from now on."""
+        self.rules.spare_cash(weight)
+
+    def steps(self) -> Steps:
         """Return the names as whole steps around where they stand, each on its side of zero.
 
         A name stays where it is, with a step of no weight, if it leaves the account with a fraction of a share or finds
         no whole step on its piece. Where gains are capped a name stays in the lot that it ends in, so that its gain is
-        linear. spare: weight by which cash may exceed its maximum.
+        linear.
         """
         n = len(self.at)
         low, high, step = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -106,7 +110,7 @@ class Book:
                 step[i], low[i], high[i] = weight, fewest, most
                 rates[:, i] = self.rules.rates(i, buys=side > 0, per_gain=per_gain)
                 base -= rates[:, i] * stand.weight
-        lo_rows, hi_rows = self.rules.hard_limits(spare)
+        lo_rows, hi_rows = self.rules.hard_limits()
         return Steps(
             step=step,
             low=low,
@@ -183,7 +187,7 @@ class Book:
     def _is_open(self, i: int, shares: Decimal) -> bool:
         lowest, highest = self.range[i]
         name = self.problem.names[i]
-        most = sum((lot.lot.quantity for lot in self.orders[i]), Decimal(0))
+        most = sum((entry.quantity for entry in self.orders[i]), Decimal(0))
         return lowest - TOUCH <= float(shares) * name.unit <= highest + TOUCH and -shares <= most
 
     def _stand(self, i: int, shares: Decimal) -> Stand:
@@ -215,7 +219,7 @@ class Rules:
         self.hi = np.array([row.hi for row in problem.rows])[:, None]
         self.below = np.array([row.slack_below for row in problem.rows])[:, None]
         self.above = np.array([row.slack_above for row in problem.rows])[:, None]
-        self.is_cash = np.array([row.rule == CASH for row in problem.rows], dtype=float)
+        self.is_cash = np.array([row.rule == CASH for row in problem.rows], dtype=bool)
         self.penalty = problem.penalty
 
     def parts(self, stands: Array) -> Array:
@@ -238,9 +242,13 @@ class Rules:
             return np.where(self.by_gain[:, 0], 0.0, self.up[:, i])
         return np.where(self.by_gain[:, 0], -per_gain, -self.down[:, i])
 
-    def hard_limits(self, spare: float) -> tuple[Array, Array]:
-        """Return the rows' limits with all that is only priced let through, and cash allowed to be higher by spare."""
-        return (self.lo - self.below)[:, 0] - spare * self.is_cash, (self.hi + self.above)[:, 0]
+    def hard_limits(self) -> tuple[Array, Array]:
+        """Return the rows' limits with all that is only priced let through, (m,) each."""
+        return (self.lo - self.below)[:, 0], (self.hi + self.above)[:, 0]
+
+    def spare_cash(self, weight: float) -> None:
+        """Let the cash row, which counts what is spent, fall below its limit by so much."""
+        self.lo[self.is_cash] -= weight
 
 
 def _reach(name: Name, lo: float, hi: float) -> tuple[float, float]:

@@ -93,13 +93,22 @@ def relaxation_bound(problem: Problem) -> float:
     return -np.inf if node is None else node.certificate.bound
 
 
-def objective(table: PieceTable, pieces: Indices, trade: Array) -> float:
-    """Return the exact objective of trades that lie on the given pieces, fractions of V."""
+def objective(table: PieceTable, pieces: Indices, solution: Solution) -> float:
+    """Return the exact objective of a solution on the given pieces, fractions of V.
+
+    Where the price of gains orders the lots two of one name may be sold in part, so that segments are not taken in
+    their order; specific risk and priced bounds go by the trade, tax by what is taken of each lot.
+    """
+    trade = solution.trade
     y = table.y0 + table.exposures[: table.columns].T @ trade
-    step = np.clip(trade[table.col[table.piece]] - table.start, 0.0, table.length)
-    step[~np.isin(table.piece, pieces)] = 0.0
+    chosen = np.isin(table.piece, pieces)
+    step = np.clip(trade[table.col[table.piece]] - table.start, 0.0, table.length) * chosen
     costs = (table.gradient + table.curvature * step / 2.0) * step
-    return float(y @ y / 2.0 + table.value[pieces].sum() + costs.sum())
+    total = float(y @ y / 2.0 + table.value[pieces].sum() + costs.sum())
+    if table.gain_price is None:
+        return total
+    slope = (table.gradient - table.curvature * table.start) * chosen
+    return total + float(slope @ (solution.filled - step))
 
 
 def _bend(problem: Problem, change: Array) -> float:
@@ -146,7 +155,7 @@ def _on_pieces(node: _Node, pieces: Indices) -> Found | None:
         table=table,
         pieces=pieces,
         trade=exact.trade,
-        objective=objective(table, pieces, exact.trade),
+        objective=objective(table, pieces, exact),
         bound=node.certificate.bound,
         solution=exact,
         nodes=1,
