@@ -21,7 +21,7 @@ from engine.plan.envelope import relaxed_chains
 from engine.plan.pieces import piece_table
 from engine.plan.problem import build_problem
 from engine.plan.propose import propose_plan
-from engine.plan.sides import search
+from engine.plan.search import search
 from engine.plan.statement import stated
 
 MARKETS = {"rally": 0.12, "flat": 0.0, "drawdown": -0.15}  # drift a year

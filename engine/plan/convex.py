@@ -37,11 +37,12 @@ _SLACK_LENGTH: Final = 10.0
 class Solution:
     """trade u (columns,); factor_price (k,) and row_price (m,), > 0 where an upper side binds, < 0 for a lower one.
 
-    filled (j,): how much of each of the table's segments is taken, from the chain's start on.
+    rows (m,): what the rows come to, without slack. filled (j,): how much of each of the table's segments is taken.
     slack: the largest amount by which a row is not obeyed. fallback: solved by Clarabel through cvxpy.
     """
 
     trade: Array
+    rows: Array
     filled: Array
     factor_price: Array
     row_price: Array
@@ -105,9 +106,10 @@ def _solution(
     table: PieceTable, chains: Chains, fill: Array, factor_price: Array, row_price: Array, *, fallback: bool = False
 ) -> Solution:
     moved = np.bincount(chains.col, weights=fill, minlength=table.columns + 1)
-    own = chains.segment >= 0
+    own, own_column = chains.segment >= 0, chains.col < table.columns
     return Solution(
         trade=chains.start + moved[: table.columns],
+        rows=chains.rows + chains.rates[:, own_column] @ fill[own_column],
         filled=np.bincount(chains.segment[own], weights=fill[own], minlength=len(table.piece)).astype(float),
         factor_price=factor_price,
         row_price=row_price,
@@ -168,12 +170,11 @@ class _System:
         self.map = np.vstack([table.exposures[chains.col].T, chains.rates])
         self.offset = np.concatenate([table.y0 + table.exposures[: table.columns].T @ chains.start, chains.rows])
         reach = np.maximum(np.abs(chains.rates) @ chains.length, 1.0) * _WIDE + np.abs(chains.rows)
-        middle = np.where(np.isfinite(table.lo_rows + table.hi_rows), (table.lo_rows + table.hi_rows) / 2, 0.0)
-        half = np.maximum((table.hi_rows - table.lo_rows) / 2, _MIN_WIDTH / 2)
-        self.lo = np.where(
-            np.isfinite(table.lo_rows), np.where(np.isfinite(half), middle - half, table.lo_rows), -reach
-        )
-        self.hi = np.where(np.isfinite(table.hi_rows), np.where(np.isfinite(half), middle + half, table.hi_rows), reach)
+        below, above = np.isfinite(table.lo_rows), np.isfinite(table.hi_rows)
+        lo, hi = np.where(below, table.lo_rows, -reach), np.where(above, table.hi_rows, reach)
+        middle, half = (lo + hi) / 2, np.maximum((hi - lo) / 2, _MIN_WIDTH / 2)
+        self.lo = np.where(below & above, middle - half, lo)
+        self.hi = np.where(below & above, middle + half, hi)
 
     def start(self) -> _Point:
         chains = self.chains

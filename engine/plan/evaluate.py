@@ -19,7 +19,7 @@ from engine.plan.report import plan_of
 from engine.plan.rules import supported
 from engine.plan.run import reading, run_since
 from engine.plan.sale_order import sale_orders
-from engine.plan.sides import search
+from engine.plan.search import search
 from engine.tax.realised import losses_by_sale, realised_pieces
 from engine.tax.replay import replay
 

@@ -16,7 +16,8 @@ from engine.plan.outcome import risk_term
 from engine.plan.problem import BP, Problem, build_problem
 from engine.plan.propose import household_locks
 from engine.plan.sale_order import sale_orders
-from engine.plan.sides import Found, search
+from engine.plan.search import search
+from engine.plan.sides import Found
 
 REACH: Final = 30.0  # the scale runs from 1/30 to 30 times the setting
 _DEFAULT_CENTRE: Final = PlanSettings().risk_aversion

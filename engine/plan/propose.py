@@ -17,7 +17,7 @@ from engine.plan.rounding import tradable_shares
 from engine.plan.rules import supported
 from engine.plan.run import reading, run_since
 from engine.plan.sale_order import sale_orders
-from engine.plan.sides import search
+from engine.plan.search import search
 from engine.plan.worth import worth_of_trades
 from engine.tax.wash_sales import locks
 

@@ -11,7 +11,7 @@ from engine.plan.lots import RESTRICTED
 from engine.plan.outcome import priced_bounds
 from engine.plan.prices import Prices
 from engine.plan.problem import Problem
-from engine.plan.sides import search
+from engine.plan.search import search
 
 FORBIDDEN: Final = "forbidden"
 SOLVED_WORK: Final = 400  # trades x names up to which every one is solved again

@@ -13,7 +13,7 @@ from engine.plan.certificate import certify
 from engine.plan.pieces import piece_table
 from engine.plan.problem import build_problem
 from engine.plan.reference import reference_optimum
-from engine.plan.sides import search
+from engine.plan.search import search
 
 SEEDS = [1005, 1006, 1007, 1009, 1010, 1012]
 EPSILON = 1e-7  # Clarabel's tolerance, fractions of V

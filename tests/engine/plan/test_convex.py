@@ -8,7 +8,8 @@ from engine.plan.envelope import chosen_chains, relaxed_chains
 from engine.plan.feasibility import feasible_pieces
 from engine.plan.pieces import piece_table
 from engine.plan.problem import build_problem
-from engine.plan.sides import objective, search
+from engine.plan.search import search
+from engine.plan.sides import objective
 from engine.plan.statement import stated
 
 SEEDS = [*range(400, 425)]

@@ -11,7 +11,7 @@ import pytest
 from engine.domain.accounts import Rule
 from engine.domain.plans import LockRule, PlanStatus, Side, Verdict
 from engine.domain.policy import means
-from engine.domain.settings import PlanSettings
+from engine.domain.settings import LotMethod, PlanSettings
 from engine.plan.propose import propose_plan
 
 # Of the last three, no single share or pair of shares repairs what rounding to the nearest share breaks.
@@ -262,3 +262,55 @@ def test_trades_come_in_round_lots(market_of, account_of):
 
     # 50,000 USD would be 1,000 shares of A and 2,500 of B, less what the minimum cash of 200 USD takes.
     assert signed(plan) == {"A": D(1000), "B": D(2490)}
+
+
+def test_a_gains_cap_may_have_two_lots_sold_in_part(market_of, account_of):
+    # 10,000 USD are to be raised from A. Its long-term lot makes 30 cents of gain a dollar, taxed at 7.5; its
+    # short-term lot makes 20, taxed at 8. Alone the first costs 750 USD of tax, the second 800; with 2,500 USD of gain allowed,
+    # 0.3 x + 0.2 (10,000 - x) = 2,500 sells 5,000 USD, 50 shares, of each, for 775.
+    market = market_of({"A": 100}, {"A": "1"})
+    account = account_of(0, ("lt", "A", 500, 70, date(2024, 1, 5)), ("st", "A", 500, 80, date(2026, 8, 3)))
+    settings = PlanSettings(
+        withdrawal=D(10_000), max_net_gain=D(2_500), cost_bp=0.0, min_cash=0.0, max_cash=0.0, max_active_weight=None,
+        max_sector_active=None
+    )  # fmt: skip
+
+    for whole_shares in (True, False):
+        plan, _ = propose_plan(account, market, replace(settings, whole_shares=whole_shares), inputs_hash="")
+
+        assert {sale.lot_id: float(sale.quantity) for sale in plan.trades[0].lots} == pytest.approx(
+            {"lt": 50.0, "st": 50.0}, abs=1e-4
+        )
+        assert float(plan.tax.liability) == pytest.approx(775.0, abs=0.01)
+
+
+@pytest.mark.parametrize("method", ["fifo", "lifo", "hifo"])
+def test_a_gains_cap_never_sells_lots_out_of_a_fixed_order(random_case, method):
+    for seed in range(700, 712):
+        snapshot, market, settings, _ = random_case(seed)
+        settings = replace(settings, lot_method=LotMethod(method), max_net_gain=D(-2_000), whole_shares=False)
+        plan, _ = propose_plan(snapshot, market, settings, inputs_hash="")
+        order = {
+            "fifo": lambda lot: (lot.acquired, lot.lot_id),
+            "lifo": lambda lot: (-lot.acquired.toordinal(), lot.lot_id),
+            "hifo": lambda lot: (-lot.cost_per_share, lot.acquired, lot.lot_id),
+        }[method]
+
+        for trade in plan.trades:
+            lots = sorted((lot for lot in snapshot.lots if lot.security_id == trade.security_id), key=order)
+            sold = {sale.lot_id: sale.quantity for sale in trade.lots}
+            taken = [lot for lot in lots if lot.lot_id in sold]
+            assert taken == lots[: len(taken)]
+            assert all(sold[lot.lot_id] == lot.quantity for lot in taken[:-1])
+
+
+@pytest.mark.parametrize("seed", [700, 707, 715, 718, 721, 722, 728, 730])
+def test_a_cash_band_of_one_value_is_met_from_above_by_less_than_a_share(random_case, seed):
+    snapshot, market, settings, _ = random_case(seed)
+    settings = replace(settings, min_cash=0.005, max_cash=0.005, max_turnover=None, max_active_weight=None)
+    plan, _ = propose_plan(snapshot, market, settings, inputs_hash="")
+
+    exact = D("0.005") * value_of(snapshot, market, settings)
+
+    assert plan.status is not PlanStatus.INFEASIBLE
+    assert exact - CENT <= plan.after.cash <= exact + max(mark.price for mark in market.marks.values())

@@ -13,7 +13,7 @@ from engine.domain.settings import PlanSettings
 from engine.plan.prices import Prices
 from engine.plan.problem import BP, build_problem
 from engine.plan.propose import propose_plan
-from engine.plan.sides import search
+from engine.plan.search import search
 from engine.plan.worth import worth_of_trades
 
 CLOSE_BP = 0.01
