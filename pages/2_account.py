@@ -87,9 +87,7 @@ with data:
     st.caption(f"Newest mark {scan.data_age_days} days before {scan.as_of:%d %b %Y}." if scan.data_age_days else
                f"Marks of {scan.as_of:%d %b %Y}.")  # fmt: skip
     st.caption(market.risk.quality)
-    seen = scan.problems and monitor.last_scan(services)
-    frame.table(problem_table({account_id: seen.documents[account_id]} if seen else {}), key="problems",
-                empty="No data problem.")  # fmt: skip
+    frame.table(problem_table({account_id: view.document}), key="problems", empty="No data problem.")
 with plans:
     heads = plan.plans_of(services, account_id)
     row = frame.picked(plan_table(heads), key="account_plans", empty="No plan yet.")

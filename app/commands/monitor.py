@@ -15,7 +15,7 @@ def scan(as_json: bool) -> None:
     """Scan every account and show the queue. The most dollars at stake come first."""
     found = services()
     with reporting("Scanning") as progress:
-        scans = monitor.scan_firm(found, progress=progress)
+        scans = monitor.scan_firm(found, whole=as_json, progress=progress)
     show(
         scan_document(scans),
         as_json=as_json,

@@ -28,12 +28,21 @@ class AccountView:
     market: MarketSnapshot
     scan: AccountScan
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """The scan as it is written down."""
+        document: dict[str, Any] = scan_document([self.scan])["accounts"][0]
+        return document
 
-def scan_firm(services: Services, *, progress: Progress = no_progress) -> tuple[AccountScan, ...]:
+
+def scan_firm(services: Services, *, whole: bool = False, progress: Progress = no_progress) -> tuple[AccountScan, ...]:
     """Scan every account, keep the result, and return it, the queue first.
 
     Market moves are measured from the last scan of an earlier day of prices; a first scan takes the closes of the day
     before. Accounts that need nothing follow the queue, ordered by account_id.
+
+    whole: every name and lot of each account stays in the result; a firm of thousands of accounts then needs gigabytes.
+    What is kept in the database is brief either way.
     """
     market = todays_market(services)
     since = _moves_since(services, market)
@@ -42,12 +51,13 @@ def scan_firm(services: Services, *, progress: Progress = no_progress) -> tuple[
     for number, household in enumerate(households, start=1):
         for snapshot in services.firm.snapshots(household.household_id):
             settings = settings_of(services, snapshot.account)
-            scans.append(scan_account(snapshot, market, settings, last_marks=since))
+            found = scan_account(snapshot, market, settings, last_marks=since)
+            scans.append(found if whole else found.brief())
         progress(household.name, number / len(households))
     waiting = queue(scans)
     calm = sorted((scan for scan in scans if not scan.reasons), key=lambda scan: scan.account.account_id)
     ranked = (*waiting, *calm)
-    documents = {scan.account.account_id: scan_document([scan])["accounts"][0] for scan in ranked}
+    documents = {scan.account.account_id: scan_document([scan.brief()])["accounts"][0] for scan in ranked}
     services.scans.save(LastScan(at=services.now(), marks=market.marks, since=since, documents=documents))
     return ranked
 

@@ -1,6 +1,6 @@
 """What does one look at an account find? The values of a scan."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -59,6 +59,10 @@ class AccountScan:
     def max_active_weight(self) -> float:
         """The largest distance of any name from its target."""
         return abs(self.names[0].active) if self.names else 0.0
+
+    def brief(self) -> "AccountScan":
+        """Return the scan as a queue needs it: of drifts the largest alone, of harvestable lots their sums."""
+        return replace(self, names=self.names[:1], sectors=(), factors=(), harvest=replace(self.harvest, lots=()))
 
     @property
     def fenced(self) -> bool:

@@ -140,3 +140,14 @@ def test_scans_keep_their_order(snapshot, market):
 
 def test_no_scan_is_an_empty_document():
     assert scan_document([]) == {"as_of": None, "accounts": []}
+
+
+def test_a_brief_scan_keeps_every_sum_and_no_single_lot(snapshot, market):
+    scan = scanned(snapshot, market)
+    [whole], [brief] = (scan_document([each])["accounts"] for each in (scan, scan.brief()))
+
+    assert len(whole["drift"]["names"]) > 1
+    assert whole["harvest"]["lots"]
+    assert brief["drift"] == {"names": whole["drift"]["names"][:1], "sectors": [], "factors": []}
+    assert brief["harvest"] == {**whole["harvest"], "lots": []}
+    assert {**brief, "drift": 0, "harvest": 0} == {**whole, "drift": 0, "harvest": 0}
