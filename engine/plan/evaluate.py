@@ -18,7 +18,6 @@ from engine.plan.propose import household_locks
 from engine.plan.report import plan_of
 from engine.plan.rules import supported
 from engine.plan.run import reading, run_since
-from engine.plan.sale_order import sale_orders
 from engine.plan.search import search
 from engine.tax.realised import losses_by_sale, realised_pieces
 from engine.tax.replay import replay
@@ -46,7 +45,7 @@ def evaluate_trades(
     solving = reading()
     found = search(problem)
     solved = reading()
-    orders = [name.sellable for name in problem.names] if found is None else sale_orders(problem, found)
+    orders = [name.sellable for name in problem.names] if found is None else found.orders(problem)
     quantities = [Decimal(shares.get(name.security.security_id, 0)) for name in problem.names]
     done = outcome(
         problem, quantities, [_with_blocked(name, order) for name, order in zip(problem.names, orders, strict=True)]

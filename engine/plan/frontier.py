@@ -15,7 +15,6 @@ from engine.plan.lots import SaleLot
 from engine.plan.outcome import risk_term
 from engine.plan.problem import BP, Problem, build_problem
 from engine.plan.propose import household_locks
-from engine.plan.sale_order import sale_orders
 from engine.plan.search import search
 from engine.plan.sides import Found
 
@@ -59,7 +58,7 @@ def frontier(
 def _point(problem: Problem, plan: Found) -> FrontierPoint:
     trade = plan.trade[: len(problem.names)]
     variance = risk_term(problem, trade) / problem.settings.risk_aversion
-    orders = sale_orders(problem, plan)
+    orders = plan.orders(problem)
     tax = sum(_tax(order, -float(u)) for order, u in zip(orders, trade, strict=True))
     return FrontierPoint(
         risk_aversion=problem.settings.risk_aversion,

@@ -16,7 +16,6 @@ from engine.plan.report import infeasible, plan_of
 from engine.plan.rounding import tradable_shares
 from engine.plan.rules import supported
 from engine.plan.run import reading, run_since
-from engine.plan.sale_order import sale_orders
 from engine.plan.search import search
 from engine.plan.worth import worth_of_trades
 from engine.tax.wash_sales import locks
@@ -43,7 +42,7 @@ def propose_plan(
     solved = reading()
     if found is None:
         return _no_plan(snapshot, market, settings, held, inputs_hash, began)
-    orders = sale_orders(problem, found)
+    orders = found.orders(problem)
     done = outcome(problem, tradable_shares(problem, found, orders), orders)
     prices = Prices(problem=problem, found=found)
     plan = plan_of(

@@ -42,7 +42,7 @@ def first_relaxation(problem: Problem) -> Relaxation | None:
 
 def narrowed(relaxation: Relaxation, allowed: Flags) -> Relaxation | None:
     """Return the relaxation with fewer pieces allowed; None where a name has none left."""
-    return _solved(relaxation.table, allowed, relaxation.folded, gain_is_fixed=relaxation.gain_is_fixed)
+    return _solved(relaxation.table, allowed, relaxation.folded)
 
 
 def refolded(problem: Problem, relaxation: Relaxation) -> Relaxation | None:
@@ -75,6 +75,7 @@ def settled(problem: Problem, relaxation: Relaxation) -> Relaxation | None:
         return None
     asked = max(_gain_price(table, relaxation.solution.row_price), 0.0)
     low, high = (table.gain_price, asked) if asked > table.gain_price else (0.0, table.gain_price)
+    high += _PRICE_WIDTH * (1.0 + high)  # at the price itself the cap is kept up to rounding only
     best = None
     for _ in range(_PRICE_STEPS):
         price = (low + high) / 2.0 if best is not None else high
@@ -82,9 +83,9 @@ def settled(problem: Problem, relaxation: Relaxation) -> Relaxation | None:
         if tried is None:
             return None
         if _keeps_cap(tried):
-            best, high = tried, price
+            best, high = replace(tried, refolds=relaxation.refolds + 1), price
         elif best is None:
-            low, high = high, 2.0 * high + _PRICE_WIDTH
+            low, high = high, 2.0 * high
         else:
             low = price
         if best is not None and high - low <= _PRICE_WIDTH * max(high, _PRICE_WIDTH):
@@ -97,7 +98,7 @@ def _solved(table: PieceTable, allowed: Flags, prices: Array, *, gain_is_fixed: 
         return None
     chains = relaxed_chains(table, allowed, prices)
     if gain_is_fixed:
-        priced = _with_gains_priced(table)
+        priced = with_gains_priced(table)
         free = np.where(table.is_gain_row, 0.0, prices)
         solution = relaxed_optimum(priced, relaxed_chains(priced, allowed, free))
         solution = replace(solution, row_price=np.where(table.is_gain_row, table.gain_price or 0.0, solution.row_price))
@@ -119,7 +120,7 @@ def _at_gain_price(problem: Problem, relaxation: Relaxation, price: float) -> Re
     return _solved(_ordered(problem, relaxation.table, price), relaxation.allowed, prices, gain_is_fixed=True)
 
 
-def _with_gains_priced(table: PieceTable) -> PieceTable:
+def with_gains_priced(table: PieceTable) -> PieceTable:
     """Return the table with realised gains at their price in the costs, and no cap on them."""
     price = np.where(table.is_gain_row, table.gain_price or 0.0, 0.0)
     return replace(

@@ -1,57 +1,100 @@
-"""In which order does each name sell its lots?"""
+"""Which lots does each name sell? In an order that its piece gives, but for two that a cap on gains has sold in part.
+
+Where gains have a price, lots go by tax and that price. At the price at which two lots tie, one saving more tax and the
+other realising less gain, any mix of them is as cheap, and one mix just keeps the cap.
+"""
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import permutations
 from typing import Final
 
 import numpy as np
 
+from engine.domain.market import Array
 from engine.plan.lots import SaleLot, by_price, is_ordered, part_of
+from engine.plan.pieces import Indices, PieceTable
 from engine.plan.problem import Name, Problem
-from engine.plan.sides import Found
 
 FRACTION: Final = Decimal("0.000001")  # the smallest part of a share where fractions are traded
 _SOME: Final = 1e-8  # weights closer than this are the same
+_TIE: Final = 1e-5  # costs a dollar closer than this tie: the price of gains is no more exact
+
+Orders = tuple[tuple[SaleLot, ...], ...]
+Weights = list[list[float]]
 
 
-def sale_orders(problem: Problem, found: Found) -> tuple[tuple[SaleLot, ...], ...]:
-    """Return each name's sellable lots in the order in which its chosen piece sells them.
-
-    A cap on gains can have a name sell two lots in part, where one saves more tax and the other realises less gain;
-    such lots appear in two parts, first what is sold of them.
-    """
+def lots_in_order(problem: Problem, table: PieceTable, pieces: Indices) -> Orders:
+    """Return each name's lots that its piece may sell, in the order in which it sells them."""
     free = not is_ordered(problem.settings.lot_method)
     orders = []
-    for i, (name, piece) in enumerate(zip(problem.names, found.pieces, strict=False)):
+    for name, piece in zip(problem.names, pieces, strict=False):
         lots = name.sellable
         if free:
-            price = found.table.gain_price or 0.0
-            lots = by_price(lots, tax_weight=problem.settings.tax_weight, gain_price=price)
-        if found.table.gains_only[piece]:
+            lots = by_price(lots, tax_weight=problem.settings.tax_weight, gain_price=table.gain_price or 0.0)
+        if table.gains_only[piece]:
             cut = next((k for k, lot in enumerate(lots) if lot.is_loss), len(lots))
             lots = tuple(lot for lot in lots if not lot.is_loss) if free else lots[:cut]
-        if found.table.gain_price is not None:
-            lots = _as_sold(problem, name, lots, _sold(found, i, name, lots))
         orders.append(lots)
     return tuple(orders)
 
 
-def _sold(found: Found, i: int, name: Name, lots: Sequence[SaleLot]) -> list[float]:
-    """Return the weight that the solution sells of each lot: what the piece covers of it, less what is kept."""
-    table, piece = found.table, found.pieces[i]
-    own = slice(table.first_segment[piece], table.first_segment[piece + 1])
-    kept = np.bincount(table.lot[own] + 1, weights=found.solution.filled[own], minlength=len(name.lots) + 1)[1:]
-    number = {entry.lot.lot_id: k for k, entry in enumerate(name.lots)}
-    deepest, before, sold = -float(table.lo[piece]), 0.0, []
-    for entry in lots:
-        covered = min(max(deepest - before, 0.0), entry.weight)
-        sold.append(max(covered - float(kept[number[entry.lot.lot_id]]), 0.0))
-        before += entry.weight
+def lots_sold(problem: Problem, table: PieceTable, pieces: Indices, filled: Array, orders: Orders) -> Weights:
+    """Return the weight that is sold of each lot: what its piece covers of it, less what is filled and so kept."""
+    sold = []
+    for name, piece, lots in zip(problem.names, pieces, orders, strict=False):
+        own = slice(table.first_segment[piece], table.first_segment[piece + 1])
+        kept = np.bincount(table.lot[own] + 1, weights=filled[own], minlength=len(name.lots) + 1)[1:]
+        number = {entry.lot.lot_id: k for k, entry in enumerate(name.lots)}
+        covered = _in_order(lots, -float(table.lo[piece]))
+        sold.append([max(w - float(kept[number[e.lot.lot_id]]), 0.0) for e, w in zip(lots, covered, strict=True)])
     return sold
 
 
+def use_room(problem: Problem, gain_price: float, orders: Orders, sold: Weights, room: float) -> None:
+    """Sell more of lots that save tax, in place of others that tie with them at the price of gains.
+
+    room: gain that their cap leaves, a fraction of V.
+    """
+    for lots, weights in zip(orders, sold, strict=True):
+        costs = [problem.settings.tax_weight * entry.tax + gain_price * entry.gain for entry in lots]
+        for more, less in permutations(range(len(lots)), 2):
+            extra = lots[more].gain - lots[less].gain
+            if room > 0 and extra > 0 and abs(costs[more] - costs[less]) < _TIE:
+                moved = min(lots[more].weight - weights[more], weights[less], room / extra)
+                weights[more] += moved
+                weights[less] -= moved
+                room -= moved * extra
+
+
+def extra_tax(problem: Problem, orders: Orders, sold: Weights, trade: Array) -> float:
+    """Return by how much the tax on these sales differs from that on each lot sold out before the next."""
+    total = 0.0
+    for lots, weights, u in zip(orders, sold, trade, strict=False):
+        in_order = _in_order(lots, -float(u))
+        total += sum(entry.tax * (w - o) for entry, w, o in zip(lots, weights, in_order, strict=True))
+    return problem.settings.tax_weight * total
+
+
+def sale_orders(problem: Problem, table: PieceTable, pieces: Indices, sold: Weights | None) -> Orders:
+    """Return each name's lots in their order of sale; of those sold in part, first what is sold, last what is left."""
+    orders = lots_in_order(problem, table, pieces)
+    if sold is None:
+        return orders
+    return tuple(
+        _as_sold(problem, name, lots, weights) for name, lots, weights in zip(problem.names, orders, sold, strict=True)
+    )
+
+
+def _in_order(lots: Sequence[SaleLot], weight: float) -> list[float]:
+    parts, left = [], max(weight, 0.0)
+    for entry in lots:
+        parts.append(min(entry.weight, left))
+        left -= parts[-1]
+    return parts
+
+
 def _as_sold(problem: Problem, name: Name, lots: Sequence[SaleLot], sold: Sequence[float]) -> tuple[SaleLot, ...]:
-    """Return the lots as they are where each is sold out before the next, else what is sold and then what is left."""
     begun = [k for k, weight in enumerate(sold) if weight > _SOME]
     if all(sold[k] >= lots[k].weight - _SOME for k in range(begun[-1] if begun else 0)):
         return tuple(lots)

@@ -38,17 +38,17 @@ def search(problem: Problem) -> Found | None:
     root = first_relaxation(problem)
     if root is None:
         return None
-    best, bound = rounded(root), root.certificate.bound
+    best, bound = rounded(problem, root), root.certificate.bound
     for step in (*[refolded] * REFOLDS, settled):
         if (best is not None and best.objective - bound <= tolerance) or bend(problem, root) <= tolerance:
             break
         closer = step(problem, root)
         if closer is not None:
             root, bound = closer, max(bound, closer.certificate.bound)
-            best = _better(rounded(root), best)
+            best = _better(rounded(problem, root), best)
     if best is None:
         pieces = feasible_pieces(root.table, root.allowed)
-        best = None if pieces is None else on_pieces(root, pieces)
+        best = None if pieces is None else on_pieces(problem, root, pieces)
         if best is None:
             return None
     return _branch(problem, root, best, bound, tolerance)
@@ -72,7 +72,7 @@ def _branch(problem: Problem, root: Relaxation, best: Found, bound: float, toler
         for child in children:
             nodes += 1
             if child is not None:
-                best = _better(rounded(child), best) or best
+                best = _better(rounded(problem, child), best) or best
                 heapq.heappush(heap, (max(child.certificate.bound, lower), nodes, child))
     proven = min([settled, *(entry[0] for entry in heap)])
     if proven < np.inf and bound > best.objective + _NOISE * (1.0 + abs(best.objective)):
@@ -87,9 +87,11 @@ def _children(problem: Problem, node: Relaxation, tolerance: float) -> Iterator[
     whose pieces are nearest to each other in cost is divided.
     """
     parts = list(_divided(node))
-    if not parts and node.refolds < REFOLDS and bend(problem, node) > tolerance:
-        yield refolded(problem, node)
-        return
+    if not parts and node.refolds <= REFOLDS and bend(problem, node) > tolerance:
+        closer = refolded(problem, node) if node.refolds < REFOLDS else settled(problem, node)
+        if closer is not None:
+            yield closer
+            return
     for allowed in parts or _undecided(node):
         yield narrowed(node, allowed)
 

@@ -1,17 +1,19 @@
 """Which side does each name take? The one nearest to its relaxed trade, and the exact problem on these sides."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from engine.domain.market import Array
 from engine.plan.certificate import group_modes
-from engine.plan.convex import Solution, exact_optimum
+from engine.plan.convex import NO_SLACK, Solution, exact_optimum
 from engine.plan.envelope import Chains, chosen_chains
 from engine.plan.pieces import Indices, PieceTable
-from engine.plan.relaxation import Relaxation
+from engine.plan.problem import Problem
+from engine.plan.relaxation import Relaxation, with_gains_priced
+from engine.plan.sale_order import Orders, extra_tax, lots_in_order, lots_sold, sale_orders, use_room
 
 ON_ARC: Final = 1e-9  # weights closer than this are the same
 
@@ -21,19 +23,25 @@ class Found:
     """The best fractional plan and the bound on all plans, in fractions of V.
 
     trade u and pieces (columns,); solution: the exact problem's prices on those pieces; table: what they refer to.
+    sold: weight sold of each lot, in its name's order of lots; None where each lot is sold out before the next.
     """
 
     table: PieceTable
     pieces: Indices
     trade: Array
+    sold: list[list[float]] | None
     objective: float
     bound: float
     solution: Solution
     nodes: int
     fallback: bool
 
+    def orders(self, problem: Problem) -> Orders:
+        """Return each name's lots in the order in which they are sold."""
+        return sale_orders(problem, self.table, self.pieces, self.sold)
 
-def rounded(node: Relaxation) -> Found | None:
+
+def rounded(problem: Problem, node: Relaxation) -> Found | None:
     """Solve the exact problem on the pieces nearest to the relaxed trade; None where those pieces cannot do."""
     table = node.table
     pieces = nearest_pieces(node.chains, node.solution.trade)
@@ -42,19 +50,30 @@ def rounded(node: Relaxation) -> Found | None:
         if picks is None:
             return None
         pieces[group] = picks
-    return on_pieces(node, pieces)
+    return on_pieces(problem, node, pieces)
 
 
-def on_pieces(node: Relaxation, pieces: Indices) -> Found | None:
-    table = node.table
-    exact = exact_optimum(table, chosen_chains(table, pieces))
+def on_pieces(problem: Problem, node: Relaxation, pieces: Indices) -> Found | None:
+    """Return the exact problem's optimum on one piece for each column; None where no trade there obeys the rows."""
+    table, room = node.table, 0.0
+    exact = _at_gain_price(node, pieces) if node.gain_is_fixed else None
+    if exact is not None:
+        room = float((table.hi_rows - exact.rows)[table.is_gain_row].max())
+    exact = exact or exact_optimum(table, chosen_chains(table, pieces))
     if exact is None:
         return None
+    value, sold = objective(table, pieces, exact.trade), None
+    if table.gain_price is not None:
+        orders = lots_in_order(problem, table, pieces)
+        sold = lots_sold(problem, table, pieces, exact.filled, orders)
+        use_room(problem, table.gain_price, orders, sold, room)
+        value += extra_tax(problem, orders, sold, exact.trade)
     return Found(
         table=table,
         pieces=pieces,
         trade=exact.trade,
-        objective=objective(table, pieces, exact),
+        sold=sold,
+        objective=value,
         bound=node.certificate.bound,
         solution=exact,
         nodes=1,
@@ -96,19 +115,22 @@ def _group_pieces(node: Relaxation, group: Indices) -> Indices | None:
     return np.array(min(ranked)[1]) if ranked else None
 
 
-def objective(table: PieceTable, pieces: Indices, solution: Solution) -> float:
-    """Return the exact objective of a solution on the given pieces, fractions of V.
+def _at_gain_price(node: Relaxation, pieces: Indices) -> Solution | None:
+    """Return the optimum at the node's price of gains in place of their cap; None where it does not keep the cap.
 
-    Where the price of gains orders the lots two of one name may be sold in part, so that segments are not taken in
-    their order; specific risk and priced bounds go by the trade, tax by what is taken of each lot.
+    Where two lots tie at that price the trades are the same whichever of them is sold first.
     """
-    trade = solution.trade
+    priced = with_gains_priced(node.table)
+    found = exact_optimum(priced, chosen_chains(priced, pieces))
+    if found is None or (found.rows > node.table.hi_rows + NO_SLACK).any():
+        return None
+    return replace(found, row_price=np.where(priced.is_gain_row, node.table.gain_price or 0.0, found.row_price))
+
+
+def objective(table: PieceTable, pieces: Indices, trade: Array) -> float:
+    """Return the exact objective of trades that lie on the given pieces, each name's lots in their order."""
     y = table.y0 + table.exposures[: table.columns].T @ trade
-    chosen = np.isin(table.piece, pieces)
-    step = np.clip(trade[table.col[table.piece]] - table.start, 0.0, table.length) * chosen
+    step = np.clip(trade[table.col[table.piece]] - table.start, 0.0, table.length)
+    step[~np.isin(table.piece, pieces)] = 0.0
     costs = (table.gradient + table.curvature * step / 2.0) * step
-    total = float(y @ y / 2.0 + table.value[pieces].sum() + costs.sum())
-    if table.gain_price is None:
-        return total
-    slope = (table.gradient - table.curvature * table.start) * chosen
-    return total + float(slope @ (solution.filled - step))
+    return float(y @ y / 2.0 + table.value[pieces].sum() + costs.sum())

@@ -266,8 +266,8 @@ def test_trades_come_in_round_lots(market_of, account_of):
 
 def test_a_gains_cap_may_have_two_lots_sold_in_part(market_of, account_of):
     # 10,000 USD are to be raised from A. Its long-term lot makes 30 cents of gain a dollar, taxed at 7.5; its
-    # short-term lot makes 20, taxed at 8. Alone the first costs 750 USD of tax, the second 800; with 2,500 USD of gain allowed,
-    # 0.3 x + 0.2 (10,000 - x) = 2,500 sells 5,000 USD, 50 shares, of each, for 775.
+    # short-term lot makes 20, taxed at 8. Alone the first costs 750 USD of tax, the second 800; with 2,500 USD of gain
+    # allowed, 0.3 x + 0.2 (10,000 - x) = 2,500 sells 5,000 USD, 50 shares, of each, for 775.
     market = market_of({"A": 100}, {"A": "1"})
     account = account_of(0, ("lt", "A", 500, 70, date(2024, 1, 5)), ("st", "A", 500, 80, date(2026, 8, 3)))
     settings = PlanSettings(

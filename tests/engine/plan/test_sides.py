@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from decimal import Decimal
 from itertools import product
 from pathlib import Path
 
@@ -101,3 +102,21 @@ def test_the_cases_of_the_mixed_integer_solver_have_every_feature(random_case):
                   "enforce"):  # fmt: skip
         assert any(getattr(s, field) for s in settings), field
         assert any(not getattr(s, field) for s in settings), field
+
+
+@pytest.mark.parametrize(("seed", "cap"), [(855, -48_894), (899, -38_120), (914, -109_162)])
+def test_a_gains_cap_at_whose_price_two_lots_tie_is_solved_exactly(random_case, tmp_path, seed, cap):
+    snapshot, market, settings, locks = random_case(seed)
+    settings = replace(settings, max_net_gain=Decimal(cap), lot_method=LotMethod.OPTIMAL, whole_shares=False)
+    if seed != 914:  # there the minimum trade matters; elsewhere it only keeps the oracle busy
+        settings = replace(settings, min_trade_usd=Decimal(0))
+    asked, answered = tmp_path / "case", tmp_path / "answer"
+    asked.write_bytes(pickle.dumps([(snapshot, market, settings, locks)]))
+    subprocess.run([sys.executable, ORACLE, asked, answered], check=True, capture_output=True, timeout=60)
+    ((_, best, proven),) = pickle.loads(answered.read_bytes())
+
+    plan, _ = propose_plan(snapshot, market, settings, inputs_hash="")
+
+    assert plan.objective.gap <= CLOSE_BP
+    assert proven - CLOSE_BP <= plan.objective.total <= best + CLOSE_BP
+    assert plan.objective.lower_bound <= best + CLOSE_BP
