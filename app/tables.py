@@ -38,6 +38,13 @@ _REASONS: Final = {
     "gains_budget": "gains budget",
     "lock_ending": "lock ending",
 }
+_BLOCKED: Final = {
+    "wash_sale_lock": "bought in the household within 30 days: a wash sale",
+    "restricted": "a restriction says not to sell it",
+    "not_tradable": "it cannot be traded",
+    "pending": "an order for it is on its way",
+    "below_threshold": "the loss is smaller than the settings ask for",
+}
 REASONS: Final = tuple(_REASONS.values())
 
 
@@ -149,7 +156,7 @@ def harvest_table(scan: AccountScan, market: MarketSnapshot) -> pd.DataFrame:
                 "shares": float(lot.quantity),
                 "loss": float(lot.loss),
                 "tax_saved": float(lot.tax_saved),
-                "blocked": lot.blocked or "",
+                "blocked": _BLOCKED.get(lot.blocked or "", lot.blocked or ""),
                 "until": lot.until,
             }
             for lot in scan.harvest.lots
@@ -212,13 +219,13 @@ def problem_table(documents: Mapping[AccountId, Mapping[str, Any]]) -> pd.DataFr
     return frame.sort_values(["severity", "account"], ignore_index=True)
 
 
-def restriction_table(restrictions: Iterable[Restriction]) -> pd.DataFrame:
+def restriction_table(restrictions: Iterable[Restriction], market: MarketSnapshot) -> pd.DataFrame:
     """Return one row a restriction that holds for an account."""
     return _frame(
         [
             {
                 "scope": one.scope,
-                "target": one.target,
+                "target": _security(market, one.target)["ticker"],
                 "rule": one.rule.value.replace("_", " "),
                 "limit_pct": None if one.value is None else 100 * float(one.value),
                 "until": one.until,

@@ -82,7 +82,7 @@ with locks:
 with moves:
     frame.table(move_table(scan, market), key="moves", empty="No holding moved unusually since the last scan.")
 with rules:
-    frame.table(restriction_table(snapshot.restrictions), key="rules", empty="Nothing is restricted.")
+    frame.table(restriction_table(snapshot.restrictions, market), key="rules", empty="Nothing is restricted.")
 with data:
     st.caption(f"Newest mark {scan.data_age_days} days before {scan.as_of:%d %b %Y}." if scan.data_age_days else
                f"Marks of {scan.as_of:%d %b %Y}.")  # fmt: skip

@@ -74,7 +74,9 @@ def table(frame: pd.DataFrame, *, key: str, empty: str = "Nothing here.", height
     if frame.empty:
         st.caption(empty)
         return
-    st.dataframe(frame, column_config=dict(COLUMNS), hide_index=True, key=key, height=_height(frame, height))
+    st.dataframe(
+        frame, column_config=dict(COLUMNS), hide_index=True, key=key, height=_height(frame, height), placeholder=""
+    )
 
 
 def picked(frame: pd.DataFrame, *, key: str, empty: str = "Nothing here.", height: int | None = None) -> int | None:
@@ -88,6 +90,7 @@ def picked(frame: pd.DataFrame, *, key: str, empty: str = "Nothing here.", heigh
         hide_index=True,
         key=key,
         height=_height(frame, height),
+        placeholder="",
         on_select="rerun",
         selection_mode="single-cell",
     )

@@ -17,7 +17,7 @@ from app.tables import edit_table, editable_trades
 from data.plans import PlanHead, StoredPlan
 from engine.domain.identifiers import SecurityId
 from engine.domain.lifecycle import Action, PlanState, Role, User
-from engine.domain.plans import Check, Verdict
+from engine.domain.plans import Check, PlanStatus, Verdict
 from engine.review.checker import failures
 
 _OPEN: Final = frozenset(
@@ -148,6 +148,9 @@ def edits(services: Services, stored: StoredPlan, found: WhatIf, user: User) -> 
         f"tax now ${adjusted.plan.plan.tax.liability:,.0f}."
     )
     frame.table(edit_table(adjusted, found.market), key=f"edits:{stored.plan_id}")
+    if adjusted.plan.plan.status is PlanStatus.INFEASIBLE:
+        st.error(f"These edits cannot be kept. They break: {', '.join(adjusted.plan.plan.conflicts)}.")
+        return
     comment = st.text_input("Why this edit", key=f"why:{stored.plan_id}")
     if st.button("Keep as a new draft", key=f"keep_edit:{stored.plan_id}", icon=":material/edit_document:"):
         kept = {}
