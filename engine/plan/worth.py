@@ -34,11 +34,11 @@ def worth_of_trades(prices: Prices, traded: Sequence[int]) -> Mapping[int, float
 
 
 def without_trade(problem: Problem, i: int) -> Problem:
-    """Return the problem in which one name may be neither bought nor sold."""
+    """Return the problem in which one name, which need not leave the account, may be neither bought nor sold."""
     name = problem.names[i]
     kept = replace(
         name,
-        rules=replace(name.rules, no_buy=(FORBIDDEN,), no_sell=(FORBIDDEN,), must_exit=()),
+        rules=replace(name.rules, no_buy=(FORBIDDEN,), no_sell=(FORBIDDEN,)),
         lots=tuple(replace(lot, blocked=RESTRICTED) for lot in name.lots),
     )
     return replace(problem, names=(*problem.names[:i], kept, *problem.names[i + 1 :]))

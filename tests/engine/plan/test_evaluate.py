@@ -6,10 +6,10 @@ from decimal import Decimal as D
 
 import pytest
 
-from engine.domain.accounts import AccountBook, Transaction, TransactionType
+from engine.domain.accounts import AccountBook, Restriction, Rule, Transaction, TransactionType
 from engine.domain.errors import DataError
 from engine.domain.plans import PlanStatus, Side, Verdict
-from engine.domain.settings import PlanSettings
+from engine.domain.settings import LotMethod, PlanSettings
 from engine.plan.evaluate import evaluate_trades
 from engine.plan.propose import propose_plan
 
@@ -131,3 +131,31 @@ def test_a_loss_sold_inside_the_window_is_shown_with_what_the_ledger_disallows(a
     assert plan.tax.disallowed == D(1_000)
     assert plan.conflicts == ("wash_sales",)
     assert plan.status is PlanStatus.INFEASIBLE
+
+
+def test_buying_what_is_substantially_identical_to_a_loss_sold_fails_the_wash_sale_check(account, market, settings):
+    paired = {
+        name: replace(security, identical_group="PAIR" if name != "C" else None)
+        for name, security in market.securities.items()
+    }
+
+    # The 300 shares at a gain go first; another 100 are at a loss.
+    plan = evaluated(account, replace(market, securities=paired), settings, A=-400, B=400)
+
+    assert plan.conflicts == ("wash_sales",)
+
+
+def test_each_rule_that_a_hand_made_plan_breaks_is_named(account, market, settings):
+    # 40 % one way where 10 % is allowed, 15,000 USD of gain where 1,000 is (all of A's second lot), B at 70 % where its
+    # limit is 60 %, and a trade of 100 USD where 500 is the least.
+    wish = Restriction(scope="A", target="B", rule=Rule.MAX_WEIGHT, value=D("0.6"), until=None, reason="Test")
+    strict = replace(settings, lot_method=LotMethod.FIFO, max_turnover=0.1, max_net_gain=D(1_000), min_trade_usd=D(500))
+    newest = replace(account.lots[1], acquired=LONG_AGO - timedelta(30))  # FIFO sells the lot at a gain first
+    book = replace(account.book, lots=(account.lots[0], newest, account.lots[2]))
+    snapshot = replace(account, book=book, household_books=(book,), restrictions=(wish,))
+
+    plan = evaluated(snapshot, market, strict, A=-300, B=399, C=1, edited=("B",))
+
+    failed = {check.rule for check in plan.checks if check.verdict is Verdict.FAIL}
+    assert failed == {"cash band", "max_turnover", "max_net_gain", "max_weight B", "min_trade_usd"}
+    assert set(plan.conflicts) == {"min_cash", "max_turnover", "max_net_gain", "max_weight B", "min_trade_usd"}

@@ -288,7 +288,8 @@ def test_a_gains_cap_may_have_two_lots_sold_in_part(market_of, account_of):
 def test_a_gains_cap_never_sells_lots_out_of_a_fixed_order(random_case, method):
     for seed in range(700, 712):
         snapshot, market, settings, _ = random_case(seed)
-        settings = replace(settings, lot_method=LotMethod(method), max_net_gain=D(-2_000), whole_shares=False)
+        # Without tax or cost only the cap tells lots apart, and would have them sold by gain.
+        settings = replace(settings, tax_weight=0.0, cost_bp=0.0, lot_method=LotMethod(method), max_net_gain=D(15_400))
         plan, _ = propose_plan(snapshot, market, settings, inputs_hash="")
         order = {
             "fifo": lambda lot: (lot.acquired, lot.lot_id),
@@ -314,3 +315,15 @@ def test_a_cash_band_of_one_value_is_met_from_above_by_less_than_a_share(random_
 
     assert plan.status is not PlanStatus.INFEASIBLE
     assert exact - CENT <= plan.after.cash <= exact + max(mark.price for mark in market.marks.values())
+
+
+def test_fractional_shares_keep_to_the_safe_side_of_the_cash_band(market_of, account_of):
+    # 1,000 USD into two names at 3 and 7 USD: a millionth of a share more of both would take cash below its minimum.
+    market = market_of({"A": 3, "B": 7}, {"A": "0.5", "B": "0.5"})
+    settings = PlanSettings(
+        whole_shares=False, cost_bp=0.0, min_cash=0.01, max_cash=0.02, max_active_weight=None, max_sector_active=None
+    )
+
+    plan, _ = propose_plan(account_of(1_000), market, settings, inputs_hash="")
+
+    assert D(10) <= plan.after.cash <= D("10.00001")
