@@ -6,10 +6,12 @@ from decimal import Decimal
 import numpy as np
 
 from engine.domain.accounts import Account, AccountBook, AccountSnapshot, Household, Lot, Registration
+from engine.domain.identifiers import AccountId, HouseholdId, LotId, ModelId, SecurityId
 from engine.domain.market import Mark, MarketSnapshot, Model, RiskModel, Security
 
 AS_OF = date(2026, 11, 20)
 SECTORS = 11
+MODEL = ModelId("M")
 
 
 def synthetic(
@@ -20,7 +22,7 @@ def synthetic(
     drift: of the market, a year; below zero most lots stand at a loss.
     """
     rng = np.random.default_rng(seed)
-    ids = [f"S{i:04d}" for i in range(names)]
+    ids = [SecurityId(f"S{i:04d}") for i in range(names)]
     sector = np.arange(names) % SECTORS
     exposures = np.column_stack([np.clip(rng.normal(1, 0.25, names), 0.3, 2), rng.normal(0, 1, (names, factors - 1))])
     for k in range(min(SECTORS, factors - 1)):
@@ -48,8 +50,8 @@ def synthetic(
     dates = [AS_OF - timedelta(days=days - 1 - d) for d in range(days)]
     made = tuple(
         Lot(
-            account_id="A",
-            lot_id=f"L{k:05d}",
+            account_id=AccountId("A"),
+            lot_id=LotId(f"L{k:05d}"),
             security_id=ids[i],
             quantity=Decimal(shares),
             cost_per_share=Decimal(f"{path[bought, i]:.4f}"),
@@ -58,12 +60,12 @@ def synthetic(
         for k, (i, bought, shares) in enumerate(held)
     )
     account = Account(
-        account_id="A", household_id="H", registration=Registration.TAXABLE, custodian="One", account_number="1",
-        model_id="M", cash=Decimal(round(value * 0.02)), st_rate=Decimal("0.42"), lt_rate=Decimal("0.27"),
+        account_id=AccountId("A"), household_id=HouseholdId("H"), registration=Registration.TAXABLE, custodian="One", account_number="1",
+        model_id=MODEL, cash=Decimal(round(value * 0.02)), st_rate=Decimal("0.42"), lt_rate=Decimal("0.27"),
         ytd_st_gain=Decimal(0), ytd_lt_gain=Decimal(0), st_carryforward=Decimal(0), lt_carryforward=Decimal(0),
     )  # fmt: skip
     book = AccountBook(account=account, lots=made, transactions=())
-    household = Household(household_id="H", name="Synthetic", advisor="Nobody")
+    household = Household(household_id=HouseholdId("H"), name="Synthetic", advisor="Nobody")
     market = MarketSnapshot(
         as_of=AS_OF,
         securities={
@@ -72,7 +74,9 @@ def synthetic(
         },
         marks={name: Mark(price=Decimal(f"{path[-1, i]:.2f}"), on=AS_OF) for i, name in enumerate(ids)},
         models={
-            "M": Model(model_id="M", weights=tuple((n, Decimal(f"{w:.8f}")) for n, w in zip(ids, weights, strict=True)))
+            MODEL: Model(
+                model_id=MODEL, weights=tuple((n, Decimal(f"{w:.8f}")) for n, w in zip(ids, weights, strict=True))
+            )
         },
         substitutes=(),
         risk=RiskModel(
