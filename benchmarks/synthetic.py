@@ -60,10 +60,20 @@ def synthetic(
         for k, (i, bought, shares) in enumerate(held)
     )
     account = Account(
-        account_id=AccountId("A"), household_id=HouseholdId("H"), registration=Registration.TAXABLE, custodian="One", account_number="1",
-        model_id=MODEL, cash=Decimal(round(value * 0.02)), st_rate=Decimal("0.42"), lt_rate=Decimal("0.27"),
-        ytd_st_gain=Decimal(0), ytd_lt_gain=Decimal(0), st_carryforward=Decimal(0), lt_carryforward=Decimal(0),
-    )  # fmt: skip
+        account_id=AccountId("A"),
+        household_id=HouseholdId("H"),
+        registration=Registration.TAXABLE,
+        custodian="One",
+        account_number="1",
+        model_id=MODEL,
+        cash=Decimal(round(value * 0.02)),
+        st_rate=Decimal("0.42"),
+        lt_rate=Decimal("0.27"),
+        ytd_st_gain=Decimal(0),
+        ytd_lt_gain=Decimal(0),
+        st_carryforward=Decimal(0),
+        lt_carryforward=Decimal(0),
+    )
     book = AccountBook(account=account, lots=made, transactions=())
     household = Household(household_id=HouseholdId("H"), name="Synthetic", advisor="Nobody")
     market = MarketSnapshot(
