@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, or_, select, update
 
 from data import tables
 from data.columns import utc_text
@@ -84,15 +84,26 @@ class AuditLog:
         self._database = database
 
     def rows(
-        self, *, subject: str | None = None, actor: UserId | None = None, what: str | None = None, limit: int = 1000
+        self,
+        *,
+        subject: str | None = None,
+        actor: UserId | None = None,
+        what: str | None = None,
+        about: str | None = None,
+        limit: int = 1000,
     ) -> tuple[AuditRow, ...]:
-        """Return the newest rows that match, newest first; what may end in "." to mean every verb that begins so."""
+        """Return the newest rows that match, newest first; what may end in "." to mean every verb that begins so.
+
+        about: the beginning of a subject, or an actor.
+        """
         table = tables.audit
         query = select(table).order_by(table.c.seq.desc()).limit(limit)
         if subject is not None:
             query = query.where(table.c.subject == subject)
         if actor is not None:
             query = query.where(table.c.actor == actor)
+        if about is not None:
+            query = query.where(or_(table.c.subject.startswith(about, autoescape=True), table.c.actor == about))
         if what is not None:
             matches = table.c.what.startswith(what, autoescape=True) if what.endswith(".") else table.c.what == what
             query = query.where(matches)

@@ -31,6 +31,7 @@ _CLEARED: Final = (
     tables.substitutes,
     tables.settings,
     tables.firm,
+    tables.account_scans,  # of the accounts that go
 )
 
 
@@ -49,7 +50,10 @@ class MarketParts:
 
 
 def clear(connection: Connection) -> None:
-    """Delete the firm and its accounts. Plans, orders, people and the audit log stay, and so do all documents."""
+    """Delete the firm, its accounts and what a scan saw of them.
+
+    Plans, orders, people and the audit log stay, and so do all documents.
+    """
     for table in _CLEARED:
         connection.execute(delete(table))
 

@@ -4,14 +4,18 @@ import streamlit as st
 
 from app import navigation, session
 from app.panels import frame
-from app.steps import monitor, plan
+from app.steps import firm, monitor, plan
 from app.tables import REASONS, filtered_queue, queue_table
 
 services, user = session.services(), session.user()
 title, scan_now = st.columns([5, 1], vertical_alignment="bottom")
 title.title("Book")
 scan = monitor.last_scan(services)
-if scan_now.button("Scan now", key="scan", icon=":material/radar:", width="stretch") or scan is None:
+if (
+    scan_now.button("Scan now", key="scan", icon=":material/radar:", width="stretch")
+    or scan is None
+    or not (scan.documents or firm.is_without_accounts(services))
+):
     with frame.progress("Scanning") as progress:
         monitor.scan_firm(services, progress=progress)
     st.rerun()
@@ -39,7 +43,10 @@ st.caption(
     f"Click a row to open the account. {len(shown)} of {len(queue)} shown. Scanned {scan.at:%d %b %Y %H:%M} UTC."
 )
 if st.button(
-    f"Plan these {len(shown)} accounts with their own settings", key="plan_book", icon=":material/playlist_play:"
+    f"Plan these {len(shown)} accounts with their own settings",
+    key="plan_book",
+    icon=":material/playlist_play:",
+    disabled=shown.empty,
 ):
     with frame.progress("Planning") as progress:
         outcomes = plan.plan_book(services, list(shown["account"]), actor=user.user_id, progress=progress)

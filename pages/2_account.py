@@ -51,6 +51,8 @@ with st.grid(8, min_column_width=120, gap="small"):
     st.metric("Carried forward", usd(account.st_carryforward + account.lt_carryforward), border=True,
               height="stretch",
               help=f"ST {usd(account.st_carryforward)}, LT {usd(account.lt_carryforward)}")  # fmt: skip
+if scan.fenced:
+    st.error("Fenced off from planning until its data are right.", icon=":material/block:")
 for problem in scan.problems:
     st.warning(problem.sentence, icon=":material/report:")
 
@@ -76,7 +78,12 @@ with harvest:
         f"Harvestable now: ${scan.harvest.st_loss:,.2f} short-term and ${scan.harvest.lt_loss:,.2f} long-term, "
         f"${scan.harvest.tax_saved:,.2f} of tax, net of what a wash sale would disallow."
     )
-    frame.table(harvest_table(scan, market), key="harvest", empty="No lot is at a loss.", height=460)
+    frame.table(
+        harvest_table(scan, market),
+        key="harvest",
+        empty="No loss to harvest: no lot is at a loss, or the account is not taxed.",
+        height=460,
+    )
 with locks:
     frame.table(lock_table(scan.locks, market), key="locks", empty="No wash-sale lock concerns this account.")
 with moves:

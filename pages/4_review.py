@@ -36,6 +36,7 @@ stored = services.plans.get(plan_id)
 found = session.remember(("kept", plan_id), lambda: plan.kept(services, plan_id))
 review.header(stored, found)
 st.caption(crm.where_in_crm(services, plan_id))
+review.staleness(services, stored)
 opinions = session.remember(("checks", plan_id), lambda: step.checks(services, plan_id))
 with st.expander(review.opinion_label(opinions), expanded=review.disagrees(opinions)):
     st.caption("Derived again from the raw lots and transactions, by rules written apart from the optimiser.")

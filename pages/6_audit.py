@@ -11,7 +11,7 @@ services = session.services()
 st.title("Audit log")
 with st.container(horizontal=True, vertical_alignment="bottom"):
     subject = st.text_input(
-        "Of one plan, account or person", key="audit_subject", placeholder="its whole id", width=420
+        "Of one plan, account or person", key="audit_subject", placeholder="its id, or how it begins", width=420
     )
     check = st.button("Verify the whole chain", key="verify", type="primary", icon=":material/verified:")
 if check:

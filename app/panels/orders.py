@@ -63,7 +63,7 @@ def answers(services: Services) -> None:
                     frame.attempt(lambda file=file: reconcile.read_answers(services, file))  # type: ignore[misc]
                 frame.attempt(lambda: reconcile.reconcile_all(services))
             st.rerun()
-        st.caption(f"{len(waiting)} files of answers lie beside our exports.")
+        st.caption(f"Files of answers beside our exports: {len(waiting)}.")
 
 
 def sent(services: Services) -> None:

@@ -11,7 +11,7 @@ from app import navigation, session
 from app.columns import COLUMNS
 from app.panels import frame
 from app.ports import Services
-from app.steps import review
+from app.steps import execute, review
 from app.steps.plan import WhatIf, signed_shares
 from app.tables import edit_table, editable_trades
 from data.plans import PlanHead, StoredPlan
@@ -20,6 +20,7 @@ from engine.domain.lifecycle import Action, PlanState, Role, User
 from engine.domain.plans import Check, PlanStatus, Verdict
 from engine.review.checker import failures
 
+_REASONS_SHOWN: Final = 3
 _OPEN: Final = frozenset(
     {PlanState.DRAFT, PlanState.PROPOSED, PlanState.IN_REVIEW, PlanState.CHANGES_REQUESTED, PlanState.HELD}
 )
@@ -61,6 +62,25 @@ def header(stored: StoredPlan, found: WhatIf) -> None:
         + (f" · from plan {stored.parent_id[:12]}…" if stored.parent_id else "")
         + (f" · {stored.note}" if stored.note else "")
     )
+    if found.plan.edited:
+        tickers = ", ".join(found.market.securities[name].ticker for name in found.plan.edited)
+        st.info(f"Set by hand: {tickers}", icon=":material/edit:")
+
+
+def staleness(services: Services, stored: StoredPlan) -> None:
+    """Say why a plan that was not sent yet no longer holds: nobody should decide on it."""
+    if stored.state not in _OPEN | {PlanState.APPROVED, PlanState.RELEASED}:
+        return
+    reasons = execute.readiness(services, stored.plan_id).stale
+    if reasons:
+        more = f" And {len(reasons) - _REASONS_SHOWN} more reasons." if len(reasons) > _REASONS_SHOWN else ""
+        st.warning(
+            "This plan no longer holds; make a new one under What-if. "
+            + "; ".join(reasons[:_REASONS_SHOWN])
+            + "."
+            + more,
+            icon=":material/update:",
+        )
 
 
 def disagrees(opinions: Sequence[Check]) -> bool:
@@ -88,7 +108,9 @@ def decision(services: Services, stored: StoredPlan, user: User) -> None:
         return
     with st.container(border=True):
         comment = st.text_input(
-            "Comment", key=f"comment:{stored.plan_id}", placeholder="required to return, reject or hold"
+            "Comment",
+            key=f"comment:{stored.plan_id}:{stored.version}:{user.user_id}",
+            placeholder="required to return, reject or hold",
         )
         with st.container(horizontal=True):
             for action in offered:

@@ -8,7 +8,7 @@ import streamlit as st
 from app import session
 from engine.domain.identifiers import AccountId
 from engine.domain.market import MarketSnapshot
-from engine.domain.settings import LotMethod, PlanSettings, WashSalePolicy, override
+from engine.domain.settings import LotMethod, PlanSettings, override
 
 _AVERSIONS: Final = (1.0, 3.0, 10.0, 20.0, 30.0, 50.0, 100.0, 200.0, 300.0, 500.0, 1000.0, 3000.0, 10000.0)
 _LOT_METHODS: Final = {
@@ -17,10 +17,6 @@ _LOT_METHODS: Final = {
     LotMethod.HIFO: "HIFO",
     LotMethod.FIFO: "FIFO",
     LotMethod.LIFO: "LIFO",
-}
-_WASH_SALES: Final = {
-    WashSalePolicy.BLOCK: "Block over the household",
-    WashSalePolicy.ALLOW: "Allow, value the loss as deferred",
 }
 
 
@@ -97,10 +93,6 @@ def _tax(now: PlanSettings, key: str) -> dict[str, Any]:
             "lot_method": one.selectbox(
                 "Lots to sell", list(_LOT_METHODS), list(_LOT_METHODS).index(now.lot_method),
                 key=f"{key}:lots", format_func=_LOT_METHODS.__getitem__,
-            ),
-            "wash_sales": two.selectbox(
-                "Wash sales", list(_WASH_SALES), list(_WASH_SALES).index(now.wash_sales),
-                key=f"{key}:wash", format_func=_WASH_SALES.__getitem__,
             ),
             "harvest_min_loss_usd": _dollars(one, "Harvest losses from, $", now.harvest_min_loss_usd, f"{key}:loss")
             or 0,

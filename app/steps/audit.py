@@ -10,5 +10,5 @@ def verify(services: Services, *, witness: str | None = None) -> AuditReport:
 
 
 def newest(services: Services, *, subject: str | None = None, limit: int = 500) -> tuple[AuditRow, ...]:
-    """Return the newest events, newest first; of one plan, account or person where a subject is named."""
-    return services.audit.rows(subject=subject, limit=limit)
+    """Return the newest events, newest first; where a subject is named, of the plan, account or person it begins."""
+    return services.audit.rows(about=subject, limit=limit)

@@ -93,6 +93,11 @@ def is_demo(services: Services) -> bool:
     return not services.firm.is_empty() and services.firm.firm().name == DEMO_NAME
 
 
+def is_without_accounts(services: Services) -> bool:
+    """Return whether the present firm has no account at all."""
+    return not services.firm.accounts()
+
+
 def is_practice(services: Services) -> bool:
     """Return whether this runs beside stand-ins for practice, so that nobody need sign in."""
     return services.connections.get("sign_in", {}).get("practice") is True

@@ -86,7 +86,7 @@ MOVES: Final = (
          comment_required=True),
     Move(action=_A.HOLD, sources=frozenset({_S.IN_REVIEW, _S.APPROVED, _S.RELEASED}), target=_S.HELD, roles=_CONTROL,
          comment_required=True),
-    Move(action=_A.RESUME, sources=frozenset({_S.HELD}), target=_S.IN_REVIEW, roles=_CONTROL),
+    Move(action=_A.RESUME, sources=frozenset({_S.HELD}), target=_S.IN_REVIEW, roles=_CONTROL, independent=True),
     Move(action=_A.RELEASE, sources=frozenset({_S.APPROVED}), target=_S.RELEASED, roles=_GATE, independent=True),
     Move(action=_A.SEND, sources=frozenset({_S.RELEASED}), target=_S.SENT, roles=_GATE, independent=True),
     Move(action=_A.FILL, sources=frozenset({_S.SENT}), target=_S.FILLED, roles=_MACHINE),

@@ -6,11 +6,12 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
+from engine.domain.accounts import Account, AccountBook, Lot, Transaction, TransactionType
 from engine.domain.errors import DataError
 from engine.domain.identifiers import LotId, TransactionId
-from engine.domain.plans import Side
+from engine.domain.plans import Side, Term
 from engine.execute.fills import FilledOrder
+from engine.tax.holding import term
 
 _ADJUSTMENT_STEP: Final = Decimal("0.000001")
 
@@ -29,7 +30,8 @@ def booked(book: AccountBook, fills: Sequence[FilledOrder], on: date) -> Account
 
     A sale takes its lots in the order of its instructions (a partial fill takes the first ones) and writes one
     transaction a lot, with the basis of what was sold; a lot's wash adjustment is split pro rata. A purchase makes a
-    lot named like its order. Cash moves by quantity x price, without fees. Adjustments that these trades themselves
+    lot named like its order. Cash moves by quantity x price, without fees; a taxable account's gains of the year grow
+    by what was realised, short-term and long-term apart. Adjustments that these trades themselves
     cause under the wash-sale rule are the ledger's to derive, not added here. Raises DataError for another account's
     order, an order booked before, or shares that are not there.
     """
@@ -47,10 +49,23 @@ def booked(book: AccountBook, fills: Sequence[FilledOrder], on: date) -> Account
             cash -= fill.quantity * fill.price
             rows.append(_buy(lots, fill, on))
     return AccountBook(
-        account=replace(book.account, cash=cash),
+        account=replace(_realised(book, rows, on), cash=cash),
         lots=tuple(lots.values()),
         transactions=tuple(sorted((*book.transactions, *rows), key=lambda row: row.trade_date)),
     )
+
+
+def _realised(book: AccountBook, rows: Sequence[Transaction], on: date) -> Account:
+    """Return the account with the gains of its sales in the year to date; an IRA realises nothing."""
+    account = book.account
+    if not account.registration.is_taxable:
+        return account
+    held_from = {lot.lot_id: lot.held_from for lot in book.lots}
+    gains = {Term.SHORT: account.ytd_st_gain, Term.LONG: account.ytd_lt_gain}
+    for row in rows:
+        if row.lot_id is not None and row.basis is not None:
+            gains[term(held_from[row.lot_id], on)] += row.quantity * row.price - row.basis
+    return replace(account, ytd_st_gain=gains[Term.SHORT], ytd_lt_gain=gains[Term.LONG])
 
 
 def _check(book: AccountBook, fill: FilledOrder) -> None:

@@ -140,7 +140,7 @@ def _firm() -> None:
     op.create_table(
         "scan",
         *_whole("id"),
-        *_text("at", "marks", "since"),
+        *_text("at", "marks"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_scan")),
         sa.CheckConstraint("id = 1", name=op.f("ck_scan_one_row")),
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.domain.accounts import Transaction, TransactionType
+from engine.domain.accounts import Registration, Transaction, TransactionType
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, SecurityId, TransactionId
 from engine.domain.plans import Side
@@ -135,3 +135,20 @@ def test_no_share_and_no_cent_of_basis_is_lost_in_a_sale(book, order, lot, held,
     basis_left = sum((lot.basis for lot in after.lots), Decimal(0))
     basis_sold = sum((row.basis for row in after.transactions), Decimal(0))
     assert basis_left + basis_sold == sum(lot.basis for lot in lots)
+
+
+def test_a_taxable_sale_adds_its_gains_to_the_year_by_term_and_an_ira_s_does_not(book, order, lot):
+    """Ten shares bought at 50 in 2020 and four at 90 last month, all sold at 70: +200 long-term, -80 short-term."""
+    old, new = lot("L1", "10", "50"), dataclasses.replace(lot("L2", "4", "90"), acquired=date(2024, 2, 5))
+    before = book(old, new, cash="0")
+    before = dataclasses.replace(
+        before, account=dataclasses.replace(before.account, ytd_st_gain=Decimal(30), ytd_lt_gain=Decimal(7))
+    )
+    sale = order("O1", "14", side=Side.SELL, lots=(("L1", "10"), ("L2", "4")))
+
+    after = booked(before, [filled(sale, "14", "70")], TODAY).account
+    assert (after.ytd_st_gain, after.ytd_lt_gain) == (Decimal(-50), Decimal(207))
+
+    ira = dataclasses.replace(before, account=dataclasses.replace(before.account, registration=Registration.IRA))
+    untaxed = booked(ira, [filled(sale, "14", "70")], TODAY).account
+    assert (untaxed.ytd_st_gain, untaxed.ytd_lt_gain) == (Decimal(30), Decimal(7))
