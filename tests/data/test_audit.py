@@ -261,3 +261,16 @@ def test_a_thousand_rows_and_more_are_verified_to_the_last(database, at):
     report = AuditLog(database).verify()
 
     assert (report.rows, report.problems) == (1100, ())
+
+
+def test_events_are_found_by_how_their_subject_begins_and_by_who_acted(log):
+    every = log.rows()
+    subjects, actors = {row.subject for row in every}, {row.actor for row in every}
+
+    assert subjects == {"P1", "P2"}
+    assert log.rows(about="P2") == tuple(row for row in every if row.subject == "P2")
+    assert log.rows(about="P") == every
+    assert log.rows(about="1") == ()
+    assert log.rows(about="%") == ()
+    for actor in actors:
+        assert log.rows(about=actor) == tuple(row for row in every if row.actor == actor) != ()

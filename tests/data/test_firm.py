@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 from data.audit import AuditLog
 from data.database import open_database
 from data.firm import FirmStore, apply_fills
+from data.scans import LastScan, ScanStore
 from engine.domain.accounts import AccountBook, Rule, TransactionType
 from engine.domain.errors import DataError
 from engine.domain.market import Mark
@@ -297,3 +298,14 @@ def test_two_imports_at_once_leave_one_whole_firm(url, firm_reference, firm_book
     assert tuple(store.books()) == firm_books[number:]
     assert AuditLog(database).verify().problems == ()
     database.close()
+
+
+def test_what_a_scan_saw_of_accounts_goes_with_their_firm_and_its_marks_stay(firm, database, firm_reference, at):
+    scans = ScanStore(database)
+    marks = {"AAA": Mark(price=Decimal(3), on=date(2026, 3, 31))}
+    scans.save(LastScan(at=at, marks=marks, since={}, documents={"A1": {"stake": 1}}))
+
+    firm.replace(firm_reference, [], actor="ops", at=at)
+
+    assert dict(scans.last().documents) == {}
+    assert dict(scans.head().marks) == marks

@@ -87,3 +87,11 @@ def test_a_person_is_offered_just_what_they_may_do():
     assert Action.APPROVE not in offered
     assert Action.CANCEL in offered
     assert legal_actions(PlanState.IN_REVIEW, CHECKER, MAKERS)[:2] == (Action.REQUEST_CHANGES, Action.APPROVE)
+
+
+def test_who_made_a_plan_cannot_lift_the_hold_on_it():
+    with pytest.raises(NotAllowed, match="made or edited"):
+        step(PlanState.HELD, Action.RESUME, MAKER)
+
+    assert step(PlanState.HELD, Action.RESUME, COMPLIANCE) is PlanState.IN_REVIEW
+    assert Action.RESUME not in legal_actions(PlanState.HELD, MAKER, MAKERS)
