@@ -90,7 +90,7 @@ def test_a_person_is_offered_just_what_they_may_do():
 
 
 def test_who_made_a_plan_cannot_lift_the_hold_on_it():
-    with pytest.raises(NotAllowed, match="made or edited"):
+    with pytest.raises(NotAllowed, match="made, edited or proposed"):
         step(PlanState.HELD, Action.RESUME, MAKER)
 
     assert step(PlanState.HELD, Action.RESUME, COMPLIANCE) is PlanState.IN_REVIEW
