@@ -36,7 +36,7 @@ def serve_app(settings: Settings, *, port: int, sandbox: bool, database_url: str
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's way of saying Ctrl-C
     with ExitStack() as stack:
         if sandbox:
-            environment["LOTSMITH_CONFIG"] = str(stack.enter_context(_stand_ins(settings, environment)))
+            environment["LOTSMITH_CONFIG"] = str(stack.enter_context(_stand_ins(settings, environment, app_port=port)))
         command = [sys.executable, "-m", "streamlit", "run", str(_ROOT / "app" / "main.py"), f"--server.port={port}"]
         app = stack.enter_context(_running(command, environment, folder=home))
         click.echo(f"Lotsmith is at http://127.0.0.1:{port}  (Ctrl-C ends it)", err=True)
@@ -47,12 +47,12 @@ def serve_app(settings: Settings, *, port: int, sandbox: bool, database_url: str
 
 
 @contextmanager
-def _stand_ins(settings: Settings, environment: dict[str, str]) -> Iterator[Path]:
+def _stand_ins(settings: Settings, environment: dict[str, str], *, app_port: int) -> Iterator[Path]:
     """Start the stand-ins and yield the configuration that leads to them."""
     exports = settings.exports
     folder = exports.parent / "stand-ins"
     folder.mkdir(parents=True, exist_ok=True)
-    org, page, prices = _free_port(), _free_port(), folder / "prices.csv"
+    (org, page), prices = _free_ports(2, but=app_port), folder / "prices.csv"
     day = _write_prices(settings, prices)
     salesforce = ["connectors.sandbox.salesforce", f"--port={org}", f"--page-port={page}", f"--dir={folder}"]
     custodian = ["connectors.sandbox.custodian_folder", f"--dir={exports}", f"--prices={prices}"]
@@ -105,10 +105,14 @@ def _running(command: list[str], environment: dict[str, str], *, folder: Path) -
         process.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int, *, but: int) -> list[int]:
+    """Return different free ports, never the one that is kept for the app: it is not listening there yet."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count + 1)]  # held together, so all differ
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        ports = [int(probe.getsockname()[1]) for probe in probes]
+    return [port for port in ports if port != but][:count]
 
 
 def _require_free(port: int) -> None:

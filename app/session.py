@@ -95,7 +95,12 @@ def account_id() -> AccountId | None:
 
 
 def pick_account(labels: Mapping[AccountId, str]) -> AccountId:
-    """Let the person choose among accounts, the one on screen first; return it. Raises DataError for an unknown one."""
+    """Let the person choose among accounts, the one on screen first; return it.
+
+    Raises DataError for an account that is unknown, and where there is none to choose.
+    """
+    if not labels:
+        raise DataError("this firm has no account yet")
     current = account_id() or next(iter(labels))
     if current not in labels:
         raise DataError(f"account {current}: no such account; expected one of {len(labels)} of this firm")

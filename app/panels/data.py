@@ -12,7 +12,9 @@ _IMPORTERS = frozenset({Role.PORTFOLIO_MANAGER, Role.COMPLIANCE})
 
 
 def summary(services: Services) -> None:
-    """Show what the firm consists of, and how good its risk model is."""
+    """Show what the firm consists of, and how good its risk model is; nothing before a firm was imported."""
+    if services.firm.is_empty():
+        return
     present, market = services.firm.firm(), todays_market(services)
     with st.grid(5, min_column_width=140, gap="small"):
         st.metric("As of", f"{present.as_of:%d %b %Y}", border=True)

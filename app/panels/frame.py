@@ -20,7 +20,9 @@ _ROW_PX: Final = 36
 def header(services: Services) -> None:
     """Show which firm this is and how old its data are; nothing before a firm was imported."""
     if services.firm.is_empty():
-        st.info("No firm yet. Import a firm folder on the page Firm data.", icon=":material/database:")
+        st.info(
+            "No firm yet. Bring one in with `lotsmith import`, or on the page Firm data.", icon=":material/database:"
+        )
         return
     present, marks = services.firm.firm(), todays_market(services).marks.values()
     priced = max((mark.on for mark in marks), default=present.as_of)

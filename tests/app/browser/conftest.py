@@ -31,18 +31,24 @@ class App:
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
     home = tmp_path_factory.mktemp("firm")
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("LOTSMITH_")},
-        "LOTSMITH_DB": f"sqlite:///{home / 'firm.db'}",
-        "LOTSMITH_EXPORTS": str(home / "exports"),
-        "OMP_NUM_THREADS": "1",
-    }
+    environment = _environment(home)
     _lotsmith(environment, "demo", "--accounts", "12", "--to", str(home / "folder"))
     _lotsmith(environment, "import", str(home / "folder"))
     _lotsmith(environment, "scan")
-    port = _free_port()
-    with _serving(environment, port, home / "serve.log"):
-        yield App(url=f"http://127.0.0.1:{port}", database=environment["LOTSMITH_DB"], exports=Path(home / "exports"))
+    with _app(home, environment) as running:
+        yield running
+
+
+@pytest.fixture
+def empty_app(tmp_path):
+    """The app before any firm was brought in, with one person to use it."""
+    environment = _environment(tmp_path)
+    _lotsmith(
+        environment, "user", "add", "mia", "--name", "Mia Moss", "--email", "m@example.com", "--role",
+        "portfolio_manager",
+    )  # fmt: skip
+    with _app(tmp_path, environment) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +74,22 @@ def page(chromium, tmp_path):
     page.screenshot(path=tmp_path / "last.png", full_page=True)
     context.close()
     assert [each for each in broken if not each.startswith(("data:", "blob:"))] == []
+
+
+def _environment(home):
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("LOTSMITH_")},
+        "LOTSMITH_DB": f"sqlite:///{home / 'firm.db'}",
+        "LOTSMITH_EXPORTS": str(home / "exports"),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+@contextmanager
+def _app(home, environment):
+    port = _free_port()
+    with _serving(environment, port, home / "serve.log"):
+        yield App(url=f"http://127.0.0.1:{port}", database=environment["LOTSMITH_DB"], exports=home / "exports")
 
 
 def _lotsmith(environment, *arguments):

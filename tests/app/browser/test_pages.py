@@ -1,10 +1,13 @@
 """Every page opens, light and dark, for every person, and says that the firm is generated."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
+HAND_FIRM = Path(__file__).parents[1] / "hand_firm"
 PAGES = {
     "book": "Book",
     "account?account=A00003": "Account",
@@ -56,3 +59,19 @@ def test_the_audit_log_is_verified_on_request(app, page):
     page.get_by_role("button", name="Verify the whole chain").click()
 
     expect(page.get_by_text("each sealed by the next")).to_be_visible()
+
+
+def test_without_a_firm_every_page_says_so_and_a_folder_can_be_brought_in(empty_app, page):
+    for path in PAGES:
+        page.goto(f"{empty_app.url}/{path.partition('?')[0]}")
+
+        expect(page.get_by_text("No firm yet. Bring one in")).to_be_visible()
+        assert page.get_by_test_id("stException").count() == 0
+
+    open_page(page, f"{empty_app.url}/data")
+    page.locator("input[type=file]").set_input_files(HAND_FIRM)
+    page.get_by_role("button", name="Check and bring in").click()
+
+    expect(page.get_by_text("Hand-written firm")).to_be_visible()
+    open_page(page, f"{empty_app.url}/account?account=T1")
+    expect(page.get_by_role("heading", name="By sector")).to_be_visible()
