@@ -20,7 +20,7 @@ def pages() -> Mapping[str, Sequence[st.Page]]:
     """Return every page under its step of the pipeline."""
     return {
         "Monitor": [
-            _page(BOOK, "Book", "view_list", "book", default=True),
+            _page(BOOK, "Book", "view_list", None, default=True),  # at the root
             _page(ACCOUNT, "Account", "account_balance_wallet", "account"),
         ],
         "Plan": [_page(WHAT_IF, "What-if", "tune", "what-if")],
@@ -38,5 +38,5 @@ def go(page: Path, **parts: str) -> NoReturn:
     st.switch_page(page, query_params=parts)
 
 
-def _page(file: Path, title: str, icon: str, path: str, *, default: bool = False) -> st.Page:
+def _page(file: Path, title: str, icon: str, path: str | None, *, default: bool = False) -> st.Page:
     return st.Page(file, title=title, icon=f":material/{icon}:", url_path=path, default=default)

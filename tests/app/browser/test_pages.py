@@ -9,7 +9,7 @@ pytestmark = pytest.mark.browser
 
 HAND_FIRM = Path(__file__).parents[1] / "hand_firm"
 PAGES = {
-    "book": "Book",
+    "": "Book",
     "account?account=A00003": "Account",
     "what-if?account=A00003": "What-if",
     "review": "Review",
