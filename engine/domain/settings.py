@@ -31,6 +31,7 @@ class PlanSettings:
     risk_aversion: float = 100.0
     tax_weight: float = 1.0
     cost_bp: float = 5.0
+    impact_bp: float = 0.0
     net_taxes: bool = False
     carryforward_value: float = 0.5
     min_cash: float = 0.002
@@ -57,6 +58,7 @@ class PlanSettings:
     tilt: Mapping[str, float] = field(default_factory=dict)
     breach_penalty: float = 10.0
     enforce: bool = False
+    liquidate: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_cash <= self.max_cash <= 1:
@@ -64,7 +66,7 @@ class PlanSettings:
                 f"settings: expected 0 <= min_cash <= max_cash <= 1, found min_cash = {self.min_cash}, "
                 f"max_cash = {self.max_cash}"
             )
-        for name in ("risk_aversion", "tax_weight", "cost_bp", "harvest_min_loss_pct", "gap_tolerance_bp",
+        for name in ("risk_aversion", "tax_weight", "cost_bp", "impact_bp", "harvest_min_loss_pct", "gap_tolerance_bp",
                      "breach_penalty", "carryforward_value", "min_trade_usd", "harvest_min_loss_usd", "deposit",
                      "withdrawal", "max_active_weight", "max_sector_active", "max_factor_active", "max_tracking_error",
                      "max_turnover", "max_trades", "max_names"):  # fmt: skip
