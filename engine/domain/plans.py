@@ -112,7 +112,11 @@ class TaxSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """bp of account value. total = risk + tax + cost + tilt + breach; gap = total - lower_bound >= 0."""
+    """bp of account value. total = risk + tax + cost + tilt + breach; gap = total - lower_bound >= 0.
+
+    rounding: the part of the gap that whole shares cost, total less that of the fractional plan; None where the trades
+    were not rounded from one, and in documents older than it.
+    """
 
     total: float
     risk: float
@@ -122,6 +126,7 @@ class Objective:
     breach: float
     lower_bound: float
     gap: float
+    rounding: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +149,15 @@ class NotHarvested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """A rule at its limit; price_bp is what slack of 1 % of value (or as detail says) would save."""
+    """A rule at its limit; price_bp is what slack of 1 % of value (or as detail says) would save.
+
+    price_usd: the same in dollars; None in documents older than it.
+    """
 
     rule: str
     price_bp: float
     detail: str
+    price_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

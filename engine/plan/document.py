@@ -70,7 +70,7 @@ def plan_document(plan: Plan, run: Run) -> dict[str, Any]:
         "before": _metrics(plan.before),
         "after": _metrics(plan.after),
         "tax": {name: _usd(getattr(plan.tax, name)) for name in TaxSummary.__slots__},
-        "objective_bp": {name: _bp(getattr(plan.objective, name)) for name in Objective.__slots__},
+        "objective_bp": _objective(plan.objective),
         "checks": [{"rule": c.rule, "verdict": c.verdict.value, "detail": c.detail} for c in plan.checks],
         "not_harvested": [
             {
@@ -82,7 +82,7 @@ def plan_document(plan: Plan, run: Run) -> dict[str, Any]:
             }
             for n in plan.not_harvested
         ],
-        "binding": [{"rule": b.rule, "price_bp": _bp(b.price_bp), "detail": b.detail} for b in plan.binding],
+        "binding": [_binding(binding) for binding in plan.binding],
         "conflicts": list(plan.conflicts),
         "repair": plan.repair,
         "edited": list(plan.edited),
@@ -133,6 +133,17 @@ def _trade(trade: Trade) -> dict[str, Any]:
     }
 
 
+def _objective(objective: Objective) -> dict[str, Any]:
+    """State the parts; one that is not known is left out, as documents older than it have it."""
+    parts = {name: getattr(objective, name) for name in Objective.__slots__}
+    return {name: _bp(part) for name, part in parts.items() if part is not None}
+
+
+def _binding(binding: Binding) -> dict[str, Any]:
+    stated = {"rule": binding.rule, "price_bp": _bp(binding.price_bp), "detail": binding.detail}
+    return stated if binding.price_usd is None else {**stated, "price_usd": _usd(binding.price_usd)}
+
+
 def _metrics(metrics: Metrics) -> dict[str, Any]:
     return {
         "nav": _usd(metrics.nav),
@@ -170,10 +181,20 @@ def _read_plan(document: Mapping[str, Any]) -> Plan:
             )
             for n in document["not_harvested"]
         ),
-        binding=tuple(Binding(**b) for b in document["binding"]),
+        binding=tuple(_read_binding(b) for b in document["binding"]),
         conflicts=tuple(document["conflicts"]),
         repair=document["repair"],
         edited=tuple(SecurityId(name) for name in document["edited"]),
+    )
+
+
+def _read_binding(binding: Mapping[str, Any]) -> Binding:
+    price = binding.get("price_usd")
+    return Binding(
+        rule=binding["rule"],
+        price_bp=binding["price_bp"],
+        detail=binding["detail"],
+        price_usd=None if price is None else _decimal(price),
     )
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal as D
 import pytest
 
 from engine.domain.errors import DataError
-from engine.domain.plans import Run
+from engine.domain.plans import Binding, Run
 from engine.plan.document import canonical_json, plan_document, plan_from_document, plan_id
 
 RUN = Run(solver="HAND", fallback=False, solve_ms=1.23, total_ms=4.56)
@@ -52,6 +52,30 @@ def test_figures_are_rounded_half_to_even_at_the_edge_and_minus_zero_is_zero(pla
     assert document["after"]["cash"] == 985.50
     assert document["objective_bp"]["risk"] == 1.2346
     assert json.dumps(document["objective_bp"]["total"]) == "0.0"
+
+
+def test_the_cost_of_whole_shares_and_the_dollars_of_a_rule_are_stated_and_read_back(plan):
+    binding = Binding(rule="max_turnover", price_bp=7.5, detail="all used", price_usd=D("75.004"))
+    stated = replace(plan, objective=replace(plan.objective, rounding=0.01234), binding=(binding,))
+
+    document = plan_document(stated, RUN)
+
+    assert document["objective_bp"]["rounding"] == 0.0123
+    assert document["binding"][0]["price_usd"] == 75
+    assert plan_document(*plan_from_document(document)) == document
+
+
+def test_a_document_older_than_these_figures_reads_back_to_itself(plan):
+    older = replace(
+        plan,
+        objective=replace(plan.objective, rounding=None),
+        binding=(Binding(rule="max_turnover", price_bp=7.5, detail="all used"),),
+    )
+    document = plan_document(older, RUN)
+
+    assert "rounding" not in document["objective_bp"]
+    assert "price_usd" not in document["binding"][0]
+    assert plan_document(*plan_from_document(document)) == document
 
 
 def test_a_document_that_was_changed_is_refused(plan):
