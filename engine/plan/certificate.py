@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.domain.market import Array
-from engine.plan.pieces import Flags, PieceTable
+from engine.plan.compiled import compiled
+from engine.plan.pieces import PieceTable
+from engine.plan.prepared import Flags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +32,17 @@ def certify(table: PieceTable, allowed: Flags, *, factor_price: Array, row_price
     A group of substantially identical securities either buys in none or sells a loss in none; both are tried. A price
     on a side that has no limit counts as zero. Realised gains are priced as the table's order of lots assumes.
     """
-    row_price = _usable(table, row_price)
+    if table.gain_price is not None:
+        row_price = np.where(table.is_gain_row, table.gain_price, row_price)
+    row_price = np.where(np.isfinite(np.where(row_price > 0, table.hi_rows, table.lo_rows)), row_price, 0.0)
     lowest = piece_minima(table, factor_price=factor_price, row_price=row_price)
-    best = _best_by_column(table, lowest, allowed)
-    grouped = np.zeros(table.columns, dtype=bool)
+    best = np.full(table.columns, np.inf)
+    np.minimum.at(best, table.col[allowed], lowest[allowed])
     total = 0.0
     for group in table.groups:
-        grouped[group] = True
-        total += min(float(_best_by_column(table, lowest, allowed & mode)[group].sum()) for mode in group_modes(table))
-    total += float(best[~grouped].sum())
+        total -= float(best[group].sum())
+        total += min(float(_best(table, lowest, allowed & mode)[group].sum()) for mode in group_modes(table))
+    total += float(best.sum())
     constant = float(factor_price @ table.y0 - factor_price @ factor_price / 2.0)
     limits = np.where(row_price > 0, table.hi_rows, table.lo_rows)[row_price != 0]
     return Certificate(bound=constant - float(limits @ row_price[row_price != 0]) + total, lowest=lowest)
@@ -50,20 +54,32 @@ def piece_minima(table: PieceTable, *, factor_price: Array, row_price: Array) ->
     Each segment is taken to its own minimum; where a price disturbs a piece's convexity this is below the true
     minimum, which keeps the bound true.
     """
-    linear = table.exposures @ factor_price
-    slope = table.gradient + row_price @ table.rates + linear[table.col[table.piece]]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        step = np.where(table.curvature > 0, -slope / table.curvature, np.where(slope < 0, np.inf, 0.0))
-    step = np.clip(step, 0.0, table.length)
-    dips = (slope + table.curvature * step / 2.0) * step
-    start = table.value + row_price @ table.rows + linear[table.col] * table.lo
-    minima: Array = start + np.bincount(table.piece, weights=dips, minlength=len(table.col))
-    return minima
+    frame = table.frame
+    pull = frame.map @ np.concatenate([factor_price, row_price[frame.straight]])
+    return _minima(
+        table.col, table.lo, table.value, table.first_segment, table.length, table.gradient, frame.bend,
+        table.bent_rates, table.bent_at, pull, row_price[frame.bent],
+    )  # fmt: skip
 
 
-def _usable(table: PieceTable, row_price: Array) -> Array:
-    price = row_price if table.gain_price is None else np.where(table.is_gain_row, table.gain_price, row_price)
-    return np.where(np.isfinite(np.where(price > 0, table.hi_rows, table.lo_rows)), price, 0.0)
+@compiled
+def _minima(col, lo, value, first_segment, length, gradient, bend, rates, rows, pull, prices):  # noqa: PLR0913
+    found = np.empty(len(col))
+    for p in range(len(col)):
+        c = col[p]
+        total = value[p] + pull[c] * lo[p]
+        for r in range(len(prices)):
+            total += prices[r] * rows[r, p]
+        curvature = bend[c]
+        for j in range(first_segment[p], first_segment[p + 1]):
+            slope = gradient[j] + pull[c]
+            for r in range(len(prices)):
+                slope += prices[r] * rates[r, j]
+            if slope < 0.0:
+                step = length[j] if slope + curvature * length[j] <= 0.0 else -slope / curvature
+                total += (slope + curvature * step / 2.0) * step
+        found[p] = total
+    return found
 
 
 def group_modes(table: PieceTable) -> tuple[Flags, Flags]:
@@ -71,7 +87,7 @@ def group_modes(table: PieceTable) -> tuple[Flags, Flags]:
     return ~table.buys, ~table.sells_loss
 
 
-def _best_by_column(table: PieceTable, lowest: Array, allowed: Flags) -> Array:
+def _best(table: PieceTable, lowest: Array, allowed: Flags) -> Array:
     best = np.full(table.columns, np.inf)
     np.minimum.at(best, table.col[allowed], lowest[allowed])
     return best

@@ -5,76 +5,56 @@ runs along their common tangent. Relaxing every name so makes one convex problem
 Source: Moehle, Kochenderfer, Boyd & Ang, Tax-aware portfolio construction via convex optimization (2021).
 """
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
 
 import numpy as np
 
 from engine.domain.market import Array
-from engine.plan.pieces import Flags, Indices, PieceTable
+from engine.plan.compiled import compiled
+from engine.plan.pieces import PieceTable
+from engine.plan.prepared import Flags, Indices
 
-_TANGENT_STEPS: Final = 80
-_TOUCHING: Final = 1e-13  # pieces closer than this need no bridge between them
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Chains:
     """One convex chain of segments for each column: what the convex solver takes.
 
-    start (columns,): u where each chain begins; rows (m,): the rows there. Segments (j,), by column and ascending:
-    col, segment (its number in the table, -1 for a bridge), length, gradient at its start, curvature, rates (m, j).
-    Arcs (a,): stretches [arc_lo, arc_hi] of u on which a column follows piece arc_piece; what lies between two arcs of
-    a column is a bridge.
+    start (columns,): u where each chain begins. bent_start (bent,): the bent rows there. Segments (j,), by column and
+    ascending: col, segment (its number in the table, -1 for a bridge), length, gradient at its start, curvature,
+    bent_rates (bent, j). Arcs (a,): stretches [arc_lo, arc_hi] of u on which a column follows piece arc_piece; what
+    lies between two arcs of a column is a bridge.
     """
 
+    table: PieceTable
     start: Array
-    rows: Array
+    bent_start: Array
     col: Indices
     segment: Indices
     length: Array
     gradient: Array
     curvature: Array
-    rates: Array
+    bent_rates: Array
     arc_col: Indices
     arc_piece: Indices
     arc_lo: Array
     arc_hi: Array
 
+    @cached_property
+    def rows(self) -> Array:
+        """What each row comes to at the start: (m,)."""
+        frame, rows = self.table.frame, np.zeros(len(self.table.frame.st))
+        rows[frame.bent] = self.bent_start
+        rows[frame.straight] = frame.up[frame.straight] @ self.start
+        return rows
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """One convex piece, prices of rows folded in: segment starts, lengths, values, gradients; one curvature."""
-
-    piece: int
-    lo: float
-    hi: float
-    at: tuple[float, ...]
-    length: tuple[float, ...]
-    value: tuple[float, ...]
-    gradient: tuple[float, ...]
-    curvature: float
-
-    def lowest(self, slope: float) -> tuple[float, float]:
-        """Return min over the piece of g(u) - slope u, and the u where it is reached."""
-        k = bisect_right(self.gradient, slope) - 1
-        if k < 0:
-            return self.value[0] - slope * self.lo, self.lo
-        beyond = slope - self.gradient[k]
-        step = self.length[k] if beyond >= self.curvature * self.length[k] else beyond / self.curvature
-        u = self.at[k] + step
-        return self.value[k] + (self.gradient[k] + self.curvature * step / 2.0) * step - slope * u, u
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arc:
-    """The stretch [lo, hi] on which the envelope is the piece itself; slope of the bridge that leads to it."""
-
-    curve: Curve
-    lo: float
-    hi: float
-    bridge: float
+    @cached_property
+    def rates(self) -> Array:
+        """What a unit of each segment adds to each row: (m, j)."""
+        frame, rates = self.table.frame, np.zeros((len(self.table.frame.st), len(self.col)))
+        rates[frame.bent] = self.bent_rates
+        rates[frame.straight] = frame.up[frame.straight][:, self.col]
+        return rates
 
 
 def relaxed_chains(table: PieceTable, allowed: Flags, prices: Array) -> Chains:
@@ -83,172 +63,217 @@ def relaxed_chains(table: PieceTable, allowed: Flags, prices: Array) -> Chains:
     prices (m,): of the rows, folded into the costs before the envelope is taken; they change where bridges land only
     through rows that are not linear in u (turnover, costs in cash, gains). Every column needs an allowed piece.
     """
-    folded = table.gradient + prices @ table.rates
-    values = table.value + prices @ table.rows
-    arcs: list[list[Arc]] = []
-    for pieces in table.pieces_of:
-        usable = _undominated(table, [int(p) for p in pieces if allowed[p]])
-        curves = [_curve(table, p, folded, values) for p in usable]
-        arcs.append(envelope(curves) if len(curves) > 1 else [_whole(curves[0])])
-    return _flatten(table, arcs)
+    return _chains(table, allowed, prices[table.frame.bent])
 
 
 def chosen_chains(table: PieceTable, pieces: Indices) -> Chains:
     """Return the chains of one chosen piece for each column: the exact problem on these sides."""
-    return _flatten(table, [[_whole(_curve(table, int(p), table.gradient, table.value))] for p in pieces])
+    allowed = np.zeros(len(table.col), dtype=bool)
+    allowed[pieces] = True
+    return _chains(table, allowed, np.zeros(len(table.frame.bent)))
 
 
-def envelope(curves: Sequence[Curve]) -> list[Arc]:
-    """Return the arcs of the convex envelope of convex pieces, which are given by ascending u and do not overlap."""
-    hull = [_whole(curves[0])]
-    for curve in curves[1:]:
-        while True:
-            slope, left, right = _common_tangent(hull[-1].curve, curve)
-            if len(hull) == 1 or slope > hull[-1].bridge:
-                break
-            hull.pop()
-        last = hull[-1]
-        hull[-1] = Arc(curve=last.curve, lo=last.lo, hi=max(left, last.lo), bridge=last.bridge)
-        hull.append(Arc(curve=curve, lo=right, hi=curve.hi, bridge=slope))
-    return hull
+def _chains(table: PieceTable, allowed: Flags, prices: Array) -> Chains:
+    made = _envelopes(
+        table.first_piece, table.first_segment, allowed, table.lo, table.hi, table.value, table.sells_loss,
+        table.gains_only, table.start, table.length, table.gradient, table.frame.bend, table.bent_rates, table.bent_at, prices,
+    )  # fmt: skip
+    start, bent_start, col, segment, length, gradient, curvature, rates, arc_col, arc_piece, arc_lo, arc_hi = made
+    return Chains(
+        table=table,
+        start=start,
+        bent_start=bent_start,
+        col=col,
+        segment=segment,
+        length=length,
+        gradient=gradient,
+        curvature=curvature,
+        bent_rates=rates,
+        arc_col=arc_col,
+        arc_piece=arc_piece,
+        arc_lo=arc_lo,
+        arc_hi=arc_hi,
+    )
 
 
-def _common_tangent(left: Curve, right: Curve) -> tuple[float, float, float]:
-    """Return the slope of the line that supports both pieces from below, and where it touches each.
+@compiled
+def _lowest(first, last, lo, value, starts, lengths, values, gradients, curvature, slope):  # noqa: PLR0913
+    """Return min over one convex piece of g(u) - slope u, and the u where it is reached."""
+    a, b = first, last
+    while a < b:
+        middle = (a + b) // 2
+        if gradients[middle] <= slope:
+            a = middle + 1
+        else:
+            b = middle
+    k = a - 1
+    if k < first:
+        return value - slope * lo, lo
+    beyond = slope - gradients[k]
+    step = lengths[k] if beyond >= curvature * lengths[k] else beyond / curvature
+    u = starts[k] + step
+    return values[k] + (gradients[k] + curvature * step / 2.0) * step - slope * u, u
+
+
+@compiled
+def _tangent(p, q, first_segment, lo, hi, value, starts, lengths, values, gradients, curvature):  # noqa: PLR0913
+    """Return the slope of the line that supports pieces p and q from below, and where it touches each.
 
     The two intercepts differ by an increasing function of the slope; its root is found by Newton steps inside a bracket
     that is widened from the pieces' own chord.
     """
+    p0, p1, q0, q1 = first_segment[p], first_segment[p + 1], first_segment[q], first_segment[q + 1]
 
-    def difference(slope: float) -> tuple[float, float, float]:
-        (low_left, at_left), (low_right, at_right) = left.lowest(slope), right.lowest(slope)
-        return low_left - low_right, at_left, at_right
+    def lowest(first, last, piece, slope):
+        return _lowest(first, last, lo[piece], value[piece], starts, lengths, values, gradients, curvature, slope)
 
-    slope = (right.lowest(0.0)[0] - left.lowest(0.0)[0]) / max(right.hi - left.lo, _TOUCHING)
+    low_p, at_p = lowest(p0, p1, p, 0.0)
+    low_q, at_q = lowest(q0, q1, q, 0.0)
+    slope = (low_q - low_p) / max(hi[q] - lo[p], 1e-13)
     width = 1.0 + abs(slope)
     below, above = slope - width, slope + width
-    while difference(below)[0] > 0:
+    while lowest(p0, p1, p, below)[0] - lowest(q0, q1, q, below)[0] > 0:
         width *= 2.0
         below -= width
-    while difference(above)[0] < 0:
+    while lowest(p0, p1, p, above)[0] - lowest(q0, q1, q, above)[0] < 0:
         width *= 2.0
         above += width
-    for _ in range(_TANGENT_STEPS):
-        gap, at_left, at_right = difference(slope)
+    for _ in range(80):
+        low_p, at_p = lowest(p0, p1, p, slope)
+        low_q, at_q = lowest(q0, q1, q, slope)
+        gap = low_p - low_q
         if gap == 0 or above - below <= 1e-15 * max(1.0, abs(slope)):
             break
-        below, above = (slope, above) if gap < 0 else (below, slope)
-        step = at_right - at_left
-        slope = slope - gap / step if step > 0 else below - 1.0
-        if not below < slope < above:
-            slope = (below + above) / 2.0
-    return slope, at_left, at_right
+        if gap < 0:
+            below = slope
+        else:
+            above = slope
+        step = at_q - at_p
+        tried = slope - gap / step if step > 0 else below - 1.0
+        if not below < tried < above:
+            tried = (below + above) / 2.0
+        if tried == slope:
+            break
+        slope = tried
+    return slope, at_p, at_q
 
 
-def _undominated(table: PieceTable, pieces: list[int]) -> list[int]:
-    """Leave out the gains-only side where selling losses too is allowed: it is nowhere cheaper."""
-    if any(table.sells_loss[p] for p in pieces):
-        pieces = [p for p in pieces if not table.gains_only[p]]
-    return sorted(pieces, key=lambda p: (table.lo[p], table.hi[p]))
-
-
-def _curve(table: PieceTable, piece: int, gradient: Array, value: Array) -> Curve:
-    first, last = table.first_segment[piece], table.first_segment[piece + 1]
-    lengths, gradients = table.length[first:last].tolist(), gradient[first:last].tolist()
-    curvature = float(table.curvature[first]) if last > first else 0.0
-    values, total = [], float(value[piece])
-    for length, slope in zip(lengths, gradients, strict=True):
-        values.append(total)
-        total += (slope + curvature * length / 2.0) * length
-    return Curve(
-        piece=piece,
-        lo=float(table.lo[piece]),
-        hi=float(table.hi[piece]),
-        at=tuple(table.start[first:last].tolist()),
-        length=tuple(lengths),
-        value=tuple(values) or (total,),
-        gradient=tuple(gradients),
-        curvature=curvature,
-    )
-
-
-def _whole(curve: Curve) -> Arc:
-    return Arc(curve=curve, lo=curve.lo, hi=curve.hi, bridge=-np.inf)
-
-
-def _flatten(table: PieceTable, arcs: Sequence[Sequence[Arc]]) -> Chains:
-    """Lay the arcs and bridges of all columns end to end as segments."""
-    source: list[int] = []
-    offset: list[float] = []
-    length: list[float] = []
-    col: list[int] = []
-    bridges: list[tuple[int, float, Array]] = []
-    for column, hull in enumerate(arcs):
-        for k, arc in enumerate(hull):
-            if k and arc.lo - hull[k - 1].hi > _TOUCHING:
-                bridges.append((len(source), *_bridge(table, hull[k - 1], arc)))
-                source.append(-1)
-                offset.append(0.0)
-                length.append(arc.lo - hull[k - 1].hi)
-                col.append(column)
-            for segment, skipped, span in _spans(table, arc):
-                source.append(segment)
-                offset.append(skipped)
-                length.append(span)
-                col.append(column)
-    index = np.array(source, dtype=np.intp)
-    curvature = np.where(index >= 0, table.curvature[index], 0.0) if len(index) else np.zeros(0)
-    gradient = table.gradient[index] + curvature * np.array(offset) if len(index) else np.zeros(0)
-    rates = table.rates[:, index] if len(index) else np.zeros((len(table.lo_rows), 0))
-    for position, slope, rate in bridges:
-        gradient[position] = slope
-        rates[:, position] = rate
-    first = [hull[0] for hull in arcs]
-    flat = [(column, arc) for column, hull in enumerate(arcs) for arc in hull]
-    return Chains(
-        start=np.array([arc.lo for arc in first]),
-        rows=np.sum([_rows_at(table, arc.curve, arc.lo) for arc in first], axis=0),
-        col=np.array(col, dtype=np.intp),
-        segment=index,
-        length=np.array(length),
-        gradient=gradient,
-        curvature=curvature,
-        rates=rates,
-        arc_col=np.array([column for column, _ in flat], dtype=np.intp),
-        arc_piece=np.array([arc.curve.piece for _, arc in flat], dtype=np.intp),
-        arc_lo=np.array([arc.lo for _, arc in flat]),
-        arc_hi=np.array([arc.hi for _, arc in flat]),
-    )
-
-
-def _spans(table: PieceTable, arc: Arc) -> Iterator[tuple[int, float, float]]:
-    """Return the arc's segments as (segment, length skipped at its start, length used)."""
-    first = int(table.first_segment[arc.curve.piece])
-    for k, (at, length) in enumerate(zip(arc.curve.at, arc.curve.length, strict=True)):
-        lo, hi = max(at, arc.lo), min(at + length, arc.hi)
-        if hi - lo > _TOUCHING:
-            yield first + k, lo - at, hi - lo
-
-
-def _bridge(table: PieceTable, left: Arc, right: Arc) -> tuple[float, Array]:
-    """Return a bridge's slope without prices, and the rates of the rows along it."""
-    width = right.lo - left.hi
-    rise = _value_at(table, right.curve, right.lo) - _value_at(table, left.curve, left.hi)
-    return rise / width, (_rows_at(table, right.curve, right.lo) - _rows_at(table, left.curve, left.hi)) / width
-
-
-def _value_at(table: PieceTable, curve: Curve, u: float) -> float:
-    """Return the piece's own cost at u, without the prices folded into the curve."""
-    first = int(table.first_segment[curve.piece])
-    total = float(table.value[curve.piece])
-    for k, (at, length) in enumerate(zip(curve.at, curve.length, strict=True)):
-        step = min(max(u - at, 0.0), length)
-        total += (float(table.gradient[first + k]) + curve.curvature * step / 2.0) * step
+@compiled
+def _at(piece, u, first_segment, value, starts, lengths, gradients, curvature):  # noqa: PLR0913
+    """Return a piece's own cost at u."""
+    total = value[piece]
+    for k in range(first_segment[piece], first_segment[piece + 1]):
+        step = min(max(u - starts[k], 0.0), lengths[k])
+        total += (gradients[k] + curvature * step / 2.0) * step
     return total
 
 
-def _rows_at(table: PieceTable, curve: Curve, u: float) -> Array:
-    first = int(table.first_segment[curve.piece])
-    steps = np.clip(u - np.array(curve.at), 0.0, np.array(curve.length))
-    rows: Array = table.rows[:, curve.piece] + table.rates[:, first : first + len(curve.at)] @ steps
-    return rows
+@compiled
+def _bent_at(piece, u, row, first_segment, starts, lengths, rates, rows):  # noqa: PLR0913
+    """Return what a bent row comes to at u on a piece."""
+    total = rows[row, piece]
+    for k in range(first_segment[piece], first_segment[piece + 1]):
+        total += rates[row, k] * min(max(u - starts[k], 0.0), lengths[k])
+    return total
+
+
+@compiled
+def _envelopes(  # noqa: C901, PLR0912, PLR0913, PLR0915  one pass over flat arrays
+    first_piece, first_segment, allowed, lo, hi, value, sells_loss, gains_only, starts, lengths, gradient, bend,
+    rates, rows, prices,
+):  # fmt: skip
+    """Return the arrays of Chains: for each column the arcs of its envelope, with bridges between them.
+
+    The gains-only side is left out where selling losses too is allowed: it is nowhere cheaper.
+    """
+    columns, pieces, segments, bent = len(first_piece) - 1, len(lo), len(starts), len(prices)
+    folded, folded_value, values = gradient.copy(), value.copy(), np.empty(segments)
+    for r in range(bent):
+        if prices[r] != 0.0:
+            for k in range(segments):
+                folded[k] += prices[r] * rates[r, k]
+            for p in range(pieces):
+                folded_value[p] += prices[r] * rows[r, p]
+    most = segments + pieces
+    col, source, length = np.empty(most, np.intp), np.empty(most, np.intp), np.empty(most)
+    slope, curve, bent_rates = np.empty(most), np.empty(most), np.empty((bent, most))
+    arc_col, arc_piece = np.empty(pieces, np.intp), np.empty(pieces, np.intp)
+    arc_lo, arc_hi = np.empty(pieces), np.empty(pieces)
+    start, bent_start = np.empty(columns), np.zeros(bent)
+    bridge = np.empty(pieces)
+    count, arcs = 0, 0
+    for c in range(columns):
+        curvature = bend[c]
+        any_loss = False
+        for p in range(first_piece[c], first_piece[c + 1]):
+            any_loss = any_loss or (allowed[p] and sells_loss[p])
+        own = arcs  # the column's arcs are kept, as they are found, where they will stay
+        usable = 0
+        for p in range(first_piece[c], first_piece[c + 1]):
+            if allowed[p] and not (any_loss and gains_only[p]):
+                usable += 1
+        for p in range(first_piece[c], first_piece[c + 1]):
+            if not allowed[p] or (any_loss and gains_only[p]):
+                continue
+            if usable > 1:
+                total = folded_value[p]
+                for k in range(first_segment[p], first_segment[p + 1]):
+                    values[k] = total
+                    total += (folded[k] + curvature * lengths[k] / 2.0) * lengths[k]
+            at = arcs  # by ascending u: the gains-only side may come late
+            while at > own and (lo[arc_piece[at - 1]], hi[arc_piece[at - 1]]) > (lo[p], hi[p]):
+                arc_piece[at] = arc_piece[at - 1]
+                at -= 1
+            arc_piece[at] = p
+            arcs += 1
+        if arcs == own:
+            start[c] = 0.0
+            continue
+        found = own
+        first = arc_piece[own]
+        arc_lo[own], arc_hi[own], bridge[own] = lo[first], hi[first], -np.inf
+        for k in range(own + 1, arcs):
+            p = arc_piece[k]
+            while True:
+                g, left, right = _tangent(
+                    arc_piece[found], p, first_segment, lo, hi, folded_value, starts, lengths, values, folded, curvature
+                )
+                if found == own or g > bridge[found]:
+                    break
+                found -= 1
+            arc_hi[found] = max(left, arc_lo[found])
+            found += 1
+            arc_piece[found], arc_lo[found], arc_hi[found], bridge[found] = p, right, hi[p], g
+        arcs = found + 1
+        start[c] = arc_lo[own]
+        for r in range(bent):
+            bent_start[r] += _bent_at(arc_piece[own], arc_lo[own], r, first_segment, starts, lengths, rates, rows)
+        for a in range(own, arcs):
+            arc_col[a] = c
+            p = arc_piece[a]
+            if a > own and arc_lo[a] - arc_hi[a - 1] > 1e-13:
+                before, width = arc_piece[a - 1], arc_lo[a] - arc_hi[a - 1]
+                rise = _at(p, arc_lo[a], first_segment, value, starts, lengths, gradient, curvature) - _at(
+                    before, arc_hi[a - 1], first_segment, value, starts, lengths, gradient, curvature
+                )
+                col[count], source[count], length[count] = c, -1, width
+                slope[count], curve[count] = rise / width, 0.0
+                for r in range(bent):
+                    bent_rates[r, count] = (
+                        _bent_at(p, arc_lo[a], r, first_segment, starts, lengths, rates, rows)
+                        - _bent_at(before, arc_hi[a - 1], r, first_segment, starts, lengths, rates, rows)
+                    ) / width
+                count += 1
+            for k in range(first_segment[p], first_segment[p + 1]):
+                low, high = max(starts[k], arc_lo[a]), min(starts[k] + lengths[k], arc_hi[a])
+                if high - low > 1e-13:
+                    col[count], source[count], length[count] = c, k, high - low
+                    slope[count], curve[count] = gradient[k] + curvature * (low - starts[k]), curvature
+                    for r in range(bent):
+                        bent_rates[r, count] = rates[r, k]
+                    count += 1
+    return (
+        start, bent_start, col[:count].copy(), source[:count].copy(), length[:count].copy(), slope[:count].copy(),
+        curve[:count].copy(), bent_rates[:, :count].copy(), arc_col[:arcs].copy(), arc_piece[:arcs].copy(),
+        arc_lo[:arcs].copy(), arc_hi[:arcs].copy(),
+    )  # fmt: skip

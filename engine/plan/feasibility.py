@@ -9,7 +9,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
 from engine.plan.certificate import group_modes
-from engine.plan.pieces import Flags, Indices, PieceTable
+from engine.plan.pieces import PieceTable
+from engine.plan.prepared import Flags, Indices
 
 _INFEASIBLE: Final = 2  # scipy's status for it
 _MOST_SLACK: Final = 10.0

@@ -26,7 +26,7 @@ class SaleLot:
     """A lot, or some of its shares, as the optimiser sees it; per dollar sold: tax (at the marginal rate) and gain.
 
     quantity: shares; weight: theirs, a fraction of V. gain_usd: of the whole lot. blocked: why it may not be sold, None
-    where it may.
+    where it may. disallowed: a wash sale takes the loss away; tax is then what it may still save later.
     """
 
     lot: Lot
@@ -37,6 +37,12 @@ class SaleLot:
     gain: float
     gain_usd: Decimal
     blocked: str | None
+    disallowed: bool = False
+
+    @property
+    def counted_gain(self) -> float:
+        """Gain per dollar sold that the tax return counts: none where a wash sale disallows the loss."""
+        return 0.0 if self.disallowed else self.gain
 
     @property
     def is_loss(self) -> bool:

@@ -6,67 +6,35 @@ minimum trade size a hole, a lot method that does not follow tax another break. 
 the whole problem convex. Elastic rows (rules the account already breaks) are columns of their own with one piece.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.domain.market import Array
-from engine.plan.lots import SaleLot, by_price, is_ordered
-from engine.plan.problem import Bound, Name, Problem
-
-Indices = NDArray[np.intp]
-Flags = NDArray[np.bool_]
-_SAME_SLOPE: Final = 1e-15
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """A stretch of u on which slope (without specific risk) and gain per dollar sold are constant.
-
-    lot: number, among the name's lots, of the one that is sold here; -1 where nothing is sold.
-    """
-
-    lo: float
-    hi: float
-    slope: float
-    gain: float
-    lot: int = -1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """A convex run of segments from u = lo; value is its cost there without specific risk, gain what is realised."""
-
-    lo: float
-    value: float
-    gain: float
-    segments: tuple[Segment, ...]
-    sells_loss: bool = False
-    gains_only: bool = False
-
-    @property
-    def hi(self) -> float:
-        return self.segments[-1].hi if self.segments else self.lo
+from engine.plan.compiled import compiled
+from engine.plan.frame import Frame
+from engine.plan.prepared import Flags, Indices
+from engine.plan.problem import Problem
 
 
 @dataclass(frozen=True, kw_only=True)
 class PieceTable:
-    """All pieces of all columns, flat. Columns: the names, then one for each elastic side of a row.
+    """All pieces of all columns, flat.
 
-    Piece arrays (p,): col, lo, hi, value (specific risk included), buys, sells_loss, gains_only; rows (m, p) at lo.
-    Segment arrays (j,), ordered by piece: piece, start, length, gradient at its start, curvature, lot; rates (m, j) of
-    the rows per unit of u. exposures (columns + 1, k): y = y0 + exposures' u has |y|^2 / 2 as the factor
-    risk; the last row belongs to no column and is zero. groups: columns
-    of securities that are substantially identical to each other. lo_rows, hi_rows and
-    is_gain_row (m,). gain_price: the one price of
-    realised gains at which this order of lots is the cheapest; None where the order does not depend on it.
+    Piece arrays (p,), ordered by column: col, lo, hi, value (specific risk included), buys, sells_loss, gains_only,
+    trades and holds (1 where the piece is a trade, and a holding afterwards), st_at and lt_at (gains realised at lo).
+    Segment arrays (j,), ordered by piece: piece, start, length, gradient at its start, st_gain and lt_gain per dollar
+    sold, lot. bent_rates (bent, j): what a unit of u adds to each bent row along each segment; bent_at (bent, p): what
+    the row comes to at each piece's lo. first_piece (columns + 1,), first_segment (p + 1,): where each column's pieces
+    and each piece's segments begin. groups: columns of securities that are substantially identical to each other. order
+    (lots,): the lots that may be sold, name by name, in their order of sale. gain_price (m,): the prices of rows that
+    count gains at which that order is the cheapest, 0 for all others; None where no price decides the order.
+    per_trade, per_name: what each trade, and each name held afterwards, is charged in the values. lo_rows and hi_rows
+    (m,) are the frame's but where rows are lifted.
     """
 
-    columns: int
+    frame: Frame
     col: Indices
     lo: Array
     hi: Array
@@ -74,282 +42,358 @@ class PieceTable:
     buys: Flags
     sells_loss: Flags
     gains_only: Flags
-    rows: Array
+    trades: Array
+    holds: Array
+    st_at: Array
+    lt_at: Array
     piece: Indices
     start: Array
     length: Array
     gradient: Array
-    curvature: Array
+    st_gain: Array
+    lt_gain: Array
     lot: Indices
-    rates: Array
-    exposures: Array
-    y0: Array
+    bent_rates: Array
+    bent_at: Array
+    first_piece: Indices
+    first_segment: Indices
+    groups: tuple[Indices, ...]
+    order: Indices
+    gain_price: Array | None
+    per_trade: float
+    per_name: float
     lo_rows: Array
     hi_rows: Array
-    groups: tuple[Indices, ...]
-    is_gain_row: Flags
-    gain_price: float | None
+
+    @property
+    def columns(self) -> int:
+        return self.frame.columns
+
+    @property
+    def exposures(self) -> Array:
+        return self.frame.exposures
+
+    @property
+    def y0(self) -> Array:
+        return self.frame.y0
+
+    @property
+    def is_gain_row(self) -> Flags:
+        return self.frame.is_gain_row
 
     @cached_property
     def pieces_of(self) -> tuple[Indices, ...]:
         """Piece numbers of each column."""
-        return tuple(np.flatnonzero(self.col == c) for c in range(self.columns))
+        first = self.first_piece
+        return tuple(np.arange(first[c], first[c + 1]) for c in range(self.columns))
 
     @cached_property
-    def first_segment(self) -> Indices:
-        """Where each piece's segments begin, and one past the last: (p + 1,)."""
-        return np.searchsorted(self.piece, np.arange(len(self.col) + 1))
+    def curvature(self) -> Array:
+        """Curvature of each segment: (j,)."""
+        return self.frame.bend[self.col[self.piece]]
+
+    @cached_property
+    def rates(self) -> Array:
+        """What a unit of u adds to each row along each segment: (m, j)."""
+        frame, rates = self.frame, np.empty((len(self.frame.st), len(self.piece)))
+        rates[frame.straight] = frame.up[frame.straight][:, self.col[self.piece]]
+        rates[frame.bent] = self.bent_rates
+        return rates
+
+    @cached_property
+    def rows(self) -> Array:
+        """What each row comes to at each piece's lo: (m, p)."""
+        frame, rows = self.frame, np.empty((len(self.frame.st), len(self.col)))
+        rows[frame.straight] = frame.up[frame.straight][:, self.col] * self.lo
+        rows[frame.bent] = self.bent_at
+        return rows
 
     @property
     def empty(self) -> tuple[int, ...]:
         """Columns that no trade can satisfy."""
-        return tuple(sorted(set(range(self.columns)) - set(self.col.tolist())))
+        return tuple(np.flatnonzero(np.diff(self.first_piece) == 0).tolist())
 
 
-def piece_table(problem: Problem, *, gain_price: float = 0.0) -> PieceTable:
-    """Return the pieces of a problem. gain_price: objective per dollar of realised gain, which orders the lots."""
-    groups = _groups(problem)
-    grouped = {int(c) for group in groups for c in group}
-    free_order = not is_ordered(problem.settings.lot_method)
-    reorders = free_order and any(row.by_lot_gain for row in problem.rows)
-    columns = [
-        name_pieces(problem, i, gain_price, is_grouped=i in grouped, reorders=reorders)
-        for i in range(len(problem.names))
-    ]
-    elastic = [(r, sign, slack) for r, row in enumerate(problem.rows)
-               for sign, slack in ((1.0, row.slack_below), (-1.0, row.slack_above)) if slack > 0]  # fmt: skip
-    for _, _, slack in elastic:
-        columns.append(
-            [Piece(lo=0.0, value=0.0, gain=0.0, segments=(Segment(lo=0.0, hi=slack, slope=problem.penalty, gain=0.0),))]
-        )
-    pieces = [piece for column in columns for piece in column]
-    segments = [segment for piece in pieces for segment in piece.segments]
-    col = np.repeat(np.arange(len(columns)), [len(column) for column in columns])
-    owner = np.repeat(np.arange(len(pieces)), [len(piece.segments) for piece in pieces])
-    idle = np.zeros(len(elastic))
-    delta = problem.settings.risk_aversion * np.concatenate([problem.specific, idle])
-    shortfall = np.concatenate([problem.shortfall, idle])
-    lo = np.array([piece.lo for piece in pieces])
-    start = np.array([segment.lo for segment in segments])
-    seg_col = col[owner] if len(owner) else owner
-    exposures = np.sqrt(2.0 * problem.settings.risk_aversion) * np.vstack(
-        [problem.loadings, np.zeros((len(elastic) + 1, problem.loadings.shape[1]))]
-    )
+def piece_table(
+    problem: Problem,
+    *,
+    frame: Frame | None = None,
+    prices: Array | None = None,
+    per_trade: float = 0.0,
+    per_name: float = 0.0,
+) -> PieceTable:
+    """Return the pieces of a problem.
+
+    frame: where it is not the problem's own. prices (m,): of the rows, of which those that count gains decide in which
+    order lots are sold; None for none. per_trade, per_name: charged for each trade, and for each name held afterwards.
+    """
+    p, settings = problem.prepared, problem.settings
+    frame = frame or problem.frame
+    gain_price = np.where(frame.is_gain_row, np.maximum(0.0 if prices is None else prices, 0.0), 0.0)
+    by_gain = bool(frame.is_gain_row.any())
+    raw = _build(
+        p.held, p.shortfall, p.cost, p.alpha, frame.aversion * p.specific, p.impact, p.lo, p.hi, p.lo_gains_only, p.whole,
+        p.must_exit, p.grouped, p.in_order, p.has_loss, p.hinge_first, p.hinge_at, p.hinge_upper, p.lot_first,
+        p.lot_weight, settings.tax_weight * p.lot_tax, p.lot_st_gain, p.lot_lt_gain, p.lot_is_loss, p.lot_number,
+        float(gain_price @ frame.st), float(gain_price @ frame.lt), per_trade, per_name, problem.min_trade,
+        problem.penalty, by_gain, settings.max_trades is not None, settings.max_names is not None,
+        frame.extra_lo, frame.extra_hi, frame.extra_price, frame.up, frame.down, frame.st, frame.lt, frame.bent,
+    )  # fmt: skip
+    (col, lo, hi, value, flags, trades, holds, st_at, lt_at, piece, start, length, gradient, st_gain, lt_gain, lot,
+     bent_rates, bent_at, first_piece, first_segment, order) = raw  # fmt: skip
     return PieceTable(
-        columns=len(columns),
+        frame=frame,
         col=col,
         lo=lo,
-        hi=np.array([piece.hi for piece in pieces]),
-        value=np.array([piece.value for piece in pieces]) + delta[col] * (lo - shortfall[col]) ** 2,
-        buys=np.array([piece.hi > 0 for piece in pieces], dtype=bool),
-        sells_loss=np.array([piece.sells_loss for piece in pieces], dtype=bool),
-        gains_only=np.array([piece.gains_only for piece in pieces], dtype=bool),
-        rows=_rows_at_start(problem, pieces, col, elastic),
-        piece=owner,
+        hi=hi,
+        value=value,
+        buys=flags[2],
+        sells_loss=flags[0],
+        gains_only=flags[1],
+        trades=trades,
+        holds=holds,
+        st_at=st_at,
+        lt_at=lt_at,
+        piece=piece,
         start=start,
-        length=np.array([segment.hi - segment.lo for segment in segments]),
-        gradient=np.array([s.slope for s in segments]) + 2.0 * delta[seg_col] * (start - shortfall[seg_col]),
-        curvature=2.0 * delta[seg_col],
-        lot=np.array([segment.lot for segment in segments], dtype=np.intp),
-        rates=_rates(problem, segments, seg_col, elastic),
-        exposures=exposures,
-        y0=-exposures[: len(columns)].T @ shortfall,
-        lo_rows=np.array([row.lo for row in problem.rows]),
-        hi_rows=np.array([row.hi for row in problem.rows]),
-        groups=groups,
-        is_gain_row=np.array([row.by_lot_gain for row in problem.rows], dtype=bool),
-        gain_price=gain_price if reorders else None,
+        length=length,
+        gradient=gradient,
+        st_gain=st_gain,
+        lt_gain=lt_gain,
+        lot=lot,
+        bent_rates=bent_rates,
+        bent_at=bent_at,
+        first_piece=first_piece,
+        first_segment=first_segment,
+        groups=p.groups,
+        order=order,
+        gain_price=gain_price if by_gain and not bool(p.in_order.all()) else None,
+        per_trade=per_trade,
+        per_name=per_name,
+        lo_rows=frame.lo_rows,
+        hi_rows=frame.hi_rows,
     )
 
 
-def name_pieces(
-    problem: Problem, index: int, gain_price: float, *, is_grouped: bool, reorders: bool = False
-) -> list[Piece]:
-    """Return the pieces of one name, by ascending u; none where no trade obeys its rules.
+@compiled
+def _build(  # noqa: C901, PLR0912, PLR0913, PLR0915  one pass over flat arrays
+    held, shortfall, cost, alpha, delta, impact, lows, highs, lows_gains_only, wholes,
+    must_exit, grouped, in_order, has_loss, hinge_first, hinge_at, hinge_upper, lot_first,
+    lot_weight, lot_tax, lot_st, lot_lt, lot_is_loss, lot_number,
+    st_price, lt_price, per_trade, per_name, least, penalty, by_gain, count_trades, count_names,
+    extra_lo, extra_hi, extra_price, up, down, st, lt, bent,
+):  # fmt: skip
+    """Return piece and segment arrays of all names; see PieceTable for what each holds.
 
-    A name of a wash-sale group of several (is_grouped) gets its sell and buy sides apart, and a side that sells gains
-    only, to be taken when another of the group is bought. Where the price of gains orders the lots (reorders), sides
-    are apart too: the same pieces then come back at every price, which lets a search go on from one to the next.
+    A name of a wash-sale group of several gets its sell and buy sides apart, and a side that sells gains only, to be
+    taken when another of the group is bought. Where the price of gains orders the lots, sides are apart too: the same
+    pieces then come back at every price, which lets a search go on from one to the next. Where trades or names are
+    counted, doing nothing and leaving altogether are pieces of their own. With a minimum trade, nothing is allowed
+    between it and zero but a full exit.
     """
-    name, settings = problem.names[index], problem.settings
-    lots = name.sellable
-    if not is_ordered(settings.lot_method):
-        lots = by_price(lots, tax_weight=settings.tax_weight, gain_price=gain_price)
-    pieces = list(_pieces(problem, name, lots, gain_price, split_at_zero=is_grouped or reorders))
-    if is_grouped and not name.rules.must_exit and any(piece.sells_loss for piece in pieces):
-        harmless = _before_losses(lots) if is_ordered(settings.lot_method) else [x for x in lots if not x.is_loss]
-        apart = _pieces(problem, name, harmless, gain_price, split_at_zero=True)
-        pieces += [replace(piece, gains_only=True) for piece in apart if piece.lo < 0]
-    return pieces
-
-
-def _pieces(
-    problem: Problem, name: Name, lots: Sequence[SaleLot], gain_price: float, *, split_at_zero: bool
-) -> Iterator[Piece]:
-    sellable = sum((lot.weight for lot in lots), 0.0)
-    lo, hi, priced = _domain(problem, name, sellable)
-    curve = _curve(problem, name, lots, priced)
-    whole = len(lots) == len(name.lots)
-    by_gain = is_ordered(problem.settings.lot_method) and any(row.by_lot_gain for row in problem.rows)
-    for left, right in _intervals(problem, name, (lo, hi), sellable if whole else 0.0, split_at_zero=split_at_zero):
-        for run in _convex_runs(_clip(curve, left, right), gain_price, by_gain=by_gain) or [[]]:
-            at = run[0].lo if run else left
-            yield Piece(
-                lo=at,
-                value=_value(problem, curve, priced, at),
-                gain=sum((s.gain * (min(s.hi, 0.0) - max(s.lo, at)) for s in curve if at < s.hi <= 0.0), 0.0),
-                segments=tuple(run),
-                sells_loss=at < 0 and _touches_loss(problem, lots, -at),
-            )
-
-
-def _domain(problem: Problem, name: Name, sellable: float) -> tuple[float, float, tuple[Bound, ...]]:
-    """Return the lowest and highest trade, and the broken bounds that are priced instead of forced."""
-    lo, hi = -sellable, 0.0 if name.rules.no_buy else max(0.0, 1.0 - name.held)
-    if name.rules.must_exit:
-        return lo, lo, ()
-    priced = []
-    for bound in name.bounds:
-        limit = bound.at
-        if bound.is_broken and not problem.settings.enforce:
-            priced.append(bound)
-            limit = 0.0
-        lo, hi = (lo, min(hi, limit)) if bound.upper else (max(lo, limit), hi)
-    return lo, hi, tuple(priced)
-
-
-def _curve(problem: Problem, name: Name, lots: Sequence[SaleLot], priced: Sequence[Bound]) -> list[Segment]:
-    """Return slopes over the whole range of u, ascending: the last lot sold first, then buying."""
-    lines, sold = [], 0.0
-    number = {entry.lot.lot_id: k for k, entry in enumerate(name.lots)}
-    for lot in lots:
-        slope = -problem.settings.tax_weight * lot.tax - name.cost - name.alpha
-        lines.append(Segment(lo=-(sold + lot.weight), hi=-sold, slope=slope, gain=lot.gain, lot=number[lot.lot.lot_id]))
-        sold += lot.weight
-    lines.reverse()
-    lines.append(Segment(lo=0.0, hi=max(1.0, 1.0 - name.held), slope=name.cost - name.alpha, gain=0.0))
-    for bound in priced:
-        lines = [part for line in lines for part in _cut(line, bound, problem.penalty)]
-    return lines
-
-
-def _cut(line: Segment, bound: Bound, penalty: float) -> Iterator[Segment]:
-    """Cut a line at a priced bound and add the penalty's slope beyond it."""
-    inner = min(max(bound.at, line.lo), line.hi)
-    for lo, hi in ((line.lo, inner), (inner, line.hi)):
-        if hi > lo:
-            beyond = lo >= bound.at if bound.upper else hi <= bound.at
-            extra = (penalty if bound.upper else -penalty) if beyond else 0.0
-            yield replace(line, lo=lo, hi=hi, slope=line.slope + extra)
-
-
-def _intervals(
-    problem: Problem, name: Name, domain: tuple[float, float], whole: float, *, split_at_zero: bool
-) -> Iterator[tuple[float, float]]:
-    """Return the stretches of u that are allowed: with a minimum trade, nothing between it and zero but a full exit.
-
-    whole: the holding's weight where all of it may be sold, else 0.
-    """
-    (lo, hi), least = domain, problem.min_trade
-    if lo > hi:
-        return
-    if name.rules.must_exit or (least == 0 and not split_at_zero):
-        yield lo, hi
-        return
-    if 0 < whole < least and lo <= -whole:
-        yield -whole, -whole
-    if lo <= -least and min(hi, -least) >= lo:
-        yield lo, min(hi, -least)
-    if lo <= 0 <= hi and least > 0:
-        yield 0.0, 0.0
-    if hi >= least and hi >= max(lo, least):
-        yield max(lo, least), hi
-
-
-def _clip(curve: Sequence[Segment], left: float, right: float) -> list[Segment]:
-    return [
-        replace(line, lo=max(line.lo, left), hi=min(line.hi, right))
-        for line in curve
-        if min(line.hi, right) > max(line.lo, left)
-    ]
-
-
-def _convex_runs(lines: Sequence[Segment], gain_price: float, *, by_gain: bool) -> list[list[Segment]]:
-    """Cut where the slope, realised gains at their price included, falls.
-
-    by_gain: cut also where gain per dollar rises, so that each run is convex, and sold in its order, at every price.
-    """
-    runs: list[list[Segment]] = []
-    last, gain = -np.inf, np.inf
-    for line in lines:
-        slope = line.slope - gain_price * line.gain
-        if not runs or slope < last - _SAME_SLOPE or (by_gain and line.gain > gain):
-            runs.append([])
-        runs[-1].append(line)
-        last, gain = slope, line.gain
-    return runs
-
-
-def _value(problem: Problem, curve: Sequence[Segment], priced: Sequence[Bound], at: float) -> float:
-    total = sum((problem.penalty * abs(bound.at) for bound in priced), 0.0)  # every priced bound is broken at u = 0
-    for line in curve:
-        total -= line.slope * max(min(line.hi, 0.0) - max(line.lo, at), 0.0)
-        total += line.slope * max(min(line.hi, at) - max(line.lo, 0.0), 0.0)
-    return total
-
-
-def _touches_loss(problem: Problem, lots: Sequence[SaleLot], deepest: float) -> bool:
-    """Whether selling this much takes part of a loss lot; where the order of lots is free, whether there is one."""
-    if not is_ordered(problem.settings.lot_method):
-        return any(lot.is_loss for lot in lots)
-    sold = 0.0
-    for lot in lots:
-        if lot.is_loss and sold < deepest:
-            return True
-        sold += lot.weight
-    return False
-
-
-def _before_losses(lots: Sequence[SaleLot]) -> list[SaleLot]:
-    first = next((k for k, lot in enumerate(lots) if lot.is_loss), len(lots))
-    return list(lots[:first])
-
-
-def _groups(problem: Problem) -> tuple[Indices, ...]:
-    """Return columns of each wash-sale group with several names, in accounts where a loss has a tax meaning."""
-    if not problem.snapshot.account.registration.is_taxable:
-        return ()
-    members: dict[str, list[int]] = {}
-    for i, name in enumerate(problem.names):
-        members.setdefault(name.security.group, []).append(i)
-    return tuple(np.array(columns) for _, columns in sorted(members.items()) if len(columns) > 1)
-
-
-def _rows_at_start(
-    problem: Problem, pieces: Sequence[Piece], col: Indices, elastic: Sequence[tuple[int, float, float]]
-) -> Array:
-    idle = np.zeros(len(elastic))
-    lo = np.array([piece.lo for piece in pieces])
-    rows = []
-    for row in problem.rows:
-        up, down = np.concatenate([row.up, idle])[col], np.concatenate([row.down, idle])[col]
-        at_start = up * np.maximum(lo, 0.0) + down * np.maximum(-lo, 0.0)
-        rows.append(np.array([piece.gain for piece in pieces]) if row.by_lot_gain else at_start)
-    return np.array(rows).reshape(len(problem.rows), len(pieces))
-
-
-def _rates(
-    problem: Problem, segments: Sequence[Segment], col: Indices, elastic: Sequence[tuple[int, float, float]]
-) -> Array:
-    idle = np.zeros(len(elastic))
-    buying = np.array([segment.hi > 0 for segment in segments], dtype=bool)
-    rates = np.zeros((len(problem.rows), len(segments)))
-    for r, row in enumerate(problem.rows):
-        up, down = np.concatenate([row.up, idle])[col], np.concatenate([row.down, idle])[col]
-        rates[r] = np.where(buying, up, -down)
-        if row.by_lot_gain:
-            rates[r] = np.where(buying, 0.0, [-segment.gain for segment in segments])
-    first = len(problem.names)
-    for k, (r, sign, _) in enumerate(elastic):
-        rates[r, col == first + k] = sign
-    return rates
+    n = len(held)
+    most = 0
+    for i in range(n):
+        lots, hinges = lot_first[i + 1] - lot_first[i], hinge_first[i + 1] - hinge_first[i]
+        most += 2 * (lots + 2 * hinges + 6)
+    most += len(extra_lo)
+    pieces, segments = most, most
+    p_col, p_lo, p_hi = np.empty(pieces, np.intp), np.empty(pieces), np.empty(pieces)
+    p_value, p_trades, p_holds = np.empty(pieces), np.empty(pieces), np.empty(pieces)
+    p_st, p_lt = np.empty(pieces), np.empty(pieces)
+    p_flags = np.zeros((3, pieces), np.bool_)
+    s_piece, s_start, s_length, s_gradient = (
+        np.empty(segments, np.intp), np.empty(segments), np.empty(segments), np.empty(segments))  # fmt: skip
+    s_st, s_lt, s_lot = np.empty(segments), np.empty(segments), np.empty(segments, np.intp)
+    order = np.empty(len(lot_weight), np.intp)
+    priced = np.empty(len(lot_weight))
+    for k in range(len(lot_weight)):
+        priced[k] = lot_tax[k] + st_price * lot_st[k] + lt_price * lot_lt[k]
+        order[k] = k
+    room = 8
+    for i in range(n):
+        room = max(room, 2 * (lot_first[i + 1] - lot_first[i] + 2 * (hinge_first[i + 1] - hinge_first[i]) + 4))
+    c_lo, c_hi, c_slope = np.empty(room), np.empty(room), np.empty(room)
+    c_st, c_lt, c_lot = np.empty(room), np.empty(room), np.empty(room, np.intp)
+    t_lo, t_hi, t_slope = np.empty(room), np.empty(room), np.empty(room)
+    t_st, t_lt, t_lot = np.empty(room), np.empty(room), np.empty(room, np.intp)
+    gaps = np.empty((5, 2))
+    np_, ns = 0, 0
+    for i in range(n):
+        first, last = lot_first[i], lot_first[i + 1]
+        reorders = by_gain and not in_order[i]
+        if not in_order[i]:
+            for k in range(first + 1, last):  # insertion sort: stable, and lots come nearly in order
+                entry = order[k]
+                at = k - 1
+                while at >= first and priced[order[at]] > priced[entry]:
+                    order[at + 1] = order[at]
+                    at -= 1
+                order[at + 1] = entry
+        sold_loss = False
+        for gains_only in range(2):
+            if gains_only and not (grouped[i] and not must_exit[i] and sold_loss):
+                break
+            # The curve over all of u, ascending: the lot that is sold last comes first, buying comes last.
+            count, sold = 0, 0.0
+            for k in range(first, last):
+                entry = order[k]
+                if gains_only and lot_is_loss[entry]:
+                    if in_order[i]:
+                        break
+                    continue
+                c_lo[count], c_hi[count] = -(sold + lot_weight[entry]), -sold
+                c_slope[count] = -lot_tax[entry] - cost[i] - alpha[i]
+                c_st[count], c_lt[count], c_lot[count] = lot_st[entry], lot_lt[entry], entry
+                sold += lot_weight[entry]
+                count += 1
+            for k in range(count // 2):
+                j = count - 1 - k
+                c_lo[k], c_lo[j] = c_lo[j], c_lo[k]
+                c_hi[k], c_hi[j] = c_hi[j], c_hi[k]
+                c_slope[k], c_slope[j] = c_slope[j], c_slope[k]
+                c_st[k], c_st[j] = c_st[j], c_st[k]
+                c_lt[k], c_lt[j] = c_lt[j], c_lt[k]
+                c_lot[k], c_lot[j] = c_lot[j], c_lot[k]
+            c_lo[count], c_hi[count] = 0.0, max(1.0, 1.0 - held[i])
+            c_slope[count] = cost[i] - alpha[i]
+            c_st[count], c_lt[count], c_lot[count] = 0.0, 0.0, -1
+            count += 1
+            breach = 0.0
+            for h in range(hinge_first[i], hinge_first[i + 1]):
+                at, upper = hinge_at[h], hinge_upper[h]
+                breach += penalty * abs(at)
+                cut = 0
+                for k in range(count):
+                    inner = min(max(at, c_lo[k]), c_hi[k])
+                    for side in range(2):
+                        low = c_lo[k] if side == 0 else inner
+                        high = inner if side == 0 else c_hi[k]
+                        if high > low:
+                            beyond = low >= at if upper else high <= at
+                            t_lo[cut], t_hi[cut] = low, high
+                            t_slope[cut] = c_slope[k] + ((penalty if upper else -penalty) if beyond else 0.0)
+                            t_st[cut], t_lt[cut], t_lot[cut] = c_st[k], c_lt[k], c_lot[k]
+                            cut += 1
+                count = cut
+                for k in range(count):
+                    c_lo[k], c_hi[k], c_slope[k] = t_lo[k], t_hi[k], t_slope[k]
+                    c_st[k], c_lt[k], c_lot[k] = t_st[k], t_lt[k], t_lot[k]
+            # Where trades are allowed.
+            low, high = (lows_gains_only[i] if gains_only else lows[i]), highs[i]
+            whole = wholes[i]
+            stretches = 0
+            if low <= high:
+                if must_exit[i] or (least == 0 and not (grouped[i] or reorders or count_trades or count_names)):
+                    gaps[0, 0], gaps[0, 1] = low, high
+                    stretches = 1
+                else:
+                    counted = count_trades or count_names
+                    if not gains_only and whole > 0 and low <= -whole and (whole < least or count_names):
+                        gaps[stretches, 0], gaps[stretches, 1] = -whole, -whole
+                        stretches += 1
+                    if low <= -least and min(high, -least) >= low and (low < 0 or not counted):
+                        gaps[stretches, 0], gaps[stretches, 1] = low, min(high, -least)
+                        stretches += 1
+                    if low <= 0 <= high and (least > 0 or counted):
+                        gaps[stretches, 0], gaps[stretches, 1] = 0.0, 0.0
+                        stretches += 1
+                    if high >= least and high >= max(low, least) and (high > 0 or not counted):
+                        gaps[stretches, 0], gaps[stretches, 1] = max(low, least), high
+                        stretches += 1
+            for stretch in range(stretches):
+                left, right = gaps[stretch, 0], gaps[stretch, 1]
+                if gains_only and left >= 0:
+                    continue
+                opened, slope_before, lot_before = False, -np.inf, -2
+                k = 0
+                while k <= count:
+                    is_end = k == count
+                    take = not is_end and min(c_hi[k], right) > max(c_lo[k], left)
+                    if not take and not (is_end and not opened):
+                        k += 1
+                        continue
+                    start = left if is_end else max(c_lo[k], left)
+                    folded = 0.0
+                    if take:
+                        folded = c_slope[k] - st_price * c_st[k] - lt_price * c_lt[k]
+                    breaks = (
+                        take
+                        and opened
+                        and (folded < slope_before - 1e-15 or (by_gain and in_order[i] and c_lot[k] != lot_before))
+                    )
+                    if not opened or breaks:
+                        opened = True
+                        p_col[np_], p_lo[np_], p_hi[np_] = i, start, start
+                        value = breach + delta[i] * (start - shortfall[i]) ** 2 + impact[i] * start * start
+                        st_at, lt_at = 0.0, 0.0
+                        for c in range(count):
+                            value -= c_slope[c] * max(min(c_hi[c], 0.0) - max(c_lo[c], start), 0.0)
+                            value += c_slope[c] * max(min(c_hi[c], start) - max(c_lo[c], 0.0), 0.0)
+                            part = max(min(c_hi[c], 0.0) - max(c_lo[c], start), 0.0)
+                            st_at += c_st[c] * part
+                            lt_at += c_lt[c] * part
+                        is_trade = not (left == 0.0 and right == 0.0)
+                        is_exit = left == right and whole > 0 and left == -whole
+                        is_held = held[i] > 0 and not is_exit and not (must_exit[i] and whole > 0)
+                        is_held = is_held or (is_trade and right > 0)
+                        p_trades[np_], p_holds[np_] = (1.0 if is_trade else 0.0), (1.0 if is_held else 0.0)
+                        p_value[np_] = value + per_trade * p_trades[np_] + per_name * p_holds[np_]
+                        p_st[np_], p_lt[np_] = st_at, lt_at
+                        loses = False
+                        if start < 0 and not gains_only:
+                            if not in_order[i]:
+                                loses = has_loss[i]
+                            else:
+                                deep = 0.0
+                                for lot in range(first, last):
+                                    if lot_is_loss[lot] and deep < -start:
+                                        loses = True
+                                    deep += lot_weight[lot]
+                        p_flags[0, np_], p_flags[1, np_] = loses, gains_only == 1
+                        sold_loss = sold_loss or loses
+                        np_ += 1
+                    if take:
+                        end = min(c_hi[k], right)
+                        s_piece[ns], s_start[ns], s_length[ns] = np_ - 1, start, end - start
+                        s_gradient[ns] = c_slope[k] + 2.0 * delta[i] * (start - shortfall[i]) + 2.0 * impact[i] * start
+                        s_st[ns], s_lt[ns] = c_st[k], c_lt[k]
+                        s_lot[ns] = lot_number[c_lot[k]] if c_lot[k] >= 0 else -1
+                        ns += 1
+                        p_hi[np_ - 1] = end
+                        slope_before, lot_before = folded, c_lot[k]
+                    k += 1
+    for e in range(len(extra_lo)):
+        p_col[np_], p_lo[np_], p_hi[np_], p_value[np_] = n + e, extra_lo[e], extra_hi[e], extra_price[e] * extra_lo[e]
+        p_trades[np_], p_holds[np_], p_st[np_], p_lt[np_] = 0.0, 0.0, 0.0, 0.0
+        s_piece[ns], s_start[ns], s_length[ns] = np_, extra_lo[e], extra_hi[e] - extra_lo[e]
+        s_gradient[ns], s_st[ns], s_lt[ns], s_lot[ns] = extra_price[e], 0.0, 0.0, -1
+        np_ += 1
+        ns += 1
+    columns = n + len(extra_lo)
+    first_piece, first_segment = np.zeros(columns + 1, np.intp), np.zeros(np_ + 1, np.intp)
+    for p in range(np_):
+        first_piece[p_col[p] + 1] += 1
+        p_flags[2, p] = p_hi[p] > 0.0 and p_col[p] < n
+    for c in range(columns):
+        first_piece[c + 1] += first_piece[c]
+    for j in range(ns):
+        first_segment[s_piece[j] + 1] += 1
+    for p in range(np_):
+        first_segment[p + 1] += first_segment[p]
+    bent_rates, bent_at = np.empty((len(bent), ns)), np.empty((len(bent), np_))
+    for b in range(len(bent)):
+        r = bent[b]
+        for j in range(ns):
+            c = p_col[s_piece[j]]
+            rate = up[r, c] if s_start[j] >= 0.0 else -down[r, c]
+            bent_rates[b, j] = rate - st[r] * s_st[j] - lt[r] * s_lt[j]
+        for p in range(np_):
+            linear = up[r, p_col[p]] * max(p_lo[p], 0.0) - down[r, p_col[p]] * min(p_lo[p], 0.0)
+            bent_at[b, p] = linear + st[r] * p_st[p] + lt[r] * p_lt[p]
+    return (
+        p_col[:np_].copy(), p_lo[:np_].copy(), p_hi[:np_].copy(), p_value[:np_].copy(), p_flags[:, :np_].copy(),
+        p_trades[:np_].copy(), p_holds[:np_].copy(), p_st[:np_].copy(), p_lt[:np_].copy(),
+        s_piece[:ns].copy(), s_start[:ns].copy(), s_length[:ns].copy(), s_gradient[:ns].copy(),
+        s_st[:ns].copy(), s_lt[:ns].copy(), s_lot[:ns].copy(), bent_rates, bent_at, first_piece, first_segment, order,
+    )  # fmt: skip

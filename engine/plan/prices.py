@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from engine.domain.market import Array
-from engine.plan.pieces import Flags
+from engine.plan.prepared import Flags
 from engine.plan.problem import Problem
 from engine.plan.sides import Found
 

@@ -5,15 +5,15 @@ weight after it is d = u - shortfall, with shortfall = target - held. The object
 
     risk_aversion * (|L'd|^2 + sum_i D_i d_i^2) + sum_i f_i(u_i) + breach penalties
 
-with f_i the tax, cost and tilt of one name, subject to lo <= rows(u) <= hi. A row adds `up` for each unit bought
-and `down` for each unit sold; only the row of realised gains depends on the lots.
+with f_i the tax, cost and tilt of one name, subject to lo <= rows(u) <= hi. A row adds `up` for each unit bought,
+`down` for each unit sold, and `st` and `lt` for each unit of realised gain of that term.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -26,8 +26,13 @@ from engine.domain.policy import means
 from engine.domain.settings import PlanSettings
 from engine.domain.valuation import net_asset_value, positions
 from engine.plan.lots import SaleLot, sale_lots
+from engine.plan.netted import Netting, netting_of
 from engine.plan.rules import NameRules, name_rules, supported, weight_limits
 from engine.risk.measure import require_risk
+
+if TYPE_CHECKING:
+    from engine.plan.frame import Frame
+    from engine.plan.prepared import Prepared
 
 BP: Final = 1e4
 PERCENT: Final = 0.01
@@ -56,7 +61,11 @@ class Bound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Name:
-    """One security of the problem. held, target: weights; unit: weight of one share; lots: its lots, order of sale."""
+    """One security of the problem. held, target: weights; unit: weight of one share; lots: its lots, order of sale.
+
+    impact: cost of a unit of squared trade. loses_in_order: the lots are sold as they come, whatever the lot method,
+    because which loss a wash sale disallows depends on their order.
+    """
 
     security: Security
     shares: Decimal
@@ -67,9 +76,11 @@ class Name:
     cost: float
     alpha: float
     specific: float
+    impact: float
     lots: tuple[SaleLot, ...]
     rules: NameRules
     bounds: tuple[Bound, ...]
+    loses_in_order: bool = False
 
     @property
     def shortfall(self) -> float:
@@ -89,9 +100,14 @@ class Row:
     down: Array
     lo: float
     hi: float
-    by_lot_gain: bool = False
+    st: float = 0.0
+    lt: float = 0.0
     slack_below: float = 0.0
     slack_above: float = 0.0
+
+    @property
+    def by_lot_gain(self) -> bool:
+        return self.st != 0 or self.lt != 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +123,25 @@ class Problem:
     rows: tuple[Row, ...]
     min_trade: float
     penalty: float
+    netting: Netting | None = None
+
+    @cached_property
+    def prepared(self) -> "Prepared":
+        """The problem as arrays, for the compiled core."""
+        from engine.plan.prepared import prepared  # which is written in terms of a problem
+
+        return prepared(self)
+
+    @cached_property
+    def frame(self) -> "Frame":
+        """Columns, factors and rows of the problem as it is, for the compiled core."""
+        from engine.plan.frame import frame_of  # which is written in terms of a problem
+
+        return frame_of(self)
+
+    @cached_property
+    def impact(self) -> Array:
+        return np.array([name.impact for name in self.names])
 
     @cached_property
     def shortfall(self) -> Array:
@@ -167,6 +202,27 @@ def build_problem(
         rows=tuple(_rows(inputs, names, exposures)),
         min_trade=float(settings.min_trade_usd / value),
         penalty=settings.breach_penalty / BP / PERCENT,
+        netting=_netting(inputs),
+    )
+
+
+def _netting(inputs: "_Inputs") -> Netting | None:
+    """Return the year so far where gains are to be netted. Raises DataError for rates that netting cannot take."""
+    account, settings = inputs.snapshot.account, inputs.settings
+    if not settings.net_taxes or not account.registration.is_taxable:
+        return None
+    if account.st_rate < account.lt_rate or settings.carryforward_value > 1:
+        raise DataError(
+            f"account {account.account_id}: net_taxes expects st_rate >= lt_rate and carryforward_value <= 1, found "
+            f"{account.st_rate}, {account.lt_rate} and {settings.carryforward_value}"
+        )
+    return netting_of(
+        float(account.ytd_st_gain - account.st_carryforward),
+        float(account.ytd_lt_gain - account.lt_carryforward),
+        st_rate=float(account.st_rate),
+        lt_rate=float(account.lt_rate),
+        carried=settings.carryforward_value,
+        value=float(inputs.value),
     )
 
 
@@ -210,12 +266,23 @@ def _name(security: Security, rules: NameRules, lots: Sequence[Lot], target: flo
         cost=cost_bp / BP,
         alpha=float(sum(settings.tilt[key] for key in sorted(settings.tilt) if means(key, security))),
         specific=float(risk.specific_variance[risk.position[security.security_id]]),
+        impact=_impact(security, settings, value),
         lots=sale_lots(
             lots, inputs.snapshot.account, settings, rules, price=price, value=value, on=inputs.snapshot.as_of
         ),
         rules=rules,
         bounds=_bounds(rules, settings, held, target),
     )
+
+
+def _impact(security: Security, settings: PlanSettings, value: Decimal) -> float:
+    """Return what a unit of squared trade costs: the price moves in proportion to the share of a day's volume traded.
+
+    Source: Kyle, Continuous auctions and insider trading, Econometrica 53 (1985), whose price impact is linear.
+    """
+    if not security.adv_usd:
+        return 0.0
+    return settings.impact_bp / BP * float(value / security.adv_usd)
 
 
 def _bounds(rules: NameRules, settings: PlanSettings, held: float, target: float) -> tuple[Bound, ...]:
@@ -257,7 +324,7 @@ def _rows(inputs: _Inputs, names: Sequence[Name], exposures: Array) -> Iterable[
         yield Row(rule=TURNOVER, up=ones / 2, down=ones / 2, lo=0.0, hi=settings.max_turnover)
     if settings.max_net_gain is not None and snapshot.account.registration.is_taxable:
         cap = float(settings.max_net_gain / value)
-        yield Row(rule=NET_GAIN, up=0 * ones, down=0 * ones, lo=-np.inf, hi=cap, by_lot_gain=True)
+        yield Row(rule=NET_GAIN, up=0 * ones, down=0 * ones, lo=-np.inf, hi=cap, st=1.0, lt=1.0)
 
 
 def _banded(rule: str, weights: Array, start: float, lo: float, hi: float, settings: PlanSettings) -> Row:

@@ -9,7 +9,9 @@ from engine.domain.market import Array
 from engine.plan.certificate import Certificate, certify
 from engine.plan.convex import NO_SLACK, Solution, relaxed_optimum
 from engine.plan.envelope import Chains, relaxed_chains
-from engine.plan.pieces import Flags, PieceTable, piece_table
+from engine.plan.frame import Frame
+from engine.plan.pieces import PieceTable, piece_table
+from engine.plan.prepared import Flags
 from engine.plan.problem import Problem
 
 _PRICE_STEPS: Final = 40  # halvings and doublings of the bracket around a price of gains
@@ -34,10 +36,21 @@ class Relaxation:
     gain_is_fixed: bool = False
 
 
-def first_relaxation(problem: Problem) -> Relaxation | None:
-    """Return the relaxation over all pieces, no prices folded in; None where a name has no piece at all."""
-    table = piece_table(problem)
-    return _solved(table, np.ones(len(table.col), dtype=bool), np.zeros(len(problem.rows)))
+def first_relaxation(
+    problem: Problem,
+    *,
+    frame: Frame | None = None,
+    prices: Array | None = None,
+    per_trade: float = 0.0,
+    per_name: float = 0.0,
+) -> Relaxation | None:
+    """Return the relaxation over all pieces; None where a name has no piece at all.
+
+    prices (m,): of rows, folded in from the start where they are roughly known. The rest: see piece_table.
+    """
+    table = piece_table(problem, frame=frame, prices=prices, per_trade=per_trade, per_name=per_name)
+    folded = np.zeros(len(table.lo_rows)) if prices is None else prices
+    return _solved(table, np.ones(len(table.col), dtype=bool), folded)
 
 
 def narrowed(relaxation: Relaxation, allowed: Flags) -> Relaxation | None:
@@ -46,10 +59,9 @@ def narrowed(relaxation: Relaxation, allowed: Flags) -> Relaxation | None:
 
 
 def refolded(problem: Problem, relaxation: Relaxation) -> Relaxation | None:
-    """Return the relaxation with its own row prices folded in, lots in the order that the price of gains asks for."""
+    """Return the relaxation with its own row prices folded in, lots in the order that the prices of gains ask for."""
     prices = relaxation.solution.row_price
-    table = _ordered(problem, relaxation.table, _gain_price(relaxation.table, prices))
-    again = _solved(table, relaxation.allowed, prices)
+    again = _solved(_ordered(problem, relaxation.table, prices), relaxation.allowed, prices)
     return None if again is None else replace(again, refolds=relaxation.refolds + 1)
 
 
@@ -58,9 +70,10 @@ def bend(problem: Problem, relaxation: Relaxation) -> float:
 
     Only rows that are not linear in u bend them.
     """
-    change = relaxation.solution.row_price - relaxation.folded
-    bends = [1.0 if row.by_lot_gain else float(np.abs(row.up + row.down).max()) for row in problem.rows]
-    return max((weight * abs(c) for weight, c in zip(bends, change, strict=True)), default=0.0)
+    table = relaxation.table
+    change = np.abs(relaxation.solution.row_price - relaxation.folded)
+    bends = np.where(table.is_gain_row, 1.0, np.abs(table.frame.up + table.frame.down).max(axis=1, initial=0.0))
+    return float((bends * change).max(initial=0.0))
 
 
 def settled(problem: Problem, relaxation: Relaxation) -> Relaxation | None:
@@ -71,10 +84,10 @@ def settled(problem: Problem, relaxation: Relaxation) -> Relaxation | None:
     is the best of all prices.
     """
     table = relaxation.table
-    if table.gain_price is None or relaxation.solution.slack > NO_SLACK:
+    if table.gain_price is None or table.frame.branch is not None or relaxation.solution.slack > NO_SLACK:
         return None
-    asked = max(_gain_price(table, relaxation.solution.row_price), 0.0)
-    low, high = (table.gain_price, asked) if asked > table.gain_price else (0.0, table.gain_price)
+    present, asked = _gain_price(table, table.gain_price), max(_gain_price(table, relaxation.solution.row_price), 0.0)
+    low, high = (present, asked) if asked > present else (0.0, present)
     high += _PRICE_WIDTH * (1.0 + high)  # at the price itself the cap is kept up to rounding only
     best = None
     for _ in range(_PRICE_STEPS):
@@ -94,14 +107,13 @@ def settled(problem: Problem, relaxation: Relaxation) -> Relaxation | None:
 
 
 def _solved(table: PieceTable, allowed: Flags, prices: Array, *, gain_is_fixed: bool = False) -> Relaxation | None:
-    if len(set(table.col[allowed].tolist())) < table.columns:
+    if (np.bincount(table.col, weights=allowed, minlength=table.columns) == 0).any():
         return None
     chains = relaxed_chains(table, allowed, prices)
     if gain_is_fixed:
         priced = with_gains_priced(table)
-        free = np.where(table.is_gain_row, 0.0, prices)
-        solution = relaxed_optimum(priced, relaxed_chains(priced, allowed, free))
-        solution = replace(solution, row_price=np.where(table.is_gain_row, table.gain_price or 0.0, solution.row_price))
+        solution = relaxed_optimum(priced, relaxed_chains(priced, allowed, np.where(table.is_gain_row, 0.0, prices)))
+        solution = replace(solution, row_price=np.where(table.is_gain_row, table.gain_price, solution.row_price))
     else:
         solution = relaxed_optimum(table, chains)
     return Relaxation(
@@ -117,12 +129,12 @@ def _solved(table: PieceTable, allowed: Flags, prices: Array, *, gain_is_fixed: 
 
 def _at_gain_price(problem: Problem, relaxation: Relaxation, price: float) -> Relaxation | None:
     prices = np.where(relaxation.table.is_gain_row, price, relaxation.solution.row_price)
-    return _solved(_ordered(problem, relaxation.table, price), relaxation.allowed, prices, gain_is_fixed=True)
+    return _solved(_ordered(problem, relaxation.table, prices), relaxation.allowed, prices, gain_is_fixed=True)
 
 
 def with_gains_priced(table: PieceTable) -> PieceTable:
     """Return the table with realised gains at their price in the costs, and no cap on them."""
-    price = np.where(table.is_gain_row, table.gain_price or 0.0, 0.0)
+    price = np.zeros(len(table.lo_rows)) if table.gain_price is None else table.gain_price
     return replace(
         table,
         value=table.value + price @ table.rows,
@@ -138,9 +150,11 @@ def _keeps_cap(relaxation: Relaxation) -> bool:
 
 
 def _gain_price(table: PieceTable, prices: Array) -> float:
-    return float(max(prices[table.is_gain_row], default=0.0))
+    return float(prices[table.is_gain_row].max(initial=0.0))
 
 
-def _ordered(problem: Problem, table: PieceTable, gain_price: float) -> PieceTable:
-    """Order lots anew where gains have a price; without a cap that orders them the table stays as it is."""
-    return table if table.gain_price is None else piece_table(problem, gain_price=max(gain_price, 0.0))
+def _ordered(problem: Problem, table: PieceTable, prices: Array) -> PieceTable:
+    """Order lots anew where gains have a price; without a rule that orders them the table stays as it is."""
+    if table.gain_price is None:
+        return table
+    return piece_table(problem, frame=table.frame, prices=prices, per_trade=table.per_trade, per_name=table.per_name)

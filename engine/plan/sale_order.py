@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 
 from engine.domain.market import Array
-from engine.plan.lots import SaleLot, by_price, is_ordered, part_of
-from engine.plan.pieces import Indices, PieceTable
+from engine.plan.lots import SaleLot, part_of
+from engine.plan.pieces import PieceTable
+from engine.plan.prepared import Indices
 from engine.plan.problem import Name, Problem
 
 FRACTION: Final = Decimal("0.000001")  # the smallest part of a share where fractions are traded
@@ -26,15 +27,14 @@ Weights = list[list[float]]
 
 def lots_in_order(problem: Problem, table: PieceTable, pieces: Indices) -> Orders:
     """Return each name's lots that its piece may sell, in the order in which it sells them."""
-    free = not is_ordered(problem.settings.lot_method)
+    first, number = problem.prepared.lot_first, problem.prepared.lot_number
     orders = []
-    for name, piece in zip(problem.names, pieces, strict=False):
-        lots = name.sellable
-        if free:
-            lots = by_price(lots, tax_weight=problem.settings.tax_weight, gain_price=table.gain_price or 0.0)
+    for i, (name, piece) in enumerate(zip(problem.names, pieces, strict=False)):
+        lots = tuple(name.lots[k] for k in number[table.order[first[i] : first[i + 1]]])
         if table.gains_only[piece]:
             cut = next((k for k, lot in enumerate(lots) if lot.is_loss), len(lots))
-            lots = tuple(lot for lot in lots if not lot.is_loss) if free else lots[:cut]
+            in_order = problem.prepared.in_order[i]
+            lots = lots[:cut] if in_order else tuple(lot for lot in lots if not lot.is_loss)
         orders.append(lots)
     return tuple(orders)
 
@@ -51,11 +51,12 @@ def lots_sold(problem: Problem, table: PieceTable, pieces: Indices, filled: Arra
     return sold
 
 
-def use_room(problem: Problem, gain_price: float, orders: Orders, sold: Weights, room: float) -> None:
+def use_room(problem: Problem, table: PieceTable, orders: Orders, sold: Weights, room: float) -> None:
     """Sell more of lots that save tax, in place of others that tie with them at the price of gains.
 
     room: gain that their cap leaves, a fraction of V.
     """
+    gain_price = 0.0 if table.gain_price is None else float(table.gain_price.max(initial=0.0))
     for lots, weights in zip(orders, sold, strict=True):
         costs = [problem.settings.tax_weight * entry.tax + gain_price * entry.gain for entry in lots]
         for more, less in permutations(range(len(lots)), 2):

@@ -17,7 +17,7 @@ from engine.plan.certificate import group_modes
 from engine.plan.convex import NO_SLACK
 from engine.plan.envelope import Chains
 from engine.plan.feasibility import feasible_pieces
-from engine.plan.pieces import Flags
+from engine.plan.prepared import Flags
 from engine.plan.problem import BP, Problem
 from engine.plan.relaxation import Relaxation, bend, first_relaxation, narrowed, refolded, settled
 from engine.plan.sides import ON_ARC, Found, clashes, nearest_pieces, on_pieces, rounded

@@ -8,9 +8,11 @@ import numpy as np
 
 from engine.domain.market import Array
 from engine.plan.certificate import group_modes
+from engine.plan.compiled import compiled
 from engine.plan.convex import NO_SLACK, Solution, exact_optimum
 from engine.plan.envelope import Chains, chosen_chains
-from engine.plan.pieces import Indices, PieceTable
+from engine.plan.pieces import PieceTable
+from engine.plan.prepared import Indices
 from engine.plan.problem import Problem
 from engine.plan.relaxation import Relaxation, with_gains_priced
 from engine.plan.sale_order import Orders, extra_tax, lots_in_order, lots_sold, sale_orders, use_room
@@ -59,14 +61,14 @@ def on_pieces(problem: Problem, node: Relaxation, pieces: Indices) -> Found | No
     exact = _at_gain_price(node, pieces) if node.gain_is_fixed else None
     if exact is not None:
         room = float((table.hi_rows - exact.rows)[table.is_gain_row].max())
-    exact = exact or exact_optimum(table, chosen_chains(table, pieces))
+    exact = exact or exact_optimum(table, chosen_chains(table, pieces), near=node.solution)
     if exact is None:
         return None
     value, sold = objective(table, pieces, exact.trade), None
-    if table.gain_price is not None:
+    if node.gain_is_fixed:
         orders = lots_in_order(problem, table, pieces)
         sold = lots_sold(problem, table, pieces, exact.filled, orders)
-        use_room(problem, table.gain_price, orders, sold, room)
+        use_room(problem, table, orders, sold, room)
         value += extra_tax(problem, orders, sold, exact.trade)
     return Found(
         table=table,
@@ -82,15 +84,19 @@ def on_pieces(problem: Problem, node: Relaxation, pieces: Indices) -> Found | No
 
 
 def nearest_pieces(chains: Chains, trade: Array) -> Indices:
-    order = np.lexsort((np.arange(len(chains.arc_col)), _distance(chains, trade), chains.arc_col))
-    first = np.searchsorted(chains.arc_col[order], np.arange(len(trade)))
-    chosen: Indices = chains.arc_piece[order[first]].copy()
+    """Return for each column the piece whose stretch of the envelope is nearest to the trade, the first of equals."""
+    return _nearest(chains.arc_col, chains.arc_piece, chains.arc_lo, chains.arc_hi, trade)
+
+
+@compiled
+def _nearest(arc_col, arc_piece, arc_lo, arc_hi, trade):
+    chosen, closest = np.zeros(len(trade), np.intp), np.full(len(trade), np.inf)
+    for a in range(len(arc_col)):
+        c = arc_col[a]
+        away = max(arc_lo[a] - trade[c], trade[c] - arc_hi[a], 0.0)
+        if away < closest[c]:
+            closest[c], chosen[c] = away, arc_piece[a]
     return chosen
-
-
-def _distance(chains: Chains, trade: Array) -> Array:
-    u = trade[chains.arc_col]
-    return np.asarray(np.maximum(np.maximum(chains.arc_lo - u, u - chains.arc_hi), 0.0))
 
 
 def clashes(table: PieceTable, pieces: Indices, trade: Array | None) -> Iterator[Indices]:
@@ -124,13 +130,29 @@ def _at_gain_price(node: Relaxation, pieces: Indices) -> Solution | None:
     found = exact_optimum(priced, chosen_chains(priced, pieces))
     if found is None or (found.rows > node.table.hi_rows + NO_SLACK).any():
         return None
-    return replace(found, row_price=np.where(priced.is_gain_row, node.table.gain_price or 0.0, found.row_price))
+    return replace(found, row_price=np.where(priced.is_gain_row, node.table.gain_price, found.row_price))
 
 
 def objective(table: PieceTable, pieces: Indices, trade: Array) -> float:
-    """Return the exact objective of trades that lie on the given pieces, each name's lots in their order."""
-    y = table.y0 + table.exposures[: table.columns].T @ trade
-    step = np.clip(trade[table.col[table.piece]] - table.start, 0.0, table.length)
-    step[~np.isin(table.piece, pieces)] = 0.0
-    costs = (table.gradient + table.curvature * step / 2.0) * step
-    return float(y @ y / 2.0 + table.value[pieces].sum() + costs.sum())
+    """Return the exact objective of trades that lie on the given pieces, each name's lots in their order.
+
+    What the table's charges add to it is left out.
+    """
+    y = table.y0 + trade @ table.exposures[: table.columns]
+    costs = _costs(
+        table.first_segment, table.value, table.start, table.length, table.gradient, table.frame.bend, pieces, trade
+    )
+    charged = table.per_trade * table.trades[pieces].sum() + table.per_name * table.holds[pieces].sum()
+    return float(y @ y / 2.0 + costs - charged)
+
+
+@compiled
+def _costs(first_segment, value, start, length, gradient, bend, pieces, trade):
+    total = 0.0
+    for c in range(len(pieces)):
+        p = pieces[c]
+        total += value[p]
+        for j in range(first_segment[p], first_segment[p + 1]):
+            step = min(max(trade[c] - start[j], 0.0), length[j])
+            total += (gradient[j] + bend[c] * step / 2.0) * step
+    return total

@@ -36,7 +36,7 @@ def test_no_prices_make_the_bound_pass_the_best_plan(problem):
     optimum = best(problem)
 
     for _ in range(200):
-        table = piece_table(problem, gain_price=float(rng.choice([0.0, rng.exponential(1.0)])))
+        table = piece_table(problem, prices=np.full(len(problem.rows), rng.choice([0.0, rng.exponential(1.0)])))
         certificate = certify(
             table,
             np.ones(len(table.col), dtype=bool),

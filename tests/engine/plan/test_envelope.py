@@ -1,12 +1,29 @@
 """The envelope is the greatest convex function below the pieces: checked against its conjugate on a grid."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
-from engine.plan.envelope import Curve, envelope
+from engine.plan.envelope import relaxed_chains
+from engine.plan.frame import Frame
+from engine.plan.pieces import PieceTable
 
 
-def piece(number, lo, slopes, lengths, value, curvature):
+@dataclass(frozen=True)
+class Curve:
+    """A convex piece: values at the start of each segment, gradients there, one curvature."""
+
+    lo: float
+    hi: float
+    at: tuple
+    length: tuple
+    value: tuple
+    gradient: tuple
+    curvature: float
+
+
+def piece(lo, slopes, lengths, value, curvature):
     """A convex piece from lo: on each length the gradient starts at its slope, or where the last one ended."""
     at, gradient, values, total = [], [], [], value
     u, slope = lo, -np.inf
@@ -17,10 +34,7 @@ def piece(number, lo, slopes, lengths, value, curvature):
         values.append(total)
         total += (slope + curvature * length / 2) * length
         u, slope = u + length, slope + curvature * length
-    return Curve(
-        piece=number, lo=lo, hi=u, at=tuple(at), length=tuple(lengths), value=tuple(values) or (value,),
-        gradient=tuple(gradient), curvature=curvature,
-    )  # fmt: skip
+    return Curve(lo, u, tuple(at), tuple(lengths), tuple(values) or (value,), tuple(gradient), curvature)
 
 
 def cost(curve, u):
@@ -32,26 +46,55 @@ def cost(curve, u):
     return total
 
 
-def envelope_at(arcs, u):
-    """The envelope at u: the piece on an arc, the straight line between two arcs."""
-    for arc in arcs:
-        if arc.lo - 1e-12 <= u <= arc.hi + 1e-12:
-            return cost(arc.curve, u)
-    left = max((arc for arc in arcs if arc.hi < u), key=lambda arc: arc.hi)
-    right = min((arc for arc in arcs if arc.lo > u), key=lambda arc: arc.lo)
-    share = (u - left.hi) / (right.lo - left.hi)
-    return (1 - share) * cost(left.curve, left.hi) + share * cost(right.curve, right.lo)
+def envelope(curves):
+    """The envelope of one column's pieces, as the product makes it: its start, and (length, gradient, curvature)."""
+    p, j = len(curves), sum(len(c.at) for c in curves)
+    frame = Frame(
+        columns=1, aversion=1.0, up=np.zeros((0, 1)), down=np.zeros((0, 1)), st=np.zeros(0), lt=np.zeros(0),
+        lo_rows=np.zeros(0), hi_rows=np.zeros(0), is_gain_row=np.zeros(0, bool), bent=np.zeros(0, np.intp),
+        straight=np.zeros(0, np.intp), order=np.zeros(0, np.intp), exposures=np.zeros((2, 0)), y0=np.zeros(0),
+        bend=np.array([curves[0].curvature]), map=np.zeros((2, 0)), extra_lo=np.zeros(0), extra_hi=np.zeros(0),
+        extra_price=np.zeros(0), branch=None,
+    )  # fmt: skip
+    no = np.zeros(p, bool)
+    table = PieceTable(
+        frame=frame, col=np.zeros(p, np.intp), lo=np.array([c.lo for c in curves]), hi=np.array([c.hi for c in curves]),
+        value=np.array([c.value[0] for c in curves]), buys=no, sells_loss=no, gains_only=no, trades=np.zeros(p),
+        holds=np.zeros(p), st_at=np.zeros(p), lt_at=np.zeros(p),
+        piece=np.repeat(np.arange(p), [len(c.at) for c in curves]), start=np.array([u for c in curves for u in c.at]),
+        length=np.array([x for c in curves for x in c.length]), gradient=np.array([g for c in curves for g in c.gradient]),
+        st_gain=np.zeros(j), lt_gain=np.zeros(j), lot=np.full(j, -1), bent_rates=np.zeros((0, j)),
+        bent_at=np.zeros((0, p)), first_piece=np.array([0, p]),
+        first_segment=np.concatenate([[0], np.cumsum([len(c.at) for c in curves])]), groups=(),
+        order=np.zeros(0, np.intp), gain_price=None, per_trade=0.0, per_name=0.0, lo_rows=np.zeros(0),
+        hi_rows=np.zeros(0),
+    )  # fmt: skip
+    chains = relaxed_chains(table, np.ones(p, bool), np.zeros(0))
+    first = curves[int(chains.arc_piece[0])]
+    segments = list(zip(chains.length, chains.gradient, chains.curvature, chains.segment, strict=True))
+    return float(chains.start[0]), cost(first, float(chains.start[0])), segments
+
+
+def envelope_at(found, u):
+    """The envelope at u: its value at the start, and what each segment adds up to u."""
+    at, total, segments = found
+    left = u - at
+    for length, gradient, curvature, _ in segments:
+        step = min(max(left, 0.0), length)
+        total += (gradient + curvature * step / 2) * step
+        left -= length
+    return total
 
 
 def random_pieces(rng):
     """Two to four pieces, some a single point; neighbours are parted by a hole or meet at one value."""
     curves, u, count = [], -rng.uniform(0, 0.3), int(rng.integers(2, 5))
     curvature, value = float(rng.choice([0.5, 20.0, 300.0])), float(rng.normal(0, 0.1))
-    for number in range(count):
+    for _ in range(count):
         segments = int(rng.integers(0, 4))
         lengths = rng.uniform(0.01, 0.1, segments).tolist()
         slopes = np.sort(rng.normal(0, 1, segments)).tolist()
-        curves.append(piece(number, u, slopes, lengths, value, curvature))
+        curves.append(piece(u, slopes, lengths, value, curvature))
         u, value = curves[-1].hi, cost(curves[-1], curves[-1].hi)
         if rng.random() < 0.5:
             u, value = u + float(rng.uniform(0.001, 0.1)), float(rng.normal(0, 0.1))
@@ -79,21 +122,21 @@ def test_the_envelope_is_the_lower_convex_hull_of_the_pieces(seed):
     # A hull of points spaced h lies above a curve by at most curvature x h^2 / 8.
     slack = max(c.curvature * ((c.hi - c.lo) / 499) ** 2 / 8 for c in curves) + 1e-9
 
-    arcs = envelope(curves)
+    found = envelope(curves)
 
     for u in np.linspace(curves[0].lo, curves[-1].hi, 300):
-        assert envelope_at(arcs, u) == pytest.approx(np.interp(u, *hull), abs=slack)
+        assert envelope_at(found, u) == pytest.approx(np.interp(u, *hull), abs=slack)
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_the_envelope_is_nowhere_above_a_piece(seed):
     curves = random_pieces(np.random.default_rng(seed))
 
-    arcs = envelope(curves)
+    found = envelope(curves)
 
     for curve in curves:
         for u in np.linspace(curve.lo, curve.hi, 100):
-            assert envelope_at(arcs, u) <= cost(curve, u) + 1e-9
+            assert envelope_at(found, u) <= cost(curve, u) + 1e-9
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -101,28 +144,30 @@ def test_the_envelope_is_convex(seed):
     curves = random_pieces(np.random.default_rng(seed))
     points = np.linspace(curves[0].lo, curves[-1].hi, 300)
 
-    arcs = envelope(curves)
-    found = np.array([envelope_at(arcs, u) for u in points])
+    found = envelope(curves)
+    values = np.array([envelope_at(found, u) for u in points])
 
-    assert np.diff(found, 2).min() >= -1e-9 * (1 + np.abs(found).max())
+    assert np.diff(values, 2).min() >= -1e-9 * (1 + np.abs(values).max())
 
 
 def test_a_bridge_over_a_loss_by_hand():
     # u <= 0: 2 u^2 + 0.2 u (a loss worth 20 cents a dollar is harvested on the way down, u = -0.05 is best: -0.005).
     # u >= 0: 2 u^2 - 0.2 u, least at u = 0.05, the mirror image. Their common tangent is flat at -0.005.
-    sell = piece(0, -0.5, [-1.8], [0.5], 0.4, 4.0)
-    buy = piece(1, 0.0, [-0.2], [0.5], 0.0, 4.0)
+    sell = piece(-0.5, [-1.8], [0.5], 0.4, 4.0)
+    buy = piece(0.0, [-0.2], [0.5], 0.0, 4.0)
 
-    left, right = envelope([sell, buy])
+    start, value, ((left, _, _, _), (width, slope, bend, segment), (right, _, _, _)) = envelope([sell, buy])
 
-    assert right.bridge == pytest.approx(0.0, abs=1e-12)
-    assert (left.hi, right.lo) == pytest.approx((-0.05, 0.05), abs=1e-9)
-    assert cost(sell, left.hi) == pytest.approx(-0.005)
+    assert (start, value) == (-0.5, 0.4)
+    assert (slope, bend, segment) == (pytest.approx(0.0, abs=1e-12), 0.0, -1)
+    assert (start + left, start + left + width) == pytest.approx((-0.05, 0.05), abs=1e-9)
+    assert right == pytest.approx(0.45, abs=1e-9)
+    assert envelope_at((start, value, [(left, sell.gradient[0], 4.0, 0)]), -0.05) == pytest.approx(-0.005)
 
 
 def test_pieces_that_meet_in_a_convex_corner_need_no_bridge():
-    sell, buy = piece(0, -0.5, [-1.0], [0.5], 0.5, 0.0), piece(1, 0.0, [1.0], [0.5], 0.0, 0.0)
+    sell, buy = piece(-0.5, [-1.0], [0.5], 0.5, 0.0), piece(0.0, [1.0], [0.5], 0.0, 0.0)
 
-    left, right = envelope([sell, buy])
+    _, _, segments = envelope([sell, buy])
 
-    assert (left.hi, right.lo) == pytest.approx((0.0, 0.0), abs=1e-12)
+    assert [(length, slope, segment) for length, slope, _, segment in segments] == [(0.5, -1.0, 0), (0.5, 1.0, 1)]

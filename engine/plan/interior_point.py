@@ -1,0 +1,295 @@
+"""What is the optimum of a convex problem of chains? An interior-point method that uses their structure.
+
+    minimise 1/2 |y|^2 + sum_j (gradient_j t_j + curvature_j t_j^2 / 2),   y = offset + map' u on the factors,
+    subject to lo <= rows <= hi,   rows = offset + map' u, or offset + rates t on the bent rows,   0 <= t <= length,
+    u_c = sum of the t of column c.
+
+Segments are eliminated to one number for each column, which leaves a dense system of one row for each factor and
+rule. With a slack price, each row may be broken at that price, so that there is always an optimum.
+Source: Mehrotra, On the implementation of a primal-dual interior point method, SIAM J. Optim. 2 (1992).
+"""
+
+import numpy as np
+
+from engine.plan.compiled import compiled, compiled_in_any_order
+
+
+@compiled
+def _factorise(a):
+    """Overwrite the lower triangle with its Cholesky factor; return whether the matrix is positive definite."""
+    n = a.shape[0]
+    column = np.empty(n)
+    for k in range(n):
+        if not a[k, k] > 0.0 or not np.isfinite(a[k, k]):
+            return False
+        pivot = np.sqrt(a[k, k])
+        a[k, k] = pivot
+        for i in range(k + 1, n):
+            a[i, k] /= pivot
+            column[i] = a[i, k]
+        for i in range(k + 1, n):
+            factor = a[i, k]
+            for j in range(k + 1, i + 1):
+                a[i, j] -= factor * column[j]
+    return True
+
+
+@compiled
+def _solve(a, b):
+    """Solve in place with the factor that _factorise left."""
+    n = a.shape[0]
+    for i in range(n):
+        b[i] /= a[i, i]
+        for j in range(i + 1, n):
+            b[j] -= a[j, i] * b[i]
+    for i in range(n - 1, -1, -1):
+        b[i] /= a[i, i]
+        for j in range(i):
+            b[j] -= a[i, j] * b[i]
+
+
+@compiled_in_any_order
+def interior_point(  # noqa: C901, PLR0912, PLR0913, PLR0915  one Newton loop, unrolled over flat arrays
+    col, length, gradient, curvature, rates, matrix, offset, factors, lo, hi, slack_price, iterations, tolerance
+):
+    """Return (steps taken or -1 for no convergence, t (j,), prices (factors + rows,), slack of each row (m,)).
+
+    matrix (columns + 1, factors + straight rows); rates (bent, j); offset (factors + m,) with the straight rows before
+    the bent ones, as in lo and hi (m,), all finite. slack_price: 0 for none.
+    """
+    segments, columns, wide = len(length), matrix.shape[0], matrix.shape[1]
+    bent, rows = rates.shape[0], len(lo)
+    size = factors + rows
+    # Start in the middle of every segment, with duals of a tenth of the mean steepness.
+    x, total = np.empty(segments), 0.0
+    for j in range(segments):
+        x[j] = length[j] / 2.0
+        total += abs(gradient[j]) + curvature[j] * length[j]
+    dual = max(0.1 * total / max(segments, 1), 1e-4)
+    zl, zu = np.full(segments, dual), np.full(segments, dual)
+    slacks = 2 * rows if slack_price > 0 else 0
+    s, zs = np.full(slacks, 1e-2), np.full(slacks, max(dual, slack_price / 2.0))
+    moved = np.zeros(columns)
+    w = np.empty(size)
+    for j in range(segments):
+        moved[col[j]] += x[j]
+    w[:wide] = offset[:wide] + np.dot(moved, matrix)
+    for r in range(bent):
+        w[wide + r] = offset[wide + r]
+        for j in range(segments):
+            w[wide + r] += rates[r, j] * x[j]
+    for r in range(rows):
+        room = 0.1 * (hi[r] - lo[r])
+        w[factors + r] = min(max(w[factors + r], lo[r] + room), hi[r] - room)
+    price = np.zeros(size)
+    price[:factors] = w[:factors]
+    sl, su = np.full(rows, dual), np.full(rows, dual)
+
+    dx, dzl, dzu, weight, base = (np.empty(segments), np.empty(segments), np.empty(segments), np.empty(segments),
+                                  np.empty(segments))  # fmt: skip
+    below, above, through = np.empty(segments), np.empty(segments), np.empty(segments)
+    ds, dzs = np.empty(slacks), np.empty(slacks)
+    dw, dp, free = np.empty(size), np.empty(size), np.empty(size)
+    dsl, dsu, row_weight = np.empty(rows), np.empty(rows), np.empty(rows)
+    h, b, residual = np.empty(columns), np.empty((bent, columns)), np.empty(size)
+    scaled, system = np.empty((columns, wide)), np.empty((size, size))
+    count = 2 * segments + 2 * rows + slacks
+    pull = np.dot(matrix, price[:wide])
+    fresh = -1
+    stale = True  # whether the residual is to be worked out anew: a step of a share r leaves 1 - r of it
+    for iteration in range(iterations):
+        # Residuals, the products of complementary pairs, and the test for the end.
+        if stale:
+            moved[:] = 0.0
+            for j in range(segments):
+                moved[col[j]] += x[j]
+            residual[:wide] = w[:wide] - offset[:wide] - np.dot(moved, matrix)
+            for r in range(bent):
+                done = 0.0
+                for j in range(segments):
+                    done += rates[r, j] * x[j]
+                residual[wide + r] = w[wide + r] - offset[wide + r] - done
+            for k in range(slacks):
+                residual[factors + k // 2] -= s[k] if k % 2 == 0 else -s[k]
+            pull = np.dot(matrix, price[:wide])
+            stale = False
+        gap, worst, value = 0.0, 0.0, 0.0
+        for j in range(segments):
+            base[j] = curvature[j] * x[j] + gradient[j] + pull[col[j]]
+        for r in range(bent):
+            if price[wide + r] != 0.0:
+                for j in range(segments):
+                    base[j] += rates[r, j] * price[wide + r]
+        for j in range(segments):
+            gap += x[j] * zl[j] + (length[j] - x[j]) * zu[j]
+            worst = max(worst, abs(base[j] - zl[j] + zu[j]))
+            value += gradient[j] * x[j]
+        for k in range(slacks):
+            gap += s[k] * zs[k]
+            sign = 1.0 if k % 2 == 0 else -1.0
+            worst = max(worst, abs(slack_price + sign * price[factors + k // 2] - zs[k]))
+        for k in range(size):
+            worst = max(worst, abs(residual[k]))
+        risk = 0.0
+        for k in range(factors):
+            worst = max(worst, abs(price[k] - w[k]))
+            risk += w[k] * w[k]
+        for r in range(rows):
+            at = w[factors + r]
+            gap += (at - lo[r]) * sl[r] + (hi[r] - at) * su[r]
+            worst = max(worst, abs(price[factors + r] + sl[r] - su[r]))
+        if not np.isfinite(worst) or not np.isfinite(gap):
+            break
+        scale = 1.0 + 0.5 * risk + abs(value)
+        if gap <= tolerance * scale and worst <= tolerance * scale:
+            if iteration > fresh:  # believe it only when worked out anew
+                stale, fresh = True, iteration + 1
+                continue
+            left = np.zeros(rows)
+            for k in range(slacks):
+                left[k // 2] = max(left[k // 2], s[k])
+            return iteration, x, price, left
+        mean = gap / count
+        # The dense system: what one column's segments, taken together, give way by.
+        h[:] = 0.0
+        b[:, :] = 0.0
+        for j in range(segments):
+            below[j], above[j] = 1.0 / x[j], 1.0 / (length[j] - x[j])
+        for j in range(segments):
+            weight[j] = 1.0 / (curvature[j] + zl[j] * below[j] + zu[j] * above[j])
+        for j in range(segments):
+            h[col[j]] += weight[j]
+        for r in range(bent):
+            for j in range(segments):
+                b[r, col[j]] += weight[j] * rates[r, j]
+        for c in range(columns):
+            for k in range(wide):
+                scaled[c, k] = h[c] * matrix[c, k]
+        system[:wide, :wide] = np.dot(matrix.T, scaled)
+        if bent:
+            system[wide:, :wide] = np.dot(b, matrix)
+        for r in range(bent):
+            for q in range(r + 1):
+                both = 0.0
+                for j in range(segments):
+                    both += weight[j] * rates[r, j] * rates[q, j]
+                system[wide + r, wide + q] = both
+        for k in range(factors):
+            system[k, k] += 1.0
+        for r in range(rows):
+            at = w[factors + r]
+            row_weight[r] = sl[r] / (at - lo[r]) + su[r] / (hi[r] - at)
+            system[factors + r, factors + r] += 1.0 / row_weight[r]
+        for k in range(slacks):
+            system[factors + k // 2, factors + k // 2] += s[k] / zs[k]
+        if not _factorise(system):
+            break
+        # Predictor, then corrector towards the centre that the predictor suggests.
+        centre = 0.0
+        for attempt in range(2):
+            corrects = attempt == 1
+            moved[:] = 0.0
+            if corrects:
+                for j in range(segments):
+                    dzl[j] = (centre - dx[j] * dzl[j]) * below[j]
+                    dzu[j] = (centre + dx[j] * dzu[j]) * above[j]
+                    dx[j] = (dzl[j] - dzu[j] - base[j]) * weight[j]
+            else:
+                for j in range(segments):
+                    dzl[j], dzu[j] = 0.0, 0.0
+                    dx[j] = -base[j] * weight[j]
+            for j in range(segments):
+                moved[col[j]] += dx[j]
+            dp[:wide] = np.dot(moved, matrix)
+            for r in range(bent):
+                done = 0.0
+                for j in range(segments):
+                    done += rates[r, j] * dx[j]
+                dp[wide + r] = done
+            for k in range(factors):
+                free[k] = price[k] - w[k]
+            for r in range(rows):
+                k = factors + r
+                low, high = centre, centre
+                if corrects:
+                    low -= dw[k] * dsl[r]
+                    high += dw[k] * dsu[r]
+                dsl[r], dsu[r] = low / (w[k] - lo[r]), high / (hi[r] - w[k])
+                free[k] = (price[k] + dsl[r] - dsu[r]) / row_weight[r]
+            for k in range(size):
+                dp[k] -= free[k] + residual[k]
+            for k in range(slacks):
+                sign = 1.0 if k % 2 == 0 else -1.0
+                target = centre - (ds[k] * dzs[k] if corrects else 0.0)
+                dzs[k] = target / s[k]
+                pressing = dzs[k] - slack_price - sign * price[factors + k // 2]
+                ds[k] = pressing * s[k] / zs[k]
+                dp[factors + k // 2] += sign * ds[k]
+            _solve(system, dp)
+            push = np.dot(matrix, dp[:wide])
+            for j in range(segments):
+                through[j] = push[col[j]]
+            for r in range(bent):
+                for j in range(segments):
+                    through[j] += rates[r, j] * dp[wide + r]
+            for j in range(segments):
+                dx[j] -= through[j] * weight[j]
+                dzl[j] -= zl[j] + zl[j] * below[j] * dx[j]
+                dzu[j] -= zu[j] - zu[j] * above[j] * dx[j]
+            for k in range(factors):
+                dw[k] = free[k] + dp[k]
+            for r in range(rows):
+                k = factors + r
+                dw[k] = free[k] + dp[k] / row_weight[r]
+                dsl[r] -= sl[r] + sl[r] / (w[k] - lo[r]) * dw[k]
+                dsu[r] -= su[r] - su[r] / (hi[r] - w[k]) * dw[k]
+            for k in range(slacks):
+                sign = 1.0 if k % 2 == 0 else -1.0
+                ds[k] -= sign * dp[factors + k // 2] * s[k] / zs[k]
+                dzs[k] -= zs[k] + zs[k] / s[k] * ds[k]
+            fastest = 1.0 if not corrects else 0.0
+            if corrects:
+                for j in range(segments):
+                    fastest = max(fastest, max(max(-dx[j] * below[j], dx[j] * above[j]),
+                                               max(-dzl[j] / zl[j], -dzu[j] / zu[j])))  # fmt: skip
+            else:  # without a target, dz / z = -1 - dx / x
+                for j in range(segments):
+                    lower, upper = dx[j] * below[j], dx[j] * above[j]
+                    fastest = max(fastest, max(max(-lower, upper), 1.0 + max(lower, -upper)))
+            for r in range(rows):
+                k = factors + r
+                fastest = max(fastest, -dw[k] / (w[k] - lo[r]), dw[k] / (hi[r] - w[k]), -dsl[r] / sl[r],
+                              -dsu[r] / su[r])  # fmt: skip
+            for k in range(slacks):
+                fastest = max(fastest, -ds[k] / s[k], -dzs[k] / zs[k])
+            if not corrects:
+                reach = 1.0 / fastest
+                predicted = 0.0
+                for j in range(segments):
+                    predicted += (x[j] + reach * dx[j]) * (zl[j] + reach * dzl[j])
+                    predicted += (length[j] - x[j] - reach * dx[j]) * (zu[j] + reach * dzu[j])
+                for r in range(rows):
+                    k = factors + r
+                    at = w[k] + reach * dw[k]
+                    predicted += (at - lo[r]) * (sl[r] + reach * dsl[r]) + (hi[r] - at) * (su[r] + reach * dsu[r])
+                for k in range(slacks):
+                    predicted += (s[k] + reach * ds[k]) * (zs[k] + reach * dzs[k])
+                centre = mean * min(max(predicted / count / mean, 0.0), 1.0) ** 3
+        reach = min(1.0, 0.995 / max(fastest, 1e-300))
+        for j in range(segments):
+            x[j] += reach * dx[j]
+            zl[j] += reach * dzl[j]
+            zu[j] += reach * dzu[j]
+        for k in range(size):
+            w[k] += reach * dw[k]
+            price[k] += reach * dp[k]
+            residual[k] *= 1.0 - reach
+        for c in range(columns):
+            pull[c] += reach * push[c]
+        for r in range(rows):
+            sl[r] += reach * dsl[r]
+            su[r] += reach * dsu[r]
+        for k in range(slacks):
+            s[k] += reach * ds[k]
+            zs[k] += reach * dzs[k]
+    return -1, x, price, np.zeros(rows)

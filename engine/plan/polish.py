@@ -1,0 +1,170 @@
+"""What exactly is the optimum on chosen sides? Newton's method on the prices, from prices that are nearly right.
+
+On one convex piece for each column the trade that prices ask for is known in closed form, so the optimality conditions
+are equations in the prices of factors and of the rows that bind. They are linear but for the segment that each column
+ends in: a few Newton steps solve them to rounding, where an interior-point method stops at its tolerance.
+Source: Qi & Sun, A nonsmooth version of Newton's method, Mathematical Programming 58 (1993).
+"""
+
+import numpy as np
+
+from engine.plan.compiled import compiled
+
+
+@compiled
+def polish(  # noqa: C901, PLR0912, PLR0913, PLR0915  one Newton loop over flat arrays
+    first, start, length, gradient, curvature, rates, bent_start, matrix, y0, factors, lo, hi, price, near, steps
+):
+    """Return (whether it converged, u (columns,), prices, fill of each segment (j,)).
+
+    Segments of column c: first[c] to first[c + 1]. price (factors + m,): where to start, straight rows before bent ones
+    as in lo and hi, which may be infinite. near (columns,): trades to tell which columns without curvature move freely.
+    """
+    columns, wide, bent, rows = len(start), matrix.shape[1], rates.shape[0], len(lo)
+    size = factors + rows
+    price = price.copy()
+    active = np.zeros(rows, np.int8)  # 1 where a row is held at its upper limit, -1 at its lower one
+    for r in range(rows):
+        if price[factors + r] > 1e-8 and np.isfinite(hi[r]):
+            active[r] = 1
+        elif price[factors + r] < -1e-8 and np.isfinite(lo[r]):
+            active[r] = -1
+        else:
+            price[factors + r] = 0.0
+    free = np.zeros(columns, np.bool_)
+    u, fill = start.copy(), np.zeros(len(length))
+    for c in range(columns):
+        if first[c + 1] - first[c] == 1 and curvature[first[c]] == 0.0:
+            j = first[c]
+            step = near[c] - start[c]
+            free[c] = 1e-7 < step < length[j] - 1e-7
+            if free[c]:
+                u[c] = near[c]
+    inner, inner_h = np.empty(columns, np.intp), np.empty(columns)
+    inner_segment = np.empty(columns, np.intp)
+    changes = 0
+    for _ in range(steps):
+        pull = np.dot(matrix, price[:wide])
+        count = 0
+        for c in range(columns):
+            a, z = first[c], first[c + 1]
+            if free[c]:
+                fill[a] = u[c] - start[c]
+                continue
+            at = start[c]
+            stopped = False
+            for j in range(a, z):
+                if stopped:
+                    fill[j] = 0.0
+                    continue
+                slope = gradient[j] + pull[c]
+                for r in range(bent):
+                    slope += rates[r, j] * price[wide + r]
+                if slope >= 0.0:
+                    fill[j] = 0.0
+                    stopped = True
+                elif slope + curvature[j] * length[j] <= 0.0:
+                    fill[j] = length[j]
+                    at += length[j]
+                else:
+                    fill[j] = -slope / curvature[j]
+                    at += fill[j]
+                    stopped = True
+                    inner[count], inner_h[count], inner_segment[count] = c, 1.0 / curvature[j], j
+                    count += 1
+            u[c] = at
+        value = np.dot(u, matrix)
+        value[:factors] += y0
+        bent_value = bent_start.copy()
+        for r in range(bent):
+            for j in range(len(length)):
+                bent_value[r] += rates[r, j] * fill[j]
+        # Which rows bind, by what they come to and by the sign of their price.
+        changed = False
+        for r in range(rows):
+            reached = value[factors + r] if factors + r < wide else bent_value[factors + r - wide]
+            if active[r] == 0:
+                if reached > hi[r] + 1e-11:
+                    active[r], changed = 1, True
+                elif reached < lo[r] - 1e-11:
+                    active[r], changed = -1, True
+            elif active[r] * price[factors + r] < 0.0 and hi[r] > lo[r]:
+                active[r], price[factors + r], changed = 0, 0.0, True
+        if changed:
+            changes += 1
+            if changes > 12:
+                return False, u, price, fill
+        held = np.empty(size, np.intp)
+        unknown = 0
+        for k in range(factors):
+            held[unknown] = k
+            unknown += 1
+        for r in range(rows):
+            if active[r] != 0:
+                held[unknown] = factors + r
+                unknown += 1
+        moving = 0
+        movers = np.empty(columns, np.intp)
+        for c in range(columns):
+            if free[c]:
+                movers[moving] = c
+                moving += 1
+        wanted = np.zeros(unknown + moving)
+        worst = 0.0
+        for i in range(unknown):
+            k = held[i]
+            if k < factors:
+                wanted[i] = value[k] - price[k]
+            else:
+                r = k - factors
+                reached = value[k] if k < wide else bent_value[k - wide]
+                wanted[i] = reached - (hi[r] if active[r] > 0 else lo[r])
+            worst = max(worst, abs(wanted[i]))
+        for i in range(moving):
+            c = movers[i]
+            j = first[c]
+            slope = gradient[j] + pull[c]
+            for r in range(bent):
+                slope += rates[r, j] * price[wide + r]
+            wanted[unknown + i] = slope
+            worst = max(worst, abs(slope))
+        if not np.isfinite(worst):
+            return False, u, price, fill
+        if worst <= 1e-13 * (1.0 + np.max(np.abs(price))) and not changed:
+            for i in range(moving):
+                c = movers[i]
+                if u[c] < start[c] - 1e-12 or u[c] > start[c] + length[first[c]] + 1e-12:
+                    return False, u, price, fill
+            return True, u, price, fill
+        # The Jacobian: how rows and factors answer to prices through the columns that end inside a segment.
+        part = np.empty((count, size))
+        for i in range(count):
+            c, j = inner[i], inner_segment[i]
+            for k in range(wide):
+                part[i, k] = matrix[c, k]
+            for r in range(bent):
+                part[i, wide + r] = rates[r, j]
+        scaled = np.empty((count, size))
+        for i in range(count):
+            for k in range(size):
+                scaled[i, k] = inner_h[i] * part[i, k]
+        whole = np.dot(part.T, scaled)
+        system = np.zeros((unknown + moving, unknown + moving))
+        for i in range(unknown):
+            for q in range(unknown):
+                system[i, q] = whole[held[i], held[q]]
+            if held[i] < factors:
+                system[i, i] += 1.0
+        for i in range(moving):
+            c = movers[i]
+            for q in range(unknown):
+                k = held[q]
+                rate = matrix[c, k] if k < wide else rates[k - wide, first[c]]
+                system[unknown + i, q] = -rate
+                system[q, unknown + i] = -rate
+        step = np.linalg.solve(system, wanted)
+        for i in range(unknown):
+            price[held[i]] += step[i]
+        for i in range(moving):
+            u[movers[i]] += step[unknown + i]
+    return False, u, price, fill
