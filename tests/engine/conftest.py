@@ -2,7 +2,9 @@
 
 ALFA 400 @ 100 = 40,000 (lot a1: 100 bought at 130 a year and a day ago; lot a2: 300 at 90), BETA 500 @ 100 = 50,000,
 cash 10,000; model ALFA 40 %, BETA 50 %, GAMA 10 %. The plan sells lot a1 (loss 3,000, long-term) and buys 190 GAMA @ 50
-and 95 BETA @ 100: cash 10,000 + 10,000 - 9,500 - 9,500 - costs (5 bp of 29,000 = 14.50) = 985.50.
+and 95 BETA @ 100: cash 10,000 + 10,000 - 9,500 - 9,500 - costs (5 bp of 29,000 = 14.50) = 985.50. Active weights after
+it: ALFA -10 %, BETA +9.5 %, GAMA -0.5 %; with 0.04 of specific variance each, a tracking error of
+sqrt(0.04 x 0.01905) = 2.760435 %.
 """
 
 from dataclasses import replace
@@ -94,7 +96,7 @@ def plan() -> Plan:
             purchase("GAMA", 190),
         ),
         before=metrics(10_000),
-        after=metrics("985.50"),
+        after=metrics("985.50", tracking_error=0.02760435),
         tax=TaxSummary(st_gain=D(0), lt_gain=D(-3000), liability=D(-750), harvested_loss=D(3000), disallowed=D(0)),
         objective=Objective(total=0, risk=0, tax=0, cost=0, tilt=0, breach=0, lower_bound=0, gap=0),
         checks=(),
@@ -109,11 +111,11 @@ def lot(lot_id: str, name: str, quantity: int, cost: int, acquired: date) -> Lot
     )
 
 
-def metrics(cash: int | str) -> Metrics:
+def metrics(cash: int | str, tracking_error: float = 0.0) -> Metrics:
     return Metrics(
         nav=D(100_000),
         cash=D(cash),
-        tracking_error=0.0,
+        tracking_error=tracking_error,
         active_share=0.0,
         sectors=(("Any", 0.0),),
         unrealised=Unrealised(st_gain=D(0), st_loss=D(0), lt_gain=D(0), lt_loss=D(0)),

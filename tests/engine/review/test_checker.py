@@ -27,6 +27,10 @@ def with_sale(plan, **changes):
     return with_trade(plan, 0, lots=(replace(plan.trades[0].lots[0], **changes),))
 
 
+def under(plan, **settings):
+    return replace(plan, settings=replace(plan.settings, **settings))
+
+
 def entry(kind: TransactionType, security: str, on: date, price: int = 100, **more) -> Transaction:
     given = {"transaction_id": "t1", "account_id": "A", "quantity": D(10)} | more
     return Transaction(trade_date=on, security_id=security, type=kind, price=D(price), **given)
@@ -42,7 +46,7 @@ def test_the_right_plan_passes_every_rule(plan, snapshot, market):
     checks = second_opinion(plan, snapshot, market)
 
     assert {check.verdict for check in checks} == {Verdict.PASS}
-    assert len(checks) == 13
+    assert len(checks) == 16
 
 
 def test_an_infeasible_plan_fails_and_names_the_conflict(plan, snapshot, market):
@@ -70,12 +74,12 @@ def test_an_infeasible_plan_fails_and_names_the_conflict(plan, snapshot, market)
         (lambda p: with_sale(p, lot_id="b1"), "lots and securities exist", "lot b1: not a lot of ALFA"),
         (
             lambda p: replace(p, settings=replace(p.settings, max_turnover=0.1)),
-            "turnover, gains and trade size",
+            "limits on trades and names",
             "turnover 0.1450, limit 0.1",
         ),
         (
             lambda p: replace(p, settings=replace(p.settings, min_trade_usd=D(9600))),
-            "turnover, gains and trade size",
+            "limits on trades and names",
             "BETA: trade of 9500, minimum 9600",
         ),
         (
@@ -84,6 +88,20 @@ def test_an_infeasible_plan_fails_and_names_the_conflict(plan, snapshot, market)
             "BETA: active weight 0.0950, bound 0.05",
         ),
         (lambda p: replace(p, settings=replace(p.settings, exclude=("GAMA",))), "restrictions", "GAMA: bought, but"),
+        (lambda p: under(p, max_trades=2), "limits on trades and names", "3 trades, limit 2"),
+        (lambda p: under(p, max_names=2), "limits on trades and names", "3 names held after the plan, limit 2"),
+        (
+            lambda p: under(p, max_tracking_error=0.0276),
+            "tracking error",
+            "tracking error after 2.7604%, limit 2.7600%",
+        ),
+        (
+            lambda p: replace(p, after=replace(p.after, tracking_error=0.0277)),
+            "tracking error",
+            "tracking error after 2.7700%, expected 2.7604%",
+        ),
+        (lambda p: under(p, liquidate=True), "liquidation", "BETA: bought, though everything is to be sold"),
+        (lambda p: under(p, liquidate=True), "liquidation", "ALFA: 300 shares stay, though everything is to be sold"),
     ],
 )
 def test_each_mistake_is_caught_under_its_rule(plan, snapshot, market, change, rule, detail):
@@ -190,3 +208,69 @@ def test_a_buy_that_names_lots_is_caught(plan, snapshot, market):
 
     assert plan.trades[1].side is Side.BUY
     assert "a purchase names lots" in failed(odd, snapshot, market)["one side for each name"]
+
+
+def test_limits_at_their_edge_are_kept(plan, snapshot, market):
+    edge = under(plan, max_trades=3, max_names=3, max_tracking_error=0.02760435)
+
+    assert failed(edge, snapshot, market) == {}
+
+
+def test_market_impact_is_no_cash(plan, snapshot, market):
+    assert failed(under(plan, impact_bp=500.0), snapshot, market) == {}
+
+
+def test_a_sector_is_not_pushed_out_of_its_band(plan, snapshot, market):
+    # ALFA goes from its target of 40 % to 30 %: ten percent below. BETA and GAMA stay 9 % above their 60 %.
+    sectors = {n: replace(s, sector="One" if n == "ALFA" else "Two") for n, s in market.securities.items()}
+    divided = replace(market, securities=sectors)
+
+    assert failed(under(plan, max_sector_active=0.1), snapshot, divided) == {}
+    assert failed(under(plan, max_sector_active=0.08), snapshot, divided) == {
+        "sectors": "One: active weight -0.1000, bound 0.08; Two: active weight 0.0900, bound 0.08"
+    }
+
+
+def test_the_band_of_a_sector_steps_aside_for_names_that_must_go(plan, snapshot, market):
+    # Without ALFA, whose target is 40 %, its sector may fall 40 % further.
+    sectors = {n: replace(s, sector="One" if n == "ALFA" else "Two") for n, s in market.securities.items()}
+    divided = replace(market, securities=sectors)
+
+    found = failed(under(plan, max_sector_active=0.08, exclude=("sector:One",)), snapshot, divided)
+
+    assert found == {"sectors": "Two: active weight 0.0900, bound 0.08"}
+
+
+def selling_everything(plan):
+    """400 ALFA: 3,000 lost long-term and gained short-term each; 500 BETA: 10,000 gained. Tax -750 + 1,200 + 2,500."""
+    alfa, beta, _ = plan.trades
+    lots = (
+        alfa.lots[0],
+        replace(alfa.lots[0], lot_id="a2", quantity=D(300), term=Term.SHORT, gain=D(3000)),
+        replace(alfa.lots[0], lot_id="b1", quantity=D(500), gain=D(10_000)),
+    )
+    trades = (
+        replace(alfa, quantity=D(400), amount=D(40_000), lots=lots[:2]),
+        replace(beta, side=Side.SELL, quantity=D(500), amount=D(50_000), lots=lots[2:]),
+    )
+    # Cash: 10,000 + 90,000 less 5 bp of 90,000. Active weights -40, -50 and -10 %: sqrt(0.04 x 0.42) = 12.961481 %.
+    return replace(
+        under(plan, liquidate=True, max_names=0, max_tracking_error=0.01, max_active_weight=0.01),
+        trades=trades,
+        tax=replace(plan.tax, st_gain=D(3000), lt_gain=D(7000), liability=D(2950)),
+        after=replace(plan.after, cash=D(99_955), tracking_error=0.12961481),
+    )
+
+
+def test_a_sale_of_everything_passes_whatever_the_bounds_on_weights(plan, snapshot, market):
+    checks = second_opinion(selling_everything(plan), snapshot, market)
+
+    assert {check.verdict for check in checks} == {Verdict.PASS}
+
+
+def test_a_restriction_may_keep_what_is_to_be_sold(plan, snapshot, market):
+    kept = Restriction(scope="A", target="BETA", rule=Rule.DO_NOT_SELL, value=None, until=None, reason="policy")
+    partly = replace(selling_everything(plan), trades=selling_everything(plan).trades[:1])
+
+    assert "BETA: 500 shares stay" in failed(partly, snapshot, market)["liquidation"]
+    assert "liquidation" not in failed(partly, replace(snapshot, restrictions=(kept,)), market)

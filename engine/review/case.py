@@ -1,0 +1,147 @@
+"""What does a second opinion look at? A plan beside its raw inputs, with what every rule needs worked out once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from typing import Final
+
+from engine.domain.accounts import AccountSnapshot, Lot, Transaction, TransactionType
+from engine.domain.identifiers import LotId, SecurityId
+from engine.domain.market import MarketSnapshot, Security
+from engine.domain.plans import LotSale, Plan, Side, Trade
+from engine.domain.settings import PlanSettings
+from engine.domain.valuation import net_asset_value, positions
+
+CENT: Final = Decimal("0.01")
+WEIGHT_SLACK: Final = Decimal("0.0005")  # whole shares may leave a bound by a fraction of one share
+ACQUIRES: Final = frozenset({TransactionType.BUY, TransactionType.REINVEST})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """The plan, taken as its document states it, and what it was computed from."""
+
+    plan: Plan
+    snapshot: AccountSnapshot
+    market: MarketSnapshot
+
+    @property
+    def settings(self) -> PlanSettings:
+        return self.plan.settings
+
+    @cached_property
+    def lots(self) -> Mapping[LotId, Lot]:
+        return {lot.lot_id: lot for lot in self.snapshot.lots}
+
+    @cached_property
+    def flow(self) -> Decimal:
+        return self.settings.deposit - self.settings.withdrawal
+
+    @cached_property
+    def value(self) -> Decimal:
+        """Net asset value after the external cash flow, USD."""
+        return net_asset_value(self.snapshot, self.market) + self.flow
+
+    @cached_property
+    def shares_before(self) -> Mapping[SecurityId, Decimal]:
+        return positions(self.snapshot.lots)
+
+    @cached_property
+    def shares_after(self) -> Mapping[SecurityId, Decimal]:
+        after = dict(self.shares_before)
+        for trade in self.plan.trades:
+            after[trade.security_id] = after.get(trade.security_id, Decimal(0)) + signed(trade)
+        return after
+
+    @cached_property
+    def sold(self) -> Mapping[LotId, Decimal]:
+        """Shares that the plan sells of each lot."""
+        totals: dict[LotId, Decimal] = {}
+        for _, sale in self.sales:
+            totals[sale.lot_id] = totals.get(sale.lot_id, Decimal(0)) + sale.quantity
+        return totals
+
+    @cached_property
+    def sales(self) -> tuple[tuple[Trade, LotSale], ...]:
+        return tuple((trade, sale) for trade in self.plan.trades for sale in trade.lots)
+
+    @cached_property
+    def targets(self) -> Mapping[SecurityId, Decimal]:
+        return dict(self.market.models[self.snapshot.account.model_id].weights)
+
+    @cached_property
+    def costs(self) -> Decimal:
+        """Expected trading cost, USD: a security's own cost_bp, or the setting's. Market impact is no cash."""
+        default = Decimal(str(self.settings.cost_bp))
+        total = Decimal(0)
+        for trade in self.plan.trades:
+            own = self.security(trade.security_id).cost_bp
+            total += trade.quantity * trade.price * (default if own is None else own) / 10_000
+        return total
+
+    @cached_property
+    def cash_after(self) -> Decimal:
+        traded = sum((signed(trade) * trade.price for trade in self.plan.trades), Decimal(0))
+        return self.snapshot.account.cash + self.flow - traded - self.costs
+
+    def security(self, security_id: SecurityId) -> Security:
+        return self.market.securities[security_id]
+
+    def weight(self, shares: Mapping[SecurityId, Decimal], security_id: SecurityId) -> Decimal:
+        held = shares.get(security_id, Decimal(0))
+        return held * self.market.marks[security_id].price / self.value if held else Decimal(0)
+
+    def active(self, shares: Mapping[SecurityId, Decimal]) -> dict[SecurityId, Decimal]:
+        """Return weight less target of every name held or in the model, fractions of value."""
+        return {
+            name: self.weight(shares, name) - self.targets.get(name, Decimal(0))
+            for name in sorted({*self.targets, *(name for name, held in shares.items() if held)})
+        }
+
+    def one_share(self, security_id: SecurityId) -> Decimal:
+        return self.market.marks[security_id].price / self.value
+
+    @cached_property
+    def loss_groups(self) -> frozenset[str]:
+        """Wash-sale groups of which the plan sells at least one share at a loss."""
+        return frozenset(
+            self.security(trade.security_id).group
+            for trade, sale in self.sales
+            if sale.lot_id in self.lots and gain_of(self.lots[sale.lot_id], sale.quantity, trade.price) < 0
+        )
+
+    @cached_property
+    def bought_groups(self) -> frozenset[str]:
+        """Wash-sale groups of which the plan buys."""
+        return frozenset(self.security(t.security_id).group for t in self.plan.trades if t.side is Side.BUY)
+
+    @cached_property
+    def twin_groups(self) -> frozenset[str]:
+        """Wash-sale groups of several substantially identical securities."""
+        seen: dict[str, int] = {}
+        for security in self.market.securities.values():
+            seen[security.group] = seen.get(security.group, 0) + 1
+        return frozenset(group for group, members in seen.items() if members > 1)
+
+    def history(self) -> Iterable[Transaction]:
+        """Return what happened in the household, trades approved and not booked yet included."""
+        for book in self.snapshot.household_books:
+            yield from book.transactions
+        yield from self.snapshot.pending
+
+
+def signed(trade: Trade) -> Decimal:
+    """Return a trade's shares, a sale's as a negative number."""
+    return trade.quantity if trade.side is Side.BUY else -trade.quantity
+
+
+def gain_of(lot: Lot, quantity: Decimal, price: Decimal) -> Decimal:
+    """Return the gain on selling so many shares of a lot at a price, USD."""
+    return quantity * price - lot.basis * quantity / lot.quantity
+
+
+def held_over_a_year(held_from: date, on: date) -> bool:
+    """Long-term is more than one year, counted from the day after acquisition: 26 U.S.C. 1222, Rev. Rul. 66-7."""
+    return (on.year - held_from.year, on.month, on.day) > (1, held_from.month, held_from.day)

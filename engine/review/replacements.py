@@ -1,0 +1,299 @@
+"""How much of the plan's losses do the household's own purchases take away? Worked out again from its raw history.
+
+A share bought within 30 days of a sale at a loss, before or after, in any account of the household, disallows the loss
+on one share sold (26 U.S.C. 1091(a)); each share bought does so once (Treas. Reg. 1.1091-1(e)). Earlier sales come
+first, of one day's sales the shares acquired first (1.1091-1(b)); the earliest purchase is used first (1.1091-1(c)). A
+purchase before the sale counts while it is still held when the day of the sale ends.
+
+The history of one security is played once, day by day, and then the plan's day: what is still free by then is all that
+can touch the plan.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
+from engine.domain.identifiers import AccountId, LotId, SecurityId
+from engine.review.case import ACQUIRES, Case
+
+WINDOW: Final = timedelta(days=30)  # each side of the sale; 26 U.S.C. 1091(a)
+_NOTHING: Final = Decimal("1e-9")  # shares or dollars below it come from divisions that do not come out even
+_LEAVES: Final = frozenset({TransactionType.SELL, TransactionType.GIFT, TransactionType.TRANSFER_OUT})
+_ORDER_OF_DAY: Final = (
+    *(TransactionType.SPLIT, TransactionType.BUY, TransactionType.REINVEST),
+    *(TransactionType.TRANSFER_OUT, TransactionType.TRANSFER_IN, TransactionType.SELL, TransactionType.GIFT),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """Shares that came in together. bought: the day, None where they came by a transfer; free: not used by a loss yet.
+
+    standing: seen only in a book's lots of today; the history that sold others of them is not to take them again.
+    """
+
+    account_id: AccountId
+    lot_id: LotId
+    bought: date | None
+    quantity: Decimal
+    cost: Decimal
+    free: bool
+    standing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossSold:
+    """Shares sold at a loss on a day; loss is USD a share, lot_id and acquired are those of the lot sold.
+
+    planned: sold by the plan under review, not by the history.
+    """
+
+    account_id: AccountId
+    lot_id: LotId
+    acquired: date
+    on: date
+    quantity: Decimal
+    loss: Decimal
+    planned: bool = False
+
+
+def disallowed_losses(case: Case) -> Mapping[LotId, Decimal]:
+    """Return what a wash sale disallows of the plan's losses, USD, by the lot sold.
+
+    Lots that lose nothing are left out. Substantially identical names of several securities are not
+    looked at: their losses are not sold at all.
+    """
+    found: dict[LotId, Decimal] = {}
+    if not case.snapshot.account.registration.is_taxable:
+        return found
+    for security_id in sorted({trade.security_id for trade, _ in case.sales}):
+        if case.security(security_id).group in case.loss_groups - case.twin_groups:
+            found |= _Record(case, security_id).plan_day()
+    return found
+
+
+class _Record:
+    """One security in every account of the household, from the first transaction to the plan's own sales."""
+
+    def __init__(self, case: Case, security_id: SecurityId) -> None:
+        self.case = case
+        self.security_id = security_id
+        self.day = case.snapshot.as_of
+        self.held: list[Shares] = []
+        self.open: list[LossSold] = []
+        self.moving: list[tuple[Transaction, list[Shares]]] = []
+        self.taxable = {b.account.account_id: b.account.registration.is_taxable for b in case.snapshot.household_books}
+        self.lots = {
+            (lot.account_id, lot.lot_id): lot
+            for book in case.snapshot.household_books
+            for lot in book.lots
+            if lot.security_id == security_id
+        }
+
+    def plan_day(self) -> dict[LotId, Decimal]:
+        """Return what the plan's losses lose, USD, by lot."""
+        rows, arrivals = self._rows()
+        made = set(arrivals.values())
+        opening = [lot for key, lot in self.lots.items() if key not in made and lot.acquired <= self.day]
+        losses: list[LossSold] = []
+        days = sorted({row.trade_date for row in rows} | {lot.acquired for lot in opening} | {self.day})
+        for day in days:
+            for lot in opening:
+                if lot.acquired == day:
+                    self._arrive(_standing(lot, self._later_splits(lot.account_id, rows, day)), day)
+            losses = []
+            for row in sorted((row for row in rows if row.trade_date == day), key=_place_in_day):
+                losses += self._play(row, arrivals.get(row.transaction_id))
+            if day < self.day:
+                self._match(losses)
+        own = self._sell_by_plan()
+        self._match(losses + own)
+        taken = {loss.lot_id: loss.quantity * loss.loss for loss in own}
+        for loss in self.open:
+            if loss.planned:
+                taken[loss.lot_id] -= loss.quantity * loss.loss
+        return {lot_id: amount for lot_id, amount in taken.items() if amount > _NOTHING}
+
+    def _rows(self) -> tuple[list[Transaction], dict[str, tuple[AccountId, LotId]]]:
+        """Return the security's rows, and the lot that each arrival of shares made."""
+        rows = [row for book in self.case.snapshot.household_books for row in self._of_book(book)]
+        rows += [replace(r, trade_date=self.day) for r in self.case.snapshot.pending if self._is_ours(r)]
+        arrivals: dict[str, tuple[AccountId, LotId]] = {}
+        named = {(r.account_id, r.lot_id) for r in rows if r.type not in _LEAVES and r.lot_id is not None}
+        unnamed = [lot for key, lot in self.lots.items() if key not in named]
+        for row in rows:
+            if row.type in ACQUIRES or (row.type is TransactionType.TRANSFER_IN and row.lot_id is not None):
+                lot_id = row.lot_id
+                if lot_id is None:
+                    same_day = [
+                        lot for lot in unnamed if (lot.account_id, lot.acquired) == (row.account_id, row.trade_date)
+                    ]
+                    lot_id = same_day[0].lot_id if same_day else LotId(row.transaction_id)
+                    unnamed = [lot for lot in unnamed if lot not in same_day[:1]]
+                arrivals[row.transaction_id] = (row.account_id, lot_id)
+        return rows, arrivals
+
+    def _of_book(self, book: AccountBook) -> Iterable[Transaction]:
+        return (row for row in book.transactions if self._is_ours(row) and row.trade_date <= self.day)
+
+    def _is_ours(self, row: Transaction) -> bool:
+        return row.security_id == self.security_id
+
+    def _later_splits(self, account_id: AccountId, rows: Sequence[Transaction], day: date) -> Decimal:
+        ratio = Decimal(1)
+        for row in rows:
+            if row.type is TransactionType.SPLIT and row.account_id == account_id and row.trade_date >= day:
+                ratio *= row.quantity
+        return ratio
+
+    def _play(self, row: Transaction, made: tuple[AccountId, LotId] | None) -> list[LossSold]:
+        """Let one row happen; return the losses of a taxable sale."""
+        if row.type is TransactionType.SPLIT:
+            self._split(row)
+        elif row.type in ACQUIRES:
+            lot_id = made[1] if made else LotId(row.transaction_id)
+            shares = Shares(
+                account_id=row.account_id, lot_id=lot_id, bought=row.trade_date, quantity=row.quantity,
+                cost=row.price, free=True, standing=False,
+            )  # fmt: skip
+            self._arrive(shares, row.trade_date)
+        elif row.type is TransactionType.TRANSFER_IN:
+            self._move_in(row, made)
+        else:
+            taken = self._take(row)
+            if row.type is TransactionType.TRANSFER_OUT:
+                self.moving.append((row, taken))
+            if row.type is TransactionType.SELL and self.taxable.get(row.account_id, True):
+                return self._losses(row, taken)
+        return []
+
+    def _split(self, row: Transaction) -> None:
+        ratio, account = row.quantity, row.account_id
+        self.held = [
+            replace(s, quantity=s.quantity * ratio, cost=s.cost / ratio) if s.account_id == account else s
+            for s in self.held
+        ]
+        self.open = [
+            replace(o, quantity=o.quantity * ratio, loss=o.loss / ratio) if o.account_id == account else o
+            for o in self.open
+        ]
+
+    def _move_in(self, row: Transaction, made: tuple[AccountId, LotId] | None) -> None:
+        if made is None:
+            return
+        for out, shares in self.moving:
+            if out.quantity == row.quantity and out.account_id != row.account_id:
+                self.held += [replace(s, account_id=row.account_id, lot_id=made[1]) for s in shares]
+                self.moving.remove((out, shares))
+                return
+        cost = (row.basis or Decimal(0)) / row.quantity
+        self.held.append(
+            Shares(account_id=row.account_id, lot_id=made[1], bought=None, quantity=row.quantity, cost=cost, free=False,
+                   standing=False)
+        )  # fmt: skip
+
+    def _take(self, row: Transaction) -> list[Shares]:
+        """Take the shares of the lot that a row names, else the oldest, out of what is held."""
+        today = row.trade_date == self.day and row in self.case.snapshot.pending
+        may = [s for s in self.held if s.account_id == row.account_id and (today or not s.standing)]
+        may = [s for s in may if row.lot_id is None or s.lot_id == row.lot_id]
+        taken, missing = [], row.quantity
+        for shares in sorted(may, key=lambda s: s.bought or date.min):
+            part = min(shares.quantity, missing)
+            if part > _NOTHING:
+                taken.append(replace(shares, quantity=part))
+                self._reduce(shares, part)
+                missing -= part
+        return taken
+
+    def _losses(self, row: Transaction, taken: Sequence[Shares]) -> list[LossSold]:
+        """Return the pieces of a sale that lost. The row's own basis wins where it is given."""
+        known = sum((s.quantity for s in taken), Decimal(0))
+        lot = self.lots.get((row.account_id, row.lot_id)) if row.lot_id is not None else None
+        parts = [(s.lot_id, s.bought or date.min, s.quantity, s.cost) for s in taken]
+        if row.quantity - known > _NOTHING:
+            cost = lot.basis / lot.quantity if lot is not None else row.price
+            acquired = lot.acquired if lot is not None else date.min
+            parts.append((row.lot_id or LotId(""), acquired, row.quantity - known, cost))
+        if row.basis is not None:
+            parts = [(lot_id, acquired, part, row.basis / row.quantity) for lot_id, acquired, part, _ in parts]
+        return [
+            LossSold(account_id=row.account_id, lot_id=lot_id, acquired=acquired, on=row.trade_date, quantity=part,
+                     loss=cost - row.price)
+            for lot_id, acquired, part, cost in parts
+            if (cost - row.price) * part > _NOTHING
+        ]  # fmt: skip
+
+    def _sell_by_plan(self) -> list[LossSold]:
+        """Take out what the plan sells of this security; return the pieces that lose, by the lots of the book."""
+        losses = []
+        for trade, sale in self.case.sales:
+            if trade.security_id != self.security_id:
+                continue
+            lot, missing = self.case.lots[sale.lot_id], sale.quantity
+            for shares in [s for s in self.held if (s.account_id, s.lot_id) == (lot.account_id, lot.lot_id)]:
+                part = min(shares.quantity, missing)
+                self._reduce(shares, part)
+                missing -= part
+            loss = lot.basis / lot.quantity - trade.price
+            if loss * sale.quantity > _NOTHING:
+                losses.append(
+                    LossSold(account_id=lot.account_id, lot_id=lot.lot_id, acquired=lot.acquired, on=self.day,
+                             quantity=sale.quantity, loss=loss, planned=True)
+                )  # fmt: skip
+        return losses
+
+    def _arrive(self, shares: Shares, day: date) -> None:
+        """Let shares come in; losses still open catch them, the earliest sale first."""
+        still_open = []
+        for loss in self.open:
+            part = min(shares.quantity, loss.quantity) if shares.free and day - loss.on <= WINDOW else Decimal(0)
+            if part > _NOTHING:
+                caught = loss.loss if self.taxable.get(shares.account_id, True) else Decimal(0)
+                self.held.append(replace(shares, quantity=part, cost=shares.cost + caught, free=False))
+                shares = replace(shares, quantity=shares.quantity - part)
+                loss = replace(loss, quantity=loss.quantity - part)
+            if loss.quantity > _NOTHING and day - loss.on <= WINDOW:
+                still_open.append(loss)
+        self.open = still_open
+        if shares.quantity > _NOTHING:
+            self.held.append(shares)
+
+    def _match(self, losses: Sequence[LossSold]) -> None:
+        """Match a day's losses with free shares still held, bought in the 30 days before; the rest stays open."""
+        for loss in sorted(losses, key=lambda loss: loss.acquired):
+            for shares in sorted(self.held, key=lambda s: s.bought or date.min):
+                near = shares.bought is not None and loss.on - shares.bought <= WINDOW
+                same = (shares.account_id, shares.lot_id) == (loss.account_id, loss.lot_id)
+                part = min(shares.quantity, loss.quantity)
+                if near and not same and shares.free and part > _NOTHING:
+                    self._reduce(shares, part)
+                    caught = loss.loss if self.taxable.get(shares.account_id, True) else Decimal(0)
+                    self.held.append(replace(shares, quantity=part, cost=shares.cost + caught, free=False))
+                    loss = replace(loss, quantity=loss.quantity - part)
+            if loss.quantity > _NOTHING:
+                self.open.append(loss)
+
+    def _reduce(self, shares: Shares, part: Decimal) -> None:
+        at = next(i for i, candidate in enumerate(self.held) if candidate is shares)
+        left = replace(shares, quantity=shares.quantity - part)
+        self.held[at : at + 1] = [left] if left.quantity > _NOTHING else []
+
+
+def _standing(lot: Lot, later_splits: Decimal) -> Shares:
+    return Shares(
+        account_id=lot.account_id,
+        lot_id=lot.lot_id,
+        bought=lot.acquired,
+        quantity=lot.quantity / later_splits,
+        cost=lot.basis / lot.quantity * later_splits,
+        free=not lot.wash_adjustment,
+        standing=True,
+    )
+
+
+def _place_in_day(row: Transaction) -> int:
+    return _ORDER_OF_DAY.index(row.type)
