@@ -1,265 +1,253 @@
-"""Where does each name stand in shares, and what would the next share of each cost?"""
+"""Where does each name stand in shares? From the fractional plan to positions in whole shares, and back to decimals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
 
 from engine.domain.market import Array
+from engine.domain.plans import Term
 from engine.plan.lots import SaleLot
-from engine.plan.outcome import priced_bounds
-from engine.plan.problem import CASH, Name, Problem
+from engine.plan.prepared import Flags, Indices
+from engine.plan.problem import CASH, Problem
+from engine.plan.share_moves import Shares, start
 from engine.plan.share_program import Steps
 from engine.plan.sides import Found
 
 TOUCH: Final = 1e-9  # weights closer than this are the same
+TRACKING_SLACK: Final = 5e-7  # of the tracking error that whole shares may add to its limit
 _FEW: Final = 1e-6  # of one step: what division leaves over
+_AT_MOST: Final = 10**9  # steps; stands for no limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stand:
-    """A name standing at so many shares: their weight, and its own cost and realised gain there."""
+class Sides:
+    """Each name's piece in weights (n,): lo, hi, and leaves, whether all of it may be sold there."""
 
-    shares: Decimal
-    weight: float
-    cost: float
-    gain: float
+    lo: Array
+    hi: Array
+    leaves: Flags
 
 
-class Book:
-    """Shares being moved one at a time, with what every next share would cost.
+def open_book(problem: Problem, found: Found, orders: Sequence[Sequence[SaleLot]]) -> Shares:
+    """Return every name at the tradable number of shares nearest to the plan, on the piece that the plan chose."""
+    p, n, m = problem.prepared, len(problem.names), len(problem.rows)
+    sides = _sides(problem, found)
+    sizes = [name.security.lot_size or Decimal(1) for name in problem.names]
+    whole_steps = np.array([int(name.shares // size) for name, size in zip(problem.names, sizes, strict=True)])
+    is_odd = np.array([bool(name.shares % size) for name, size in zip(problem.names, sizes, strict=True)], dtype=bool)
+    step = np.array([float(size) * name.unit for name, size in zip(problem.names, sizes, strict=True)])
+    low, high = _reach(sides, step, _most_sold(sides, orders, sizes, whole_steps))
+    leaving = np.where(sides.leaves & is_odd, p.held, 0.0)
+    must_leave = (leaving > 0) & (sides.hi - sides.lo < TOUCH)
+    low[must_leave], high[must_leave] = 1, 0
+    at, has_left = _nearest(found.trade[:n], step, low, high, leaving)
+    lots, first = _lots(problem, sides, orders)
+    rows = problem.rows
+    factors = problem.loadings.shape[1]
+    limit = problem.settings.max_tracking_error
+    book = Shares(
+        aversion=problem.settings.risk_aversion,
+        penalty=problem.penalty,
+        limit=np.inf if limit is None else limit + TRACKING_SLACK,
+        netting=_netting(problem),
+        step=step,
+        leaving=leaving,
+        whole_steps=whole_steps,
+        low=low,
+        high=high,
+        shortfall=p.shortfall,
+        specific=p.specific,
+        cost=p.cost,
+        alpha=p.alpha,
+        impact=p.impact,
+        bend=np.einsum("ik,ik->i", problem.loadings, problem.loadings),
+        hinge_first=p.hinge_first,
+        hinge_at=p.hinge_at,
+        hinge_upper=p.hinge_upper,
+        lot_first=first,
+        lot_weight=lots[0],
+        lot_tax=lots[1],
+        lot_st=lots[2],
+        lot_lt=lots[3],
+        up=np.ascontiguousarray(p.up.T),
+        down=np.ascontiguousarray(p.down.T),
+        row_st=p.st,
+        row_lt=p.lt,
+        lo=np.array([row.lo for row in rows]),
+        hi=np.array([row.hi for row in rows]),
+        below=np.array([row.slack_below for row in rows]),
+        above=np.array([row.slack_above for row in rows]),
+        loadings=np.ascontiguousarray(problem.loadings),
+        at=at,
+        has_left=has_left,
+        weight=np.zeros(n),
+        own=np.zeros(n),
+        st=np.zeros(n),
+        lt=np.zeros(n),
+        next_at=np.zeros(2 * n, dtype=np.intp),
+        next_left=np.zeros(2 * n, dtype=bool),
+        next_open=np.zeros(2 * n, dtype=bool),
+        next_weight=np.zeros(2 * n),
+        next_own=np.zeros(2 * n),
+        next_st=np.zeros(2 * n),
+        next_lt=np.zeros(2 * n),
+        rows=np.zeros(m),
+        totals=np.zeros(3),
+        factor=np.zeros(factors),
+        pull=np.zeros(n),
+    )
+    start(book)
+    return book
 
-    Every name stays on the piece that the plan chose for it. at: where each name stands; next: one share below (n,) and
-    one above (n,), None at the end of the piece. now (3, n) and then (3, 2 n) hold weight, cost and gain of these;
-    candidate c is name c % n, downwards for c < n.
+
+def shares(problem: Problem, book: Shares) -> tuple[Decimal, ...]:
+    """Return the signed shares at which the names stand, exactly."""
+    return tuple(
+        -name.shares if left else Decimal(steps) * (name.security.lot_size or Decimal(1))
+        for name, steps, left in zip(problem.names, book.at.tolist(), book.has_left.tolist(), strict=True)
+    )
+
+
+def spare_cash(problem: Problem, book: Shares, weight: float) -> None:
+    """Let the cash row, which counts what is spent, fall below its limit by so much from now on."""
+    book.lo[[row.rule == CASH for row in problem.rows]] -= weight
+
+
+def steps_around(book: Shares, wanted: Array) -> Steps:
+    """Return the names as whole steps around where they stand, each on its side of zero.
+
+    A name stays where it is, with a step of no weight, if it leaves the account with a fraction of a share or finds
+    no whole step on its piece. Where gains are capped a name stays in the lot that it ends in, so that its gain is
+    linear. A limit on the tracking error is one more row, linear around where the names stand.
     """
-
-    def __init__(self, problem: Problem, found: Found, orders: Sequence[Sequence[SaleLot]]) -> None:
-        self.problem, self.orders = problem, orders
-        table, n = found.table, len(problem.names)
-        self.range = [
-            _reach(name, float(table.lo[p]), float(table.hi[p]))
-            for name, p in zip(problem.names, found.pieces[:n], strict=True)
-        ]
-        self.exposures = table.exposures[:n]
-        self.bend = np.tile(np.einsum("ik,ik->i", self.exposures, self.exposures), 2) / 2.0
-        self.delta = problem.settings.risk_aversion * problem.specific
-        self.shortfall = problem.shortfall
-        self.rules = Rules(problem)
-        self.wanted = found.trade[:n]
-        self.at = [self._stand(i, self._nearest(i, float(found.trade[i]))) for i in range(n)]
-        self.next: list[Stand | None] = [None] * (2 * n)
-        self.now, self.then, self.open = np.zeros((3, n)), np.zeros((3, 2 * n)), np.zeros(2 * n, dtype=bool)
-        for i in range(n):
-            self._refresh(i)
-        self.y = table.y0 + self.exposures.T @ self.now[0]
-
-    def shares(self) -> tuple[Decimal, ...]:
-        return tuple(stand.shares for stand in self.at)
-
-    def candidates(self, first: int | None = None) -> tuple[float, Array, Array]:
-        """Return the violation now, and what each candidate adds to it and to the objective.
-
-        first: a candidate seen as taken already; its name then has no other.
-        """
-        now, y, free = self.now, self.y, self.open
-        if first is not None:
-            i = first % len(self.at)
-            now, free = now.copy(), free.copy()
-            now[:, i] = self.then[:, first]
-            y = y + self.exposures[i] * (now[0, i] - self.now[0, i])
-            free[[i, i + len(self.at)]] = False
-        step = self.then - np.tile(now, 2)
-        factor_risk = np.tile(self.exposures @ y, 2) * step[0] + self.bend * step[0] ** 2
-        rows = self.rules.parts(now)
-        values = rows.sum(axis=1)[:, None]
-        priced, broken = self.rules.judge(values)
-        later_priced, later_broken = self.rules.judge(values + self.rules.parts(self.then) - np.tile(rows, 2))
-        cost = np.where(free, step[1] + factor_risk + later_priced - priced, np.inf)
-        return float(broken[0]), np.where(free, later_broken - broken, np.inf), cost
-
-    def take(self, candidate: int) -> None:
-        """Move a candidate's name to where the candidate stands."""
-        stand = self.next[candidate]
-        assert stand is not None
-        self._move(candidate % len(self.at), stand)
-
-    def spare_cash(self, weight: float) -> None:
-        """Let cash exceed its maximum by so much from now on."""
-        self.rules.spare_cash(weight)
-
-    def steps(self) -> Steps:
-        """Return the names as whole steps around where they stand, each on its side of zero.
-
-        A name stays where it is, with a step of no weight, if it leaves the account with a fraction of a share or finds
-        no whole step on its piece. Where gains are capped a name stays in the lot that it ends in, so that its gain is
-        linear.
-        """
-        n = len(self.at)
-        low, high, step = np.zeros(n), np.zeros(n), np.zeros(n)
-        rates, base = np.zeros((len(self.problem.rows), n)), self.rules.parts(self.now).sum(axis=1)
-        for i, stand in enumerate(self.at):
-            weight = float(self._size(i)) * self.problem.names[i].unit
-            if stand.shares % self._size(i) != 0 or weight == 0:
-                continue
-            side, per_gain, lo, hi = self._linear(i, stand)
-            fewest, most = np.ceil(lo / weight - _FEW), np.floor(hi / weight + _FEW)
-            if fewest <= most:
-                step[i], low[i], high[i] = weight, fewest, most
-                rates[:, i] = self.rules.rates(i, buys=side > 0, per_gain=per_gain)
-                base -= rates[:, i] * stand.weight
-        lo_rows, hi_rows = self.rules.hard_limits()
-        return Steps(
-            step=step,
-            low=low,
-            high=high,
-            wanted=np.where(step > 0, self.wanted, 0.0),
-            base=base,
-            rates=rates,
-            lo=lo_rows,
-            hi=hi_rows,
-        )
-
-    def settle(self, steps: Steps, counts: Array) -> None:
-        """Move every name that has a step to so many of them."""
-        for i in np.flatnonzero(steps.step).tolist():
-            self._move(i, self._stand(i, Decimal(int(counts[i])) * self._size(i)))
-
-    def _move(self, i: int, stand: Stand) -> None:
-        self.y = self.y + self.exposures[i] * (stand.weight - self.at[i].weight)
-        self.at[i] = stand
-        self._refresh(i)
-
-    def _linear(self, i: int, stand: Stand) -> tuple[int, float, float, float]:
-        """Return a name's side, its gain per unit of weight sold, and the range around it where both hold."""
-        lo, hi = self.range[i]
-        if stand.weight > 0 or lo >= 0 or (stand.weight == 0 and hi > 0):
-            return 1, 0.0, max(lo, 0.0), hi
-        sold, per_gain = 0.0, 0.0
-        if not self.rules.by_gain.any():
-            return -1, 0.0, max(lo, -sum(entry.weight for entry in self.orders[i])), min(hi, 0.0)
-        for entry in self.orders[i]:
-            per_gain = entry.gain
-            if sold + entry.weight >= -stand.weight - TOUCH:
-                return -1, per_gain, max(lo, -(sold + entry.weight)), min(hi, -sold)
-            sold += entry.weight
-        return -1, per_gain, stand.weight, stand.weight
-
-    def _size(self, i: int) -> Decimal:
-        return self.problem.names[i].security.lot_size or Decimal(1)
-
-    def _refresh(self, i: int) -> None:
-        n, here = len(self.at), self.at[i]
-        self.now[:, i] = here.weight, here.cost, here.gain
-        for candidate, direction in ((i, ROUND_FLOOR), (n + i, ROUND_CEILING)):
-            stand = self._step(i, direction)
-            self.next[candidate], self.open[candidate] = stand, stand is not None
-            there = here if stand is None else stand
-            self.then[:, candidate] = there.weight, there.cost, there.gain
-
-    def _step(self, i: int, direction: str) -> Stand | None:
-        """Return the next tradable number of shares below or above the present one; None at the end of the piece."""
-        name, now = self.problem.names[i], self.at[i].shares
-        size = self._size(i)
-        grid = (now / size).to_integral_value(direction) * size
-        if grid == now:
-            grid += size if direction == ROUND_CEILING else -size
-        if grid < -name.shares < now and _leaves(name, self.range[i][0]):
-            grid = -name.shares
-        return self._stand(i, grid) if self._is_open(i, grid) else None
-
-    def _nearest(self, i: int, u: float) -> Decimal:
-        """Return the tradable number of shares nearest to a weight and inside the piece; zero where there is none."""
-        name = self.problem.names[i]
-        lowest, _ = self.range[i]
-        if abs(u + name.held) < TOUCH and _leaves(name, lowest):
-            return -name.shares
-        size = self._size(i)
-        exact = Decimal(u) / Decimal(name.unit) / size if name.unit > 0 else Decimal(0)
-        tries = {exact.to_integral_value(mode) * size for mode in (ROUND_HALF_EVEN, ROUND_FLOOR, ROUND_CEILING)}
-        if _leaves(name, lowest):
-            tries.add(-name.shares)
-        inside = [shares for shares in tries if self._is_open(i, shares)]
-        return min(inside, key=lambda shares: (abs(float(shares) * name.unit - u), shares), default=Decimal(0))
-
-    def _is_open(self, i: int, shares: Decimal) -> bool:
-        lowest, highest = self.range[i]
-        name = self.problem.names[i]
-        most = sum((entry.quantity for entry in self.orders[i]), Decimal(0))
-        return lowest - TOUCH <= float(shares) * name.unit <= highest + TOUCH and -shares <= most
-
-    def _stand(self, i: int, shares: Decimal) -> Stand:
-        """Return the cost of standing at these shares: specific risk, tax, trading cost, tilt and breach of bounds."""
-        problem, name = self.problem, self.problem.names[i]
-        u = float(shares) * name.unit
-        cost = self.delta[i] * (u - self.shortfall[i]) ** 2 + name.cost * abs(u) - name.alpha * u
-        gain, left = 0.0, -u
-        for entry in self.orders[i]:
-            if left <= 0:
-                break
-            part = min(left, entry.weight)
-            cost += problem.settings.tax_weight * entry.tax * part
-            gain += entry.gain * part
-            left -= part
-        for bound in priced_bounds(problem, name):
-            cost += problem.penalty * max(u - bound.at if bound.upper else bound.at - u, 0.0)
-        return Stand(shares=shares, weight=u, cost=float(cost), gain=gain)
+    n, m = len(book.at), len(book.lo)
+    low, high, step = np.zeros(n), np.zeros(n), np.zeros(n)
+    rates, base = np.zeros((m, n)), book.rows.copy()
+    by_gain = bool(((book.row_st != 0) | (book.row_lt != 0)).any())
+    for i in np.flatnonzero(~book.has_left & (book.step > 0) & (book.low <= book.high)).tolist():
+        side, st, lt, lo, hi = _linear(book, i, by_gain=by_gain)
+        fewest, most = np.ceil(lo / book.step[i] - _FEW), np.floor(hi / book.step[i] + _FEW)
+        if fewest <= most:
+            step[i], low[i], high[i] = book.step[i], fewest, most
+            linear = book.up[i] if side > 0 else -book.down[i]
+            rates[:, i] = linear - book.row_st * st - book.row_lt * lt
+            base -= rates[:, i] * book.weight[i]
+    lo_rows, hi_rows = book.lo - book.below, book.hi + book.above
+    if np.isfinite(book.limit):
+        slope = 2.0 * (book.pull + book.specific * (book.weight - book.shortfall)) * (step > 0)
+        room = book.limit**2 - _curved(book, wanted, step)
+        rates, base = np.vstack([rates, slope]), np.append(base, book.totals[2] - slope @ book.weight)
+        lo_rows, hi_rows = np.append(lo_rows, -np.inf), np.append(hi_rows, room)
+    return Steps(
+        step=step,
+        low=low,
+        high=high,
+        wanted=np.where(step > 0, wanted, 0.0),
+        base=base,
+        rates=rates,
+        lo=lo_rows,
+        hi=hi_rows,
+    )
 
 
-class Rules:
-    """The rows as arrays: what names add to them, what is priced beyond them and what is forbidden."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.up = np.array([row.up for row in problem.rows])
-        self.down = np.array([row.down for row in problem.rows])
-        self.by_gain = np.array([row.by_lot_gain for row in problem.rows], dtype=bool)[:, None]
-        self.lo = np.array([row.lo for row in problem.rows])[:, None]
-        self.hi = np.array([row.hi for row in problem.rows])[:, None]
-        self.below = np.array([row.slack_below for row in problem.rows])[:, None]
-        self.above = np.array([row.slack_above for row in problem.rows])[:, None]
-        self.is_cash = np.array([row.rule == CASH for row in problem.rows], dtype=bool)
-        self.penalty = problem.penalty
-
-    def parts(self, stands: Array) -> Array:
-        """Return each candidate's part in each row, (m, candidates). stands: weight, cost, gain by candidate."""
-        repeat = stands.shape[1] // self.up.shape[1]
-        buying, selling = np.maximum(stands[0], 0.0), np.maximum(-stands[0], 0.0)
-        linear = np.tile(self.up, repeat) * buying + np.tile(self.down, repeat) * selling
-        return np.asarray(np.where(self.by_gain, stands[2], linear))
-
-    def judge(self, values: Array) -> tuple[Array, Array]:
-        """Return the price of priced breaches and the size of forbidden ones, for each column of row values."""
-        over, under = np.maximum(values - self.hi, 0.0), np.maximum(self.lo - values, 0.0)
-        priced = np.minimum(over, self.above) + np.minimum(under, self.below)
-        broken = np.maximum(over - self.above, 0.0) + np.maximum(under - self.below, 0.0)
-        return self.penalty * priced.sum(axis=0), broken.sum(axis=0)
-
-    def rates(self, i: int, *, buys: bool, per_gain: float) -> Array:
-        """Return what a unit of one name's weight adds to each row, (m,)."""
-        if buys:
-            return np.where(self.by_gain[:, 0], 0.0, self.up[:, i])
-        return np.where(self.by_gain[:, 0], -per_gain, -self.down[:, i])
-
-    def hard_limits(self) -> tuple[Array, Array]:
-        """Return the rows' limits with all that is only priced let through, (m,) each."""
-        return (self.lo - self.below)[:, 0], (self.hi + self.above)[:, 0]
-
-    def spare_cash(self, weight: float) -> None:
-        """Let the cash row, which counts what is spent, fall below its limit by so much."""
-        self.lo[self.is_cash] -= weight
+def settle(book: Shares, steps: Steps, counts: Array) -> None:
+    """Move every name that has a step to so many of them."""
+    moving = steps.step > 0
+    book.at[moving] = counts[moving].astype(np.intp)
+    start(book)
 
 
-def _reach(name: Name, lo: float, hi: float) -> tuple[float, float]:
-    """Return the piece's range; a name that must go but cannot leave whole keeps back what is less than one lot."""
-    if not name.rules.must_exit or _leaves(name, lo):
-        return lo, hi
-    size = name.security.lot_size or Decimal(1)
-    most = sum((entry.lot.quantity for entry in name.sellable), Decimal(0)) // size * size
-    return -float(most) * name.unit, -float(most) * name.unit
+def _sides(problem: Problem, found: Found) -> Sides:
+    """Return the pieces; a name that must go but cannot leave whole keeps back what is less than one lot size."""
+    p, pieces = problem.prepared, found.pieces[: len(problem.names)]
+    lo, hi = found.table.lo[pieces].copy(), found.table.hi[pieces].copy()
+    leaves = (p.whole > 0) & (lo <= -p.held + TOUCH)
+    for i in np.flatnonzero(p.must_exit & ~leaves).tolist():
+        name = problem.names[i]
+        size = name.security.lot_size or Decimal(1)
+        most = sum((entry.lot.quantity for entry in name.sellable), Decimal(0)) // size * size
+        lo[i] = hi[i] = -float(most) * name.unit
+    return Sides(lo=lo, hi=hi, leaves=leaves)
 
 
-def _leaves(name: Name, lowest: float) -> bool:
-    """Whether the piece reaches a full exit."""
-    return name.shares > 0 and lowest <= -name.held + TOUCH and all(lot.blocked is None for lot in name.lots)
+def _most_sold(
+    sides: Sides, orders: Sequence[Sequence[SaleLot]], sizes: Sequence[Decimal], whole_steps: Indices
+) -> Indices:
+    """Return how many whole steps each name's lots allow to be sold (n,)."""
+    most = np.where(sides.leaves, whole_steps, 0)
+    for i in np.flatnonzero((sides.lo < 0) & ~sides.leaves).tolist():
+        most[i] = int(sum((entry.quantity for entry in orders[i]), Decimal(0)) // sizes[i])
+    return most
+
+
+def _reach(sides: Sides, step: Array, most_sold: Indices) -> tuple[Indices, Indices]:
+    """Return the fewest and most steps, signed, that lie on each name's piece; low > high where none does."""
+    each = np.where(step > 0, step, 1.0)
+    low = np.maximum(np.ceil(np.maximum((sides.lo - TOUCH) / each, -_AT_MOST)).astype(np.intp), -most_sold)
+    high = np.floor(np.minimum((sides.hi + TOUCH) / each, _AT_MOST)).astype(np.intp)
+    return np.where(step > 0, low, 0), np.where(step > 0, high, 0)
+
+
+def _nearest(wanted: Array, step: Array, low: Indices, high: Indices, leaving: Array) -> tuple[Indices, Flags]:
+    """Return the steps nearest to the wanted weights (n,), and where a whole odd holding is nearer still.
+
+    A name without a step on its piece stands at none.
+    """
+    each = np.where(step > 0, step, 1.0)
+    at = np.clip(np.rint(wanted / each).astype(np.intp), low, np.maximum(low, high))
+    at = np.where(low <= high, at, 0)
+    off = np.where(low <= high, np.abs(at * each - wanted), np.inf)
+    away = np.abs(wanted + leaving)
+    return at, np.asarray((leaving > 0) & ((away < TOUCH) | (away <= off)))
+
+
+def _lots(
+    problem: Problem, sides: Sides, orders: Sequence[Sequence[SaleLot]]
+) -> tuple[tuple[Array, Array, Array, Array], Indices]:
+    """Return weight, weighed tax, and gains that count by term, of the lots of names that may sell, in order."""
+    sells = (sides.lo < 0).tolist()
+    listed = [order if may else () for order, may in zip(orders, sells, strict=True)]
+    lots = [entry for order in listed for entry in order]
+    first = np.concatenate([[0], np.cumsum([len(order) for order in listed])]).astype(np.intp)
+    counted = np.array([entry.counted_gain for entry in lots], dtype=float)
+    is_short = np.array([entry.term is Term.SHORT for entry in lots], dtype=bool)
+    tax = np.array([entry.tax for entry in lots], dtype=float) * problem.settings.tax_weight
+    if problem.netting is not None:
+        tax *= np.array([entry.disallowed for entry in lots], dtype=bool)
+    weight = np.array([entry.weight for entry in lots], dtype=float)
+    return (weight, tax, counted * is_short, counted * ~is_short), first
+
+
+def _netting(problem: Problem) -> Array:
+    year = problem.netting
+    if year is None:
+        return np.zeros(8)
+    weight = problem.settings.tax_weight
+    return np.array([1.0, year.st, year.lt, year.allowance, year.st_rate, year.lt_rate, year.carried, weight])
+
+
+def _linear(book: Shares, i: int, *, by_gain: bool) -> tuple[int, float, float, float, float]:
+    """Return a name's side, its gains per unit of weight sold by term, and the range around it where all hold."""
+    lo, hi, u = float(book.low[i] * book.step[i]), float(book.high[i] * book.step[i]), float(book.weight[i])
+    if u > 0 or lo >= 0 or (u == 0 and hi > 0):
+        return 1, 0.0, 0.0, max(lo, 0.0), hi
+    if not by_gain:
+        return -1, 0.0, 0.0, lo, min(hi, 0.0)
+    sold = 0.0
+    for j in range(int(book.lot_first[i]), int(book.lot_first[i + 1])):
+        weight = float(book.lot_weight[j])
+        if sold + weight >= -u - TOUCH:
+            return -1, float(book.lot_st[j]), float(book.lot_lt[j]), max(lo, -(sold + weight)), min(hi, -sold)
+        sold += weight
+    return -1, 0.0, 0.0, u, u
+
+
+def _curved(book: Shares, wanted: Array, step: Array) -> float:
+    """Return what variance bends up by from where the names stand to within half a step of what is wanted, or more."""
+    moved = np.where(step > 0, wanted - book.weight, 0.0)
+    factor = book.loadings.T @ moved
+    spread = float(factor @ factor + book.specific @ (moved * moved))
+    return 2.0 * spread + float((book.bend + book.specific) @ (step * step)) / 4.0
