@@ -32,13 +32,12 @@ _NEWTON_STEPS: Final = 24
 class Solution:
     """trade u (columns,); factor_price (k,) and row_price (m,), > 0 where an upper side binds, < 0 for a lower one.
 
-    rows (m,): what the rows come to, without slack. filled (j,): how much of each of the table's segments is taken.
-    slack: the largest amount by which a row is not obeyed. fallback: solved by Clarabel through cvxpy.
+    rows (m,): what the rows come to, without slack. slack: the largest amount by which a row is not obeyed. fallback:
+    solved by Clarabel through cvxpy.
     """
 
     trade: Array
     rows: Array
-    filled: Array
     factor_price: Array
     row_price: Array
     slack: float
@@ -140,7 +139,6 @@ def _solution(
 ) -> Solution:
     moved = np.bincount(chains.col, weights=fill, minlength=table.columns)
     trade = chains.start + moved
-    own = chains.segment >= 0
     frame = table.frame
     rows = np.empty(len(frame.st))
     rows[frame.straight] = trade @ frame.map[:-1, table.exposures.shape[1] :]
@@ -148,7 +146,6 @@ def _solution(
     return Solution(
         trade=trade,
         rows=rows,
-        filled=np.bincount(chains.segment[own], weights=fill[own], minlength=len(table.piece)).astype(float),
         factor_price=factor_price,
         row_price=row_price,
         slack=0.0,

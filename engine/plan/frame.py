@@ -1,6 +1,7 @@
 """What does every piece table of one problem share? Its columns, factors and rows, whatever the order of lots."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -42,6 +43,11 @@ class Frame:
     extra_hi: Array
     extra_price: Array
     branch: Branch | None
+
+    @cached_property
+    def bends(self) -> Array:
+        """How much a price of each row bends costs: (m,); 0 for rows that are linear in u."""
+        return np.where(self.is_gain_row, 1.0, np.abs(self.up + self.down).max(axis=1, initial=0.0))
 
 
 def frame_of(problem: Problem, *, variance: float = 0.0, branch: Branch | None = None) -> Frame:

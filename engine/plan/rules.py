@@ -44,13 +44,7 @@ class NameRules:
 
 def supported(settings: PlanSettings) -> None:
     """Raise DataError naming every setting that the planner does not take yet; none is ever silently ignored."""
-    asked = {
-        "net_taxes = true": settings.net_taxes,
-        "max_tracking_error": settings.max_tracking_error is not None,
-        "max_trades": settings.max_trades is not None,
-        "max_names": settings.max_names is not None,
-        'wash_sales = "allow"': settings.wash_sales is WashSalePolicy.ALLOW,
-    }
+    asked = {'wash_sales = "allow"': settings.wash_sales is WashSalePolicy.ALLOW}
     missing = [name for name, wanted in asked.items() if wanted]
     if missing:
         raise DataError(f"settings: not yet available in planning: {', '.join(missing)}; expected none of them")

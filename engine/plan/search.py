@@ -1,32 +1,17 @@
-"""What is the best plan? Relax, round, and branch while a gap is left.
+"""What is the best plan, all rules together? One search for each way that the year's gains can net, the best kept."""
 
-Branch and bound, best bound first: a branch forbids some pieces of one name, or one mode of a group of substantially
-identical securities; every node's bound is a certificate, every node's rounding a plan. It stops at the tolerance or
-after a fixed number of nodes, so the same input always takes the same path.
-"""
-
-import heapq
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 
-from engine.domain.errors import SolverFailed
-from engine.plan.certificate import group_modes
-from engine.plan.convex import NO_SLACK
-from engine.plan.envelope import Chains
-from engine.plan.feasibility import feasible_pieces
-from engine.plan.prepared import Flags
-from engine.plan.problem import BP, Problem
-from engine.plan.relaxation import Relaxation, bend, first_relaxation, narrowed, refolded, settled
-from engine.plan.sides import ON_ARC, Found, clashes, nearest_pieces, on_pieces, rounded
-
-REFOLDS: Final = 4  # rounds of folding row prices into the costs
-NODE_WORK: Final = 8000  # nodes x columns
-MIN_NODES, MAX_NODES = 16, 400
-_NOISE: Final = 1e-7
-_SHARE_OF_TOLERANCE: Final = 0.5  # the rest is left to whole shares
+from engine.domain.market import Array
+from engine.plan.branch_and_bound import best_of, tolerance_of
+from engine.plan.coupled import best_within_limits, has_limits
+from engine.plan.frame import Frame, frame_of
+from engine.plan.netted import branches, tax_of_year
+from engine.plan.problem import Problem
+from engine.plan.relaxation import first_relaxation
+from engine.plan.sides import Found
 
 
 def search(problem: Problem) -> Found | None:
@@ -34,109 +19,65 @@ def search(problem: Problem) -> Found | None:
 
     Raises SolverFailed when a relaxation defeats every solver.
     """
-    tolerance = problem.settings.gap_tolerance_bp / BP * _SHARE_OF_TOLERANCE
-    root = first_relaxation(problem)
-    if root is None:
-        return None
-    best, bound = rounded(problem, root), root.certificate.bound
-    for step in (*[refolded] * REFOLDS, settled):
-        if (best is not None and best.objective - bound <= tolerance) or bend(problem, root) <= tolerance:
-            break
-        closer = step(problem, root)
-        if closer is not None:
-            root, bound = closer, max(bound, closer.certificate.bound)
-            best = _better(rounded(problem, root), best)
-    if best is None:
-        pieces = feasible_pieces(root.table, root.allowed)
-        best = None if pieces is None else on_pieces(problem, root, pieces)
-        if best is None:
+    if problem.netting is None:
+        return _best(problem, problem.frame, None)
+    return _best_netted(problem)
+
+
+def _best(problem: Problem, frame: Frame, prices: Array | None) -> Found | None:
+    if has_limits(problem):
+        return best_within_limits(problem, frame, prices)
+    return best_of(problem, frame=frame, prices=prices)
+
+
+def _best_netted(problem: Problem) -> Found | None:
+    """Solve each convex branch of the tax, most promising first; a branch bounded above the best plan is left out."""
+    starts = []
+    for number, frame in enumerate(_frames(problem)):
+        prices = _starting_prices(problem, frame)
+        root = first_relaxation(problem, frame=frame, prices=prices)
+        if root is None:
             return None
-    return _branch(problem, root, best, bound, tolerance)
+        starts.append((root.certificate.bound, number, frame, prices))
+    best, bounds = None, []
+    for bound, _, frame, prices in sorted(starts, key=lambda start: start[:2]):
+        if best is not None and bound >= best.objective - tolerance_of(problem):
+            bounds.append(bound)
+            continue
+        found = _best(problem, frame, prices)
+        if found is not None:
+            bounds.append(found.bound)
+            found = _netted(problem, found)
+            best = found if best is None or found.objective < best.objective else best
+    return None if best is None else replace(best, bound=min(*bounds, best.objective))
 
 
-def _better(found: Found | None, best: Found | None) -> Found | None:
-    if found is None or (best is not None and best.objective <= found.objective):
-        return best
-    return found
+def _frames(problem: Problem) -> tuple[Frame, ...]:
+    p = problem.prepared
+    reach = float(p.lot_weight @ np.abs(p.lot_st_gain + p.lot_lt_gain))
+    assert problem.netting is not None
+    return tuple(frame_of(problem, branch=branch) for branch in branches(problem.netting, reach=reach))
 
 
-def _branch(problem: Problem, root: Relaxation, best: Found, bound: float, tolerance: float) -> Found:
-    limit = min(max(NODE_WORK // max(root.table.columns, 1), MIN_NODES), MAX_NODES)
-    heap = [(bound, 0, root)]
-    nodes, settled = 1, np.inf  # settled: the lowest bound among nodes that cannot be branched any more
-    while heap and nodes < limit and heap[0][0] < best.objective - tolerance:
-        lower, _, node = heapq.heappop(heap)
-        children = list(_children(problem, node, tolerance))
-        if not children and (node.solution.slack <= NO_SLACK or feasible_pieces(node.table, node.allowed) is not None):
-            settled = min(settled, lower)
-        for child in children:
-            nodes += 1
-            if child is not None:
-                best = _better(rounded(problem, child), best) or best
-                heapq.heappush(heap, (max(child.certificate.bound, lower), nodes, child))
-    proven = min([settled, *(entry[0] for entry in heap)])
-    if proven < np.inf and bound > best.objective + _NOISE * (1.0 + abs(best.objective)):
-        raise SolverFailed(f"the bound {bound} lies above a plan of {best.objective}: one of them is wrong")
-    return replace(best, bound=min(best.objective, max(bound, proven)), nodes=nodes)
+def _starting_prices(problem: Problem, frame: Frame) -> Array:
+    """Return prices that order lots as the tax that the year would cost as it stands orders them."""
+    assert frame.branch is not None
+    prices = np.zeros(len(frame.st))
+    own = len(prices) - len(frame.branch.at)
+    prices[own + int(np.argmin(frame.branch.at))] = problem.settings.tax_weight
+    return prices
 
 
-def _children(problem: Problem, node: Relaxation, tolerance: float) -> Iterator[Relaxation | None]:
-    """Return the nodes that a node divides into, None for one without a plan: halves of a bridge or a group.
-
-    Without either, its row prices folded in make a closer relaxation; where that changes nothing any more, the name
-    whose pieces are nearest to each other in cost is divided.
-    """
-    parts = list(_divided(node))
-    if not parts and node.refolds <= REFOLDS and bend(problem, node) > tolerance:
-        closer = refolded(problem, node) if node.refolds < REFOLDS else settled(problem, node)
-        if closer is not None:
-            yield closer
-            return
-    for allowed in parts or _undecided(node):
-        yield narrowed(node, allowed)
-
-
-def _divided(node: Relaxation) -> Iterator[Flags]:
-    """Split a node on its worst bridge, or on a group that both buys and sells at a loss; nothing if it has neither."""
-    table, chains, u = node.table, node.chains, node.solution.trade
-    worst, at, cut = ON_ARC, -1, 0.0
-    for column, left, right in _bridges(chains):
-        if min(u[column] - left, right - u[column]) > ON_ARC:
-            error = (u[column] - left) * (right - u[column]) / (right - left)
-            if error > worst:
-                worst, at, cut = error, column, left
-    if at >= 0:
-        own = table.col == at
-        below = own & (table.hi <= cut + ON_ARC)
-        below[chains.arc_piece[(chains.arc_col == at) & (chains.arc_hi <= cut + ON_ARC)]] = True
-        yield node.allowed & (~own | below)
-        yield node.allowed & (~own | ~below)
-        return
-    for group in clashes(table, nearest_pieces(chains, u), u):
-        outside = ~np.isin(table.col, group)
-        for mode in group_modes(table):
-            yield node.allowed & (mode | outside)
-        return
-
-
-def _undecided(node: Relaxation) -> Iterator[Flags]:
-    """Split off the cheapest piece of the column whose next piece costs least more; nothing if each has one piece."""
-    table, lowest = node.table, node.certificate.lowest
-    least, nearest = np.inf, -1
-    for pieces in table.pieces_of:
-        usable = pieces[node.allowed[pieces]]
-        if len(usable) > 1:
-            order = usable[np.argsort(lowest[usable], kind="stable")]
-            if lowest[order[1]] - lowest[order[0]] < least:
-                least, nearest = float(lowest[order[1]] - lowest[order[0]]), int(order[0])
-    if nearest >= 0:
-        is_nearest = np.arange(len(table.col)) == nearest
-        yield node.allowed & ((table.col != table.col[nearest]) | is_nearest)
-        yield node.allowed & ~is_nearest
-
-
-def _bridges(chains: Chains) -> Iterator[tuple[int, float, float]]:
-    """Return each gap between neighbouring arcs of one column as (column, left end, right end)."""
-    same = np.flatnonzero(chains.arc_col[1:] == chains.arc_col[:-1])
-    for k in same:
-        yield int(chains.arc_col[k]), float(chains.arc_hi[k]), float(chains.arc_lo[k + 1])
+def _netted(problem: Problem, found: Found) -> Found:
+    """Return the plan with the tax of the year in its objective: a branch states no less than that."""
+    p, table = problem.prepared, found.table
+    assert problem.netting is not None
+    if found.sold is not None:
+        st, lt = float(found.sold @ p.lot_st_gain), float(found.sold @ p.lot_lt_gain)
+    else:
+        on = np.isin(table.piece, found.pieces)
+        step = np.where(on, np.clip(found.trade[table.col[table.piece]] - table.start, 0.0, table.length), 0.0)
+        st = float(table.st_at[found.pieces].sum() - table.st_gain @ step)
+        lt = float(table.lt_at[found.pieces].sum() - table.lt_gain @ step)
+    stated, true = float(found.trade[-1]), tax_of_year(problem.netting, st, lt) - tax_of_year(problem.netting, 0.0, 0.0)
+    return replace(found, objective=found.objective + problem.settings.tax_weight * (true - stated))

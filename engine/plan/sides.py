@@ -1,7 +1,7 @@
 """Which side does each name take? The one nearest to its relaxed trade, and the exact problem on these sides."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -9,15 +9,17 @@ import numpy as np
 from engine.domain.market import Array
 from engine.plan.certificate import group_modes
 from engine.plan.compiled import compiled
-from engine.plan.convex import NO_SLACK, Solution, exact_optimum
+from engine.plan.convex import Solution, exact_optimum
 from engine.plan.envelope import Chains, chosen_chains
+from engine.plan.lot_mix import mixed_lots
 from engine.plan.pieces import PieceTable
 from engine.plan.prepared import Indices
 from engine.plan.problem import Problem
-from engine.plan.relaxation import Relaxation, with_gains_priced
-from engine.plan.sale_order import Orders, extra_tax, lots_in_order, lots_sold, sale_orders, use_room
+from engine.plan.relaxation import Relaxation
+from engine.plan.sale_order import Orders, sale_orders
 
 ON_ARC: Final = 1e-9  # weights closer than this are the same
+_SAME_PRICE: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +27,14 @@ class Found:
     """The best fractional plan and the bound on all plans, in fractions of V.
 
     trade u and pieces (columns,); solution: the exact problem's prices on those pieces; table: what they refer to.
-    sold: weight sold of each lot, in its name's order of lots; None where each lot is sold out before the next.
+    sold (lots,): weight sold of each lot, in the order of problem.prepared; None where each lot is sold out before the
+    next.
     """
 
     table: PieceTable
     pieces: Indices
     trade: Array
-    sold: list[list[float]] | None
+    sold: Array | None
     objective: float
     bound: float
     solution: Solution
@@ -57,19 +60,20 @@ def rounded(problem: Problem, node: Relaxation) -> Found | None:
 
 def on_pieces(problem: Problem, node: Relaxation, pieces: Indices) -> Found | None:
     """Return the exact problem's optimum on one piece for each column; None where no trade there obeys the rows."""
-    table, room = node.table, 0.0
-    exact = _at_gain_price(node, pieces) if node.gain_is_fixed else None
-    if exact is not None:
-        room = float((table.hi_rows - exact.rows)[table.is_gain_row].max())
-    exact = exact or exact_optimum(table, chosen_chains(table, pieces), near=node.solution)
-    if exact is None:
+    table, sold = node.table, None
+    exact = exact_optimum(table, chosen_chains(table, pieces), near=node.solution)
+    if table.gain_price is not None and (exact is None or _disagrees(table, exact)):
+        mix = mixed_lots(problem, table, pieces)
+        if mix is None:
+            return None
+        exact = Solution(
+            trade=mix.trade, rows=mix.rows, factor_price=mix.factor_price, row_price=mix.row_price, slack=0.0
+        )
+        value, sold = mix.cost, mix.sold
+    elif exact is None:
         return None
-    value, sold = objective(table, pieces, exact.trade), None
-    if node.gain_is_fixed:
-        orders = lots_in_order(problem, table, pieces)
-        sold = lots_sold(problem, table, pieces, exact.filled, orders)
-        use_room(problem, table, orders, sold, room)
-        value += extra_tax(problem, orders, sold, exact.trade)
+    else:
+        value = objective(table, pieces, exact.trade)
     return Found(
         table=table,
         pieces=pieces,
@@ -81,6 +85,11 @@ def on_pieces(problem: Problem, node: Relaxation, pieces: Indices) -> Found | No
         nodes=1,
         fallback=node.solution.fallback or exact.fallback,
     )
+
+
+def _disagrees(table: PieceTable, exact: Solution) -> bool:
+    """Whether the price of gains is not the one that orders the lots: then another order, or a mix, is better."""
+    return bool((np.abs(exact.row_price - table.gain_price)[table.is_gain_row] > _SAME_PRICE).any())
 
 
 def nearest_pieces(chains: Chains, trade: Array) -> Indices:
@@ -119,18 +128,6 @@ def _group_pieces(node: Relaxation, group: Indices) -> Indices | None:
             picks = [min(own, key=lambda p: (lowest[p], p)) for own in usable]
             ranked.append((float(lowest[picks].sum()), picks))
     return np.array(min(ranked)[1]) if ranked else None
-
-
-def _at_gain_price(node: Relaxation, pieces: Indices) -> Solution | None:
-    """Return the optimum at the node's price of gains in place of their cap; None where it does not keep the cap.
-
-    Where two lots tie at that price the trades are the same whichever of them is sold first.
-    """
-    priced = with_gains_priced(node.table)
-    found = exact_optimum(priced, chosen_chains(priced, pieces))
-    if found is None or (found.rows > node.table.hi_rows + NO_SLACK).any():
-        return None
-    return replace(found, row_price=np.where(priced.is_gain_row, node.table.gain_price, found.row_price))
 
 
 def objective(table: PieceTable, pieces: Indices, trade: Array) -> float:

@@ -1,0 +1,195 @@
+"""What is the best plan? Relax, round, and branch while a gap is left.
+
+Branch and bound, best bound first: a branch forbids some pieces of one name, or one mode of a group of substantially
+identical securities; every node's bound is a certificate, every node's rounding a plan. It stops at the tolerance or
+after a fixed number of nodes, so the same input always takes the same path.
+"""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from engine.domain.errors import SolverFailed
+from engine.domain.market import Array
+from engine.plan.certificate import group_modes
+from engine.plan.convex import NO_SLACK
+from engine.plan.envelope import Chains
+from engine.plan.feasibility import feasible_pieces
+from engine.plan.frame import Frame
+from engine.plan.prepared import Flags
+from engine.plan.problem import BP, Problem
+from engine.plan.relaxation import (
+    Relaxation,
+    at_prices_of_gains,
+    bend,
+    first_relaxation,
+    narrowed,
+    refolded,
+)
+from engine.plan.sides import ON_ARC, Found, clashes, nearest_pieces, on_pieces, rounded
+
+REFOLDS: Final = 4  # rounds of folding row prices into the costs
+NODE_WORK: Final = 20000  # nodes x columns
+MIN_NODES, MAX_NODES = 16, 400
+_NOISE: Final = 1e-7
+_SHARE_OF_TOLERANCE: Final = 0.5  # the rest is left to whole shares
+
+
+def tolerance_of(problem: Problem) -> float:
+    """Return the gap at which a fractional plan is good enough, a fraction of V."""
+    return problem.settings.gap_tolerance_bp / BP * _SHARE_OF_TOLERANCE
+
+
+def best_of(problem: Problem, *, frame: Frame | None = None, prices: Array | None = None) -> Found | None:
+    """Return the best plan found with its bound, or None where the rules cannot all be obeyed.
+
+    frame: where it is not the problem's own. prices (m,): of rows, where they are roughly known. Raises SolverFailed
+    when a relaxation defeats every solver.
+    """
+    tolerance = tolerance_of(problem)
+    root, best = tightened(problem, first_relaxation(problem, frame=frame, prices=prices))
+    if root is None:
+        return None
+    if best is None:
+        pieces = feasible_pieces(root.table, root.allowed)
+        best = None if pieces is None else on_pieces(problem, root, pieces)
+        if best is None:
+            return None
+    return _branch(problem, root, best, best.bound, tolerance)
+
+
+def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | None, Found | None]:
+    """Return a relaxation whose row prices are folded into its envelopes, and the best plan met on the way.
+
+    The plan's bound is the best of all these relaxations'. Where a rule counts gains, the last ones are solved at the
+    prices that the plans themselves put on gains.
+    """
+    if root is None:
+        return None, None
+    tolerance = tolerance_of(problem)
+    best, bound = rounded(problem, root), root.certificate.bound
+    for attempt in range(2 * REFOLDS):
+        if best is not None and best.objective - bound <= tolerance:
+            break
+        by_gains = root.table.gain_price is not None and best is not None and attempt > 0
+        if by_gains:
+            closer = at_prices_of_gains(problem, root, best.solution.row_price)  # type: ignore[union-attr]  # by_gains
+        elif attempt < REFOLDS and bend(root) > tolerance:
+            closer = refolded(problem, root)
+        else:
+            break
+        if closer is None:
+            break
+        improves = closer.certificate.bound > bound + tolerance / 10
+        root, bound = closer, max(bound, closer.certificate.bound)
+        found = rounded(problem, root)
+        improves = improves or (found is not None and (best is None or found.objective < best.objective - tolerance / 10))
+        best = _better(found, best)
+        if by_gains and not improves:
+            break
+    return root, None if best is None else replace(best, bound=bound)
+
+
+def _better(found: Found | None, best: Found | None) -> Found | None:
+    if found is None or (best is not None and best.objective <= found.objective):
+        return best
+    return found
+
+
+def _branch(problem: Problem, root: Relaxation, best: Found, bound: float, tolerance: float) -> Found:
+    limit = min(max(NODE_WORK // max(root.table.columns, 1), MIN_NODES), MAX_NODES)
+    heap = [(bound, 0, root)]
+    nodes, settled = 1, np.inf  # settled: the lowest bound among nodes that cannot be branched any more
+    while heap and nodes < limit and heap[0][0] < best.objective - tolerance:
+        lower, _, node = heapq.heappop(heap)
+        children = list(_children(problem, node, tolerance))
+        if not children and (node.solution.slack <= NO_SLACK or feasible_pieces(node.table, node.allowed) is not None):
+            settled = min(settled, lower)
+        for child in children:
+            nodes += 1
+            if child is not None:
+                found = rounded(problem, child)
+                best = _better(found, best) or best
+                closest = _at_its_own_prices(problem, child, found)
+                heapq.heappush(heap, (max(closest.certificate.bound, lower), nodes, closest))
+    proven = min([settled, *(entry[0] for entry in heap)])
+    if proven < np.inf and bound > best.objective + _NOISE * (1.0 + abs(best.objective)):
+        raise SolverFailed(f"the bound {bound} lies above a plan of {best.objective}: one of them is wrong")
+    return replace(best, bound=min(best.objective, max(bound, proven)), nodes=nodes)
+
+
+def _at_its_own_prices(problem: Problem, node: Relaxation, found: Found | None) -> Relaxation:
+    """Return the node at the prices that its own plan puts on gains, where that makes a better bound."""
+    for _ in range(REFOLDS):
+        if node.table.gain_price is None or found is None:
+            return node
+        closer = at_prices_of_gains(problem, node, found.solution.row_price)
+        if closer is None or closer.certificate.bound <= node.certificate.bound:
+            return node
+        node, found = closer, rounded(problem, closer)
+    return node
+
+
+def _children(problem: Problem, node: Relaxation, tolerance: float) -> Iterator[Relaxation | None]:
+    """Return the nodes that a node divides into, None for one without a plan: halves of a bridge or a group.
+
+    Without either, its row prices folded in make a closer relaxation; where that changes nothing any more, the name
+    whose pieces are nearest to each other in cost is divided.
+    """
+    parts = list(_divided(node))
+    if not parts and node.refolds < REFOLDS and bend(node) > tolerance:
+        closer = refolded(problem, node)
+        if closer is not None:
+            yield closer
+            return
+    for allowed in parts or _undecided(node):
+        yield narrowed(node, allowed)
+
+
+def _divided(node: Relaxation) -> Iterator[Flags]:
+    """Split a node on its worst bridge, or on a group that both buys and sells at a loss; nothing if it has neither."""
+    table, chains, u = node.table, node.chains, node.solution.trade
+    worst, at, cut = ON_ARC, -1, 0.0
+    for column, left, right in _bridges(chains):
+        if min(u[column] - left, right - u[column]) > ON_ARC:
+            error = (u[column] - left) * (right - u[column]) / (right - left)
+            if error > worst:
+                worst, at, cut = error, column, left
+    if at >= 0:
+        own = table.col == at
+        below = own & (table.hi <= cut + ON_ARC)
+        below[chains.arc_piece[(chains.arc_col == at) & (chains.arc_hi <= cut + ON_ARC)]] = True
+        yield node.allowed & (~own | below)
+        yield node.allowed & (~own | ~below)
+        return
+    for group in clashes(table, nearest_pieces(chains, u), u):
+        outside = ~np.isin(table.col, group)
+        for mode in group_modes(table):
+            yield node.allowed & (mode | outside)
+        return
+
+
+def _undecided(node: Relaxation) -> Iterator[Flags]:
+    """Split off the cheapest piece of the column whose next piece costs least more; nothing if each has one piece."""
+    table, lowest = node.table, node.certificate.lowest
+    least, nearest = np.inf, -1
+    for pieces in table.pieces_of:
+        usable = pieces[node.allowed[pieces]]
+        if len(usable) > 1:
+            order = usable[np.argsort(lowest[usable], kind="stable")]
+            if lowest[order[1]] - lowest[order[0]] < least:
+                least, nearest = float(lowest[order[1]] - lowest[order[0]]), int(order[0])
+    if nearest >= 0:
+        is_nearest = np.arange(len(table.col)) == nearest
+        yield node.allowed & ((table.col != table.col[nearest]) | is_nearest)
+        yield node.allowed & ~is_nearest
+
+
+def _bridges(chains: Chains) -> Iterator[tuple[int, float, float]]:
+    """Return each gap between neighbouring arcs of one column as (column, left end, right end)."""
+    same = np.flatnonzero(chains.arc_col[1:] == chains.arc_col[:-1])
+    for k in same:
+        yield int(chains.arc_col[k]), float(chains.arc_hi[k]), float(chains.arc_lo[k + 1])
