@@ -1,6 +1,5 @@
 """What does less tracking error cost in tax? Certified plans along a scale of risk aversions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -11,12 +10,10 @@ from engine.domain.accounts import AccountSnapshot
 from engine.domain.errors import DataError
 from engine.domain.market import MarketSnapshot
 from engine.domain.settings import PlanSettings
-from engine.plan.lots import SaleLot
-from engine.plan.outcome import risk_term
-from engine.plan.problem import BP, Problem, build_problem
+from engine.plan.fractional import figures
+from engine.plan.problem import Problem, build_problem
 from engine.plan.propose import household_locks
 from engine.plan.search import search
-from engine.plan.sides import Found
 
 REACH: Final = 30.0  # the scale runs from 1/30 to 30 times the setting
 _DEFAULT_CENTRE: Final = PlanSettings().risk_aversion
@@ -24,7 +21,7 @@ _DEFAULT_CENTRE: Final = PlanSettings().risk_aversion
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontierPoint:
-    """One plan of fractional shares. tax_usd: of this plan at marginal rates, negative for tax saved."""
+    """One plan of fractional shares. tax_usd: of this plan, negative for tax saved."""
 
     risk_aversion: float
     tracking_error: float
@@ -42,35 +39,29 @@ def frontier(
     """
     if points < 1:
         raise DataError(f"frontier: expected at least 1 point, found {points}")
-    held = household_locks(snapshot, market)
     centre = settings.risk_aversion or _DEFAULT_CENTRE
     scale = [1.0] if points == 1 else np.geomspace(1.0 / REACH, REACH, points).tolist()
+    problem = build_problem(snapshot, market, settings, locks=household_locks(snapshot, market))
     found = []
     for factor in scale:
-        problem = build_problem(snapshot, market, replace(settings, risk_aversion=centre * factor), locks=held)
-        plan = search(problem)
+        weighed = _with_aversion(problem, centre * factor)
+        plan = search(weighed)
         if plan is None:
             return ()
-        found.append(_point(problem, plan))
+        come_to = figures(weighed, plan)
+        found.append(
+            FrontierPoint(
+                risk_aversion=weighed.settings.risk_aversion,
+                tracking_error=come_to.tracking_error,
+                tax_usd=come_to.tax_usd,
+                gap_bp=come_to.gap_bp,
+            )
+        )
     return tuple(found)
 
 
-def _point(problem: Problem, plan: Found) -> FrontierPoint:
-    trade = plan.trade[: len(problem.names)]
-    variance = risk_term(problem, trade) / problem.settings.risk_aversion
-    orders = plan.orders(problem)
-    tax = sum(_tax(order, -float(u)) for order, u in zip(orders, trade, strict=True))
-    return FrontierPoint(
-        risk_aversion=problem.settings.risk_aversion,
-        tracking_error=float(np.sqrt(max(variance, 0.0))),
-        tax_usd=Decimal(f"{tax * float(problem.value):.2f}"),
-        gap_bp=(plan.objective - plan.bound) * BP,
-    )
-
-
-def _tax(lots: Sequence[SaleLot], sold: float) -> float:
-    total = 0.0
-    for entry in lots:
-        total += entry.tax * min(max(sold, 0.0), entry.weight)
-        sold -= entry.weight
-    return total
+def _with_aversion(problem: Problem, risk_aversion: float) -> Problem:
+    """Return the problem under another risk aversion: its names, rows and arrays are the same."""
+    weighed = replace(problem, settings=replace(problem.settings, risk_aversion=risk_aversion))
+    vars(weighed)["prepared"] = problem.prepared  # made once for all points
+    return weighed
