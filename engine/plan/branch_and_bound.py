@@ -29,7 +29,7 @@ from engine.plan.relaxation import (
     narrowed,
     refolded,
 )
-from engine.plan.sides import ON_ARC, Found, clashes, nearest_pieces, on_pieces, rounded
+from engine.plan.sides import ON_ARC, Found, clashes, nearest_pieces, on_pieces, rounded, with_lots_mixed
 
 REFOLDS: Final = 4  # rounds of folding row prices into the costs
 NODE_WORK: Final = 20000  # nodes x columns
@@ -49,7 +49,6 @@ def best_of(problem: Problem, *, frame: Frame | None = None, prices: Array | Non
     frame: where it is not the problem's own. prices (m,): of rows, where they are roughly known. Raises SolverFailed
     when a relaxation defeats every solver.
     """
-    tolerance = tolerance_of(problem)
     root, best = tightened(problem, first_relaxation(problem, frame=frame, prices=prices))
     if root is None:
         return None
@@ -58,7 +57,7 @@ def best_of(problem: Problem, *, frame: Frame | None = None, prices: Array | Non
         best = None if pieces is None else on_pieces(problem, root, pieces)
         if best is None:
             return None
-    return _branch(problem, root, best, best.bound, tolerance)
+    return branched(problem, root, best)
 
 
 def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | None, Found | None]:
@@ -74,20 +73,20 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
     for attempt in range(2 * REFOLDS):
         if best is not None and best.objective - bound <= tolerance:
             break
-        by_gains = root.table.gain_price is not None and best is not None and attempt > 0
-        if by_gains:
-            closer = at_prices_of_gains(problem, root, best.solution.row_price)  # type: ignore[union-attr]  # by_gains
+        by_gains = attempt > 0 and best is not None and root.table.gain_price is not None
+        if best is not None and by_gains:
+            best = with_lots_mixed(problem, root, best)
+            closer = at_prices_of_gains(problem, root, best.solution.row_price)
         elif attempt < REFOLDS and bend(root) > tolerance:
             closer = refolded(problem, root)
         else:
             break
         if closer is None:
             break
-        improves = closer.certificate.bound > bound + tolerance / 10
-        root, bound = closer, max(bound, closer.certificate.bound)
-        found = rounded(problem, root)
-        improves = improves or (found is not None and (best is None or found.objective < best.objective - tolerance / 10))
+        found, before = rounded(problem, closer), best
         best = _better(found, best)
+        improves = closer.certificate.bound > bound + tolerance / 10 or best is not before
+        root, bound = closer, max(bound, closer.certificate.bound)
         if by_gains and not improves:
             break
     return root, None if best is None else replace(best, bound=bound)
@@ -99,8 +98,13 @@ def _better(found: Found | None, best: Found | None) -> Found | None:
     return found
 
 
-def _branch(problem: Problem, root: Relaxation, best: Found, bound: float, tolerance: float) -> Found:
-    limit = min(max(NODE_WORK // max(root.table.columns, 1), MIN_NODES), MAX_NODES)
+def branched(problem: Problem, root: Relaxation, best: Found, *, work: int = NODE_WORK) -> Found:
+    """Return the best plan that branch and bound finds from a relaxation and a plan, with the bound that it proves.
+
+    work: nodes times columns, at the most.
+    """
+    tolerance, bound = tolerance_of(problem), best.bound
+    limit = min(max(work // max(root.table.columns, 1), MIN_NODES), MAX_NODES)
     heap = [(bound, 0, root)]
     nodes, settled = 1, np.inf  # settled: the lowest bound among nodes that cannot be branched any more
     while heap and nodes < limit and heap[0][0] < best.objective - tolerance:
@@ -112,6 +116,7 @@ def _branch(problem: Problem, root: Relaxation, best: Found, bound: float, toler
             nodes += 1
             if child is not None:
                 found = rounded(problem, child)
+                found = found and with_lots_mixed(problem, child, found)
                 best = _better(found, best) or best
                 closest = _at_its_own_prices(problem, child, found)
                 heapq.heappush(heap, (max(closest.certificate.bound, lower), nodes, closest))

@@ -13,17 +13,23 @@ from typing import Final
 import numpy as np
 
 from engine.domain.market import Array
-from engine.plan.branch_and_bound import best_of, tightened
+from engine.plan.branch_and_bound import best_of, branched, tightened
 from engine.plan.feasibility import feasible_pieces
 from engine.plan.frame import Frame, frame_of
+from engine.plan.prepared import Flags, Indices
 from engine.plan.problem import Problem
 from engine.plan.relaxation import Relaxation, first_relaxation, narrowed
-from engine.plan.sides import Found, on_pieces
+from engine.plan.sides import Found, on_pieces, rounded
 
 _EVALUATIONS: Final = 9  # of one price, in one round
 _ROUNDS: Final = 3
 _DEAREST: Final = 1e7  # a price above this proves nothing more
 _CLOSE: Final = 1e-9
+_AT_LIMIT: Final = 1e-6  # of the variance's limit: near enough
+_WORK: Final = 6000  # of branching at the best prices, nodes times columns
+_SWAPS: Final = 4  # rounds of exchanging the least worthy trades
+_MOST_SWAPPED: Final = 8
+_NARROW: Final = 1e-4  # width of a bracket on the logarithm of a price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +45,14 @@ class Prices:
 class Point:
     """A plan at some prices: its relaxation, its bound on all plans within the limits, and by how much it misses each.
 
-    excess: of trades, names and variance, each against its limit; minus infinity where there is none.
+    priced: the plan with the prices in its objective; found: with its true one. spent: prices times limits. excess: of
+    trades, names and variance, each against its limit; minus infinity where there is none.
     """
 
     prices: Prices
+    spent: float
     node: Relaxation
+    priced: Found
     found: Found
     bound: float
     excess: tuple[float, float, float]
@@ -64,49 +73,67 @@ def has_limits(problem: Problem) -> bool:
 
 def best_within_limits(problem: Problem, frame: Frame, row_prices: Array | None) -> Found | None:
     """Return the best plan found that keeps the limits, with its bound; None where none was found that does."""
-    free = best_of(problem, frame=frame, prices=row_prices)
-    if free is None:
-        return None
-    if max(_excess(problem, free)) <= _CLOSE:
-        return free
-    at = _Evaluator(problem, frame, free.solution.row_price)
-    points = [point for point in [at(Prices())] if point is not None]
-    if not points:
-        return None
-    for _ in range(_ROUNDS):
-        if len([k for k in range(3) if np.isfinite(points[0].excess[k])]) < 2 and len(points) > 1:
-            break
-        for k in range(3):
+    at = _Evaluator(problem, frame, row_prices)
+    first = at(Prices())
+    if first is None or first.keeps:
+        return best_of(problem, frame=frame, prices=at.row_prices)
+    points, limits = [first], [k for k in range(3) if np.isfinite(first.excess[k])]
+    for _ in range(_ROUNDS if len(limits) > 1 else 1):
+        for k in limits:
             points += _searched(at, points[-1], k)
         if points[-1].keeps:
             break
-    bound = max(free.bound, max(point.bound for point in points))
+    bound = max(point.bound for point in points)
     plans = [point.found for point in points if point.keeps]
     plans += [plan for plan in _mended(problem, points) if max(_excess(problem, plan)) <= _CLOSE]
+    closest = max(points, key=lambda point: point.bound)
+    if closest.prices.variance == 0 and closest.node.table.gain_price is None:
+        nearer = branched(problem, closest.node, closest.priced, work=_WORK)
+        bound = max(bound, nearer.bound - closest.spent)
+        plans += [plan for plan in _mended(problem, [_again(problem, closest, nearer)])
+                  if max(_excess(problem, plan)) <= _CLOSE]  # fmt: skip
+    if not plans:
+        plans = [plan for plan in _anything(problem, first) if max(_excess(problem, plan)) <= _CLOSE]
     if not plans:
         return None
     best = min(plans, key=lambda plan: plan.objective)
     return replace(best, bound=min(bound, best.objective), nodes=len(points))
 
 
+def _again(problem: Problem, point: Point, priced: Found) -> Point:
+    """Return the point with another plan at its prices."""
+    plan = _without_prices(problem, point.prices, priced)
+    return replace(point, priced=priced, found=plan, excess=_excess(problem, plan))
+
+
+def _anything(problem: Problem, first: Point) -> Iterator[Found]:
+    """Yield a plan on any pieces that keep the counts, where prices led to none."""
+    pieces = feasible_pieces(first.node.table, first.node.allowed)
+    found = None if pieces is None else on_pieces(problem, first.node, pieces)
+    if found is not None:
+        yield found
+
+
 class _Evaluator:
     """Plans at prices. Row prices of the last plan are where the next one's envelopes start."""
 
-    def __init__(self, problem: Problem, frame: Frame, row_prices: Array) -> None:
+    def __init__(self, problem: Problem, frame: Frame, row_prices: Array | None) -> None:
         self.problem, self.frame, self.row_prices = problem, frame, row_prices
 
     def __call__(self, prices: Prices) -> Point | None:
-        problem, settings = self.problem, self.problem.settings
-        frame = self.frame
+        problem, settings, frame = self.problem, self.problem.settings, self.frame
         if prices.variance:
-            frame = frame_of(problem, variance=prices.variance, branch=self.frame.branch)
-        node, found = tightened(
-            problem,
-            first_relaxation(
-                problem, frame=frame, prices=self.row_prices, per_trade=prices.per_trade, per_name=prices.per_name
-            ),
+            frame = frame_of(problem, variance=prices.variance, branch=frame.branch)
+        node = first_relaxation(
+            problem, frame=frame, prices=self.row_prices, per_trade=prices.per_trade, per_name=prices.per_name
         )
-        if node is None or found is None:
+        if node is None:
+            return None
+        if node.table.gain_price is None:
+            found = rounded(problem, node)
+        else:
+            node, found = tightened(problem, node)
+        if found is None or node is None:
             return None
         self.row_prices = node.solution.row_price
         spent = (
@@ -115,9 +142,17 @@ class _Evaluator:
             + prices.variance * (settings.max_tracking_error or 0.0) ** 2
         )
         bound = found.bound - spent
-        true = found.objective - prices.variance * variance(problem, found.trade)
-        found = replace(found, objective=true, bound=bound)
-        return Point(prices=prices, node=node, found=found, bound=bound, excess=_excess(problem, found))
+        plan = _without_prices(problem, prices, found)
+        return Point(
+            prices=prices, spent=spent, node=node, priced=found, found=plan, bound=bound, excess=_excess(problem, plan)
+        )
+
+
+def _without_prices(problem: Problem, prices: Prices, found: Found) -> Found:
+    """Return the plan with its true objective; its bound is none on plans without these prices."""
+    table, charged = found.table, prices.variance * variance(problem, found.trade)
+    charged += table.per_trade * table.trades[found.pieces].sum() + table.per_name * table.holds[found.pieces].sum()
+    return replace(found, objective=float(found.objective - charged), bound=-np.inf)
 
 
 def variance(problem: Problem, trade: Array) -> float:
@@ -144,42 +179,72 @@ def _searched(at: Callable[[Prices], Point | None], start: Point, k: int) -> Ite
     """Yield points along one price, closing in on the least at which its limit is kept; the last of them keeps it."""
     if start.excess[k] <= 0 and getattr(start.prices, FIELDS[k]) == 0:
         return
-    price, low, high = _guess(start, k), 0.0, np.inf
-    kept = None
+    root, kept = _Root(_guess(start, k), widening=1.1 if k < 2 else 4.0), None
     for _ in range(_EVALUATIONS):
-        point = at(replace(start.prices, **{FIELDS[k]: price}))
-        if point is None or price > _DEAREST:
+        point = at(replace(start.prices, **{FIELDS[k]: root.price}))
+        if point is None or root.price > _DEAREST:
             break
         yield point
         if point.excess[k] <= 0:
-            high, kept = price, point
-            if abs(point.excess[k]) < 1e-6 and k == 2:  # the variance is at its limit
-                break
-        else:
-            low = price
-        if np.isinf(high):
-            price *= 4.0
-        elif low == 0.0:
-            price /= 4.0
-        elif high / low < 1.0 + 1e-4:
+            kept = point
+        excess = point.excess[k] if k < 2 else float(np.log1p(point.excess[k]))
+        if root.is_found(excess, near=0.0 if k < 2 else _AT_LIMIT):
             break
-        else:
-            price = float(np.sqrt(low * high))
     if kept is not None:
         yield kept
 
 
-def _guess(start: Point, k: int) -> float:
-    """Return a first price: what the last trade, or name, that fits in is worth; for variance, as much again."""
-    present = float(getattr(start.prices, FIELDS[k]))
-    if present > 0:
-        return present
-    table = start.node.table
+class _Root:
+    """The price at which a limit is just kept, on a logarithmic scale: by secants until it is bracketed, then between.
+
+    Source: Dowell & Jarratt, A modified regula falsi method, BIT 11 (1971), for halving the end that stays.
+    """
+
+    def __init__(self, price: float, *, widening: float = 4.0) -> None:
+        self.price, self.widening = price, float(np.log(widening))
+        self.low: tuple[float, float] | None = None
+        self.high: tuple[float, float] | None = None
+        self.last: tuple[float, float] | None = None
+
+    def is_found(self, excess: float, *, near: float) -> bool:
+        """Take what the limit is missed by at the present price, and set the next; True where it is kept nearly."""
+        if -near <= excess <= 0:
+            return True
+        place, last = (float(np.log(self.price)), excess), self.last
+        same_side = last is not None and (last[1] > 0) == (excess > 0)
+        if excess > 0:
+            self.low = place
+            if same_side and self.high is not None:
+                self.high = (self.high[0], self.high[1] / 2.0)
+        else:
+            self.high = place
+            if same_side and self.low is not None:
+                self.low = (self.low[0], self.low[1] / 2.0)
+        self.last = place
+        if self.low is not None and self.high is not None:
+            (a, f), (b, g) = self.low, self.high
+            share = f / (f - g) if f > g else 0.5
+            self.price = float(np.exp(a + min(max(share, 0.02), 0.98) * (b - a)))
+            return b - a < _NARROW
+        step = self.widening
+        if last is not None and (last[1] - excess) * (place[0] - last[0]) > 0:
+            step = abs(1.1 * excess * (place[0] - last[0]) / (last[1] - excess))
+        self.price = float(np.exp(place[0] + np.copysign(min(step, self.widening), excess)))
+        return False
+
+
+def _guess(point: Point, k: int) -> float:
+    """Return a price at which the limit may be kept: what the last trade, or name, that fits in is worth at the point.
+
+    For variance: as much again as there is.
+    """
     if k == 2:
-        return max(table.frame.aversion, 1.0)
-    worth = np.sort(worths(start, k))[::-1]
-    room = int(len(worth[worth > 0]) - start.excess[k])
-    return max(float(worth[min(max(room, 0), len(worth) - 1)]), 1e-9)
+        return max(point.node.table.frame.aversion, 1.0)
+    worth = np.sort(worths(point, k))[::-1]
+    table, n = point.found.table, len(worth)
+    counted = int(((table.trades, table.holds)[k][point.found.pieces[:n]] > 0).sum())
+    limit = min(max(counted - int(point.excess[k]), 1), n)
+    return max(float(worth[limit - 1] + worth[min(limit, n - 1)]) / 2.0, 1e-9)
 
 
 def worths(point: Point, k: int) -> Array:
@@ -200,67 +265,80 @@ def worths(point: Point, k: int) -> Array:
 
 
 def _mended(problem: Problem, points: list[Point]) -> Iterator[Found]:
-    """Yield plans that use what the limits leave: the worthiest trades and names only, then no charge on them."""
-    ranked = sorted(points, key=lambda point: max(point.excess[0], point.excess[1], 0.0))
-    tried = [*ranked[:2], max(points, key=lambda point: point.bound)]
-    for point in tried:
-        for plan in _worthiest(problem, point):
-            yield plan
-            if problem.settings.max_tracking_error is not None:
-                yield from _at_limit(problem, plan)
-    if all(problem.settings.max_tracking_error is None or not point.keeps for point in points):
-        pieces = feasible_pieces(points[0].node.table, points[0].node.allowed)
-        found = None if pieces is None else on_pieces(problem, points[0].node, pieces)
-        if found is not None:
-            yield found
+    """Yield plans that use what the limits leave: trades and names chosen by worth, the variance at its limit."""
+    settings = problem.settings
+    counts = [k for k, limit in enumerate((settings.max_trades, settings.max_names)) if limit is not None]
+    plans = []
+    if counts:
+        missed = [(max(point.excess[k] for k in counts), order) for order, point in enumerate(points)]
+        above = min((entry for entry in missed if entry[0] > 0), default=None)
+        below = max((entry for entry in missed if entry[0] <= 0), default=None)
+        for entry in (above, below):
+            if entry is not None:
+                plans += [(plan, points[entry[1]].prices) for plan in _chosen_by_worth(problem, points[entry[1]])]
+    else:
+        ranked = sorted(points, key=lambda point: abs(point.excess[2]))
+        plans = [(point.found, point.prices) for point in ranked[:2]]
+    for plan, prices in plans:
+        yield plan
+        if settings.max_tracking_error is not None:
+            yield from _at_limit(problem, plan, prices.variance)
 
 
-def _worthiest(problem: Problem, point: Point) -> Iterator[Found]:
-    settings, table = problem.settings, point.node.table
-    allowed = point.node.allowed.copy()
+def _chosen_by_worth(problem: Problem, point: Point) -> Iterator[Found]:
+    """Yield plans that trade, or hold, what the point's plan does, as far as the limit goes; then with a few swapped."""
+    frame = point.node.table.frame
+    free = first_relaxation(problem, frame=frame, prices=point.node.solution.row_price)
+    if free is None or len(free.table.col) != len(point.node.table.col):
+        return
+    pieces, worth = point.found.pieces, [worths(point, k) for k in (0, 1)]
+    best = None
+    for _ in range(_SWAPS):
+        node = narrowed(free, _allowed(problem, free, pieces, worth))
+        found = None if node is None else rounded(problem, node)
+        if node is None or found is None:
+            return
+        found = _without_prices(problem, Prices(variance=point.prices.variance), found)
+        if best is not None and found.objective >= best:
+            return
+        best = found.objective
+        yield found
+        at = replace(point, prices=Prices(), node=node, found=found)
+        pieces, worth = found.pieces, [worths(at, k) for k in (0, 1)]
+
+
+def _allowed(problem: Problem, node: Relaxation, pieces: Indices, worth: list[Array]) -> Flags:
+    """Return the pieces that keep the limits: of the names that are not counted now, a few of the worthiest may be."""
+    settings, table = problem.settings, node.table
+    allowed = node.allowed.copy()
     for k, limit, counted in ((0, settings.max_trades, table.trades), (1, settings.max_names, table.holds)):
         if limit is None:
             continue
-        worth = worths(point, k)
-        chosen = np.argsort(-worth, kind="stable")[:limit]
-        barred = np.ones(table.columns, dtype=bool)
-        barred[chosen] = False
-        barred[len(worth) :] = False
+        present = counted[pieces[: len(worth[k])]] > 0
+        spare = np.sort(worth[k][~present])[::-1][:_MOST_SWAPPED]
+        least = float(spare[-1]) if len(spare) else np.inf
+        stays = present & (worth[k] >= (least if present.sum() <= limit else -np.inf))
+        order = np.lexsort((-worth[k], ~stays & ~(worth[k] >= least)))
+        barred = np.zeros(table.columns, dtype=bool)
+        barred[order[limit:]] = True
         allowed &= ~(barred[table.col] & (counted > 0))
-    free = first_relaxation(problem, frame=problem.frame if table.frame.branch is None else table.frame,
-                            prices=point.node.solution.row_price)  # fmt: skip
-    if free is None or len(free.table.col) != len(table.col):
-        return
-    node = narrowed(free, allowed)
-    _, found = tightened(problem, node)
-    if found is not None:
-        yield found
+    return allowed
 
 
-def _at_limit(problem: Problem, plan: Found) -> Iterator[Found]:
+def _at_limit(problem: Problem, plan: Found, price: float) -> Iterator[Found]:
     """Yield the plan's sides with variance priced so that it is at its limit."""
-    low, high, price = 0.0, np.inf, max(problem.settings.risk_aversion, 1.0)
-    for _ in range(_EVALUATIONS + 5):
-        frame = frame_of(problem, variance=price, branch=plan.table.frame.branch)
+    root = _Root(max(price, 1e-3 * max(problem.settings.risk_aversion, 1.0)) * 1.01, widening=1.05)
+    for _ in range(2 * _EVALUATIONS):
+        frame = frame_of(problem, variance=root.price, branch=plan.table.frame.branch)
         node = first_relaxation(problem, frame=frame, prices=plan.solution.row_price)
         if node is None or len(node.table.col) != len(plan.table.col):
             return
         found = on_pieces(problem, node, plan.pieces)
         if found is None:
             return
-        found = replace(found, objective=found.objective - price * variance(problem, found.trade))
+        found = _without_prices(problem, Prices(variance=root.price), found)
         excess = _excess(problem, found)[2]
         if excess <= 0:
-            high = price
             yield found
-            if excess > -1e-7:
-                return
-        else:
-            low = price
-        if np.isinf(high):
-            price *= 4.0
-        elif low == 0.0:
-            price /= 4.0
-        else:
-            price = float(np.sqrt(low * high))
-
+        if root.is_found(float(np.log1p(excess)), near=_AT_LIMIT):
+            return

@@ -191,9 +191,9 @@ def _cost(parts: _Parts, trade: Array, fill: Array, sold: Array) -> float:
     y = table.y0 + trade @ table.exposures[:-1]
     gradient, curvature = chains.gradient[parts.fixed], chains.curvature[parts.fixed]
     total = float(y @ y / 2.0 + (gradient + curvature * fill / 2.0) @ fill)
-    fixed = parts.pieces[~parts.by_lot]
-    charged = table.per_trade * table.trades[fixed] + table.per_name * table.holds[fixed]
-    total += float((table.value[fixed] - charged).sum())
+    total += float(table.value[parts.pieces][~parts.by_lot].sum())
+    mixed = parts.pieces[parts.by_lot]
+    total += float(table.per_trade * table.trades[mixed].sum() + table.per_name * table.holds[mixed].sum())
     mine = np.flatnonzero(parts.by_lot[:n])
     u = trade[mine]
     total += float(table.frame.aversion * p.specific[mine] @ (u - p.shortfall[mine]) ** 2 + p.impact[mine] @ (u * u))

@@ -57,7 +57,7 @@ def narrowed(relaxation: Relaxation, allowed: Flags) -> Relaxation | None:
 def refolded(problem: Problem, relaxation: Relaxation) -> Relaxation | None:
     """Return the relaxation with its own row prices folded in, lots in the order that the prices of gains ask for."""
     prices = relaxation.solution.row_price
-    table = relaxation.table if relaxation.gain_is_fixed else _ordered(problem, relaxation.table, prices)
+    table = relaxation.table if relaxation.gain_is_fixed else reordered(problem, relaxation.table, prices)
     again = _solved(table, relaxation.allowed, prices, gain_is_fixed=relaxation.gain_is_fixed)
     return None if again is None else replace(again, refolds=relaxation.refolds + 1)
 
@@ -68,7 +68,7 @@ def at_prices_of_gains(problem: Problem, relaxation: Relaxation, prices: Array) 
     Its bound is the best there is where these are the prices of the best plan.
     """
     prices = np.where(relaxation.table.is_gain_row, np.maximum(prices, 0.0), prices)
-    table = _ordered(problem, relaxation.table, prices)
+    table = reordered(problem, relaxation.table, prices)
     return _solved(table, relaxation.allowed, prices, gain_is_fixed=True)
 
 
@@ -114,8 +114,8 @@ def _with_gains_priced(table: PieceTable, price: Array) -> PieceTable:
     )
 
 
-def _ordered(problem: Problem, table: PieceTable, prices: Array) -> PieceTable:
-    """Order lots anew where gains have a price; without a rule that orders them the table stays as it is."""
+def reordered(problem: Problem, table: PieceTable, prices: Array) -> PieceTable:
+    """Return the table with lots in the order that these prices (m,) ask for; itself where no price orders them."""
     if table.gain_price is None:
         return table
     return piece_table(

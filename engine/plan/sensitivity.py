@@ -8,7 +8,8 @@ from typing import Final
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock
-from engine.domain.settings import PlanSettings, WashSalePolicy
+from engine.domain.settings import PlanSettings
+from engine.plan.applies import inapplicable
 from engine.plan.fractional import Figures, figures
 from engine.plan.problem import build_problem, value_after_flow
 from engine.plan.propose import household_locks
@@ -51,7 +52,10 @@ class Sensitivities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rule:
-    """How far a step goes: a share of the value, `least` at least. up: whether more of it is tighter."""
+    """How far a step goes: a share of the value, `least` at least. up: whether more of it is tighter.
+
+    measure: whether it is a part of the objective itself.
+    """
 
     up: bool
     share: float = 0.0
@@ -59,31 +63,27 @@ class _Rule:
     lowest: float = 0.0
     highest: float = float("inf")
     measure: bool = False
-    taxed: bool = False
-    bound: bool = False
 
 
-# measure: part of the objective itself; taxed: means something in taxable accounts alone; bound: steps aside when
-# everything is to be sold.
 _RULES: Final[Mapping[str, _Rule]] = {
     "risk_aversion": _Rule(up=True, share=0.25, measure=True),
-    "tax_weight": _Rule(up=True, least=0.1, measure=True, taxed=True),
+    "tax_weight": _Rule(up=True, least=0.1, measure=True),
     "cost_bp": _Rule(up=True, share=0.25, least=1.0, measure=True),
     "impact_bp": _Rule(up=True, share=0.25, measure=True),
-    "carryforward_value": _Rule(up=False, least=0.1, highest=1.0, measure=True, taxed=True),
-    "min_cash": _Rule(up=True, least=0.001, bound=True),
-    "max_cash": _Rule(up=False, least=0.001, highest=1.0, bound=True),
-    "max_active_weight": _Rule(up=False, share=0.25, least=0.0005, bound=True),
-    "max_sector_active": _Rule(up=False, share=0.25, least=0.001, bound=True),
-    "max_factor_active": _Rule(up=False, share=0.25, least=0.01, bound=True),
-    "max_tracking_error": _Rule(up=False, share=0.1, least=0.0005, bound=True),
+    "carryforward_value": _Rule(up=False, least=0.1, highest=1.0, measure=True),
+    "min_cash": _Rule(up=True, least=0.001),
+    "max_cash": _Rule(up=False, least=0.001, highest=1.0),
+    "max_active_weight": _Rule(up=False, share=0.25, least=0.0005),
+    "max_sector_active": _Rule(up=False, share=0.25, least=0.001),
+    "max_factor_active": _Rule(up=False, share=0.25, least=0.01),
+    "max_tracking_error": _Rule(up=False, share=0.1, least=0.0005),
     "max_turnover": _Rule(up=False, share=0.1, least=0.005),
-    "max_net_gain": _Rule(up=False, share=0.1, least=1000.0, lowest=float("-inf"), taxed=True),
+    "max_net_gain": _Rule(up=False, share=0.1, least=1000.0, lowest=float("-inf")),
     "min_trade_usd": _Rule(up=True, share=0.25, least=100.0),
     "max_trades": _Rule(up=False, share=0.1, least=1.0),
-    "max_names": _Rule(up=False, share=0.1, least=1.0, bound=True),
-    "harvest_min_loss_usd": _Rule(up=True, share=0.25, least=50.0, taxed=True),
-    "harvest_min_loss_pct": _Rule(up=True, share=0.25, least=0.01, taxed=True),
+    "max_names": _Rule(up=False, share=0.1, least=1.0),
+    "harvest_min_loss_usd": _Rule(up=True, share=0.25, least=50.0),
+    "harvest_min_loss_pct": _Rule(up=True, share=0.25, least=0.01),
     "deposit": _Rule(up=False, share=0.1, measure=True),
     "withdrawal": _Rule(up=True, share=0.1, measure=True),
     "breach_penalty": _Rule(up=True, share=0.25, measure=True),
@@ -102,10 +102,11 @@ def sensitivities(snapshot: AccountSnapshot, market: MarketSnapshot, settings: P
     base = _planned(snapshot, market, settings, held)
     if base is None:
         return None
+    without_effect = inapplicable(settings, snapshot.account, market)
     rows = []
     for name, rule in _RULES.items():
         value = getattr(settings, name)
-        if not _in_force(name, rule, settings, taxable=snapshot.account.registration.is_taxable):
+        if value is None or name in without_effect or (name in _OFF_AT_ZERO and not value):
             continue
         more, less = (_step(snapshot, market, settings, held, name, moved) for moved in _moved(settings, name, rule))
         rows.append(
@@ -118,18 +119,6 @@ def sensitivities(snapshot: AccountSnapshot, market: MarketSnapshot, settings: P
             )
         )
     return Sensitivities(base=base, settings=tuple(rows))
-
-
-def _in_force(name: str, rule: _Rule, settings: PlanSettings, *, taxable: bool) -> bool:
-    """Return whether a setting can change anything."""
-    value = getattr(settings, name)
-    if value is None or (name in _OFF_AT_ZERO and not value):
-        return False
-    if (rule.taxed and not taxable) or (rule.bound and settings.liquidate):
-        return False
-    if name == "carryforward_value":
-        return settings.net_taxes or settings.wash_sales is WashSalePolicy.ALLOW
-    return not (name == "breach_penalty" and settings.enforce)
 
 
 def _moved(settings: PlanSettings, name: str, rule: _Rule) -> tuple[Value | None, Value | None]:

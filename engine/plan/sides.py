@@ -15,11 +15,12 @@ from engine.plan.lot_mix import mixed_lots
 from engine.plan.pieces import PieceTable
 from engine.plan.prepared import Indices
 from engine.plan.problem import Problem
-from engine.plan.relaxation import Relaxation
+from engine.plan.relaxation import Relaxation, reordered
 from engine.plan.sale_order import Orders, sale_orders
 
 ON_ARC: Final = 1e-9  # weights closer than this are the same
 _SAME_PRICE: Final = 1e-9
+_ORDERS: Final = 5  # of lots, tried one after the other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,21 +60,54 @@ def rounded(problem: Problem, node: Relaxation) -> Found | None:
 
 
 def on_pieces(problem: Problem, node: Relaxation, pieces: Indices) -> Found | None:
-    """Return the exact problem's optimum on one piece for each column; None where no trade there obeys the rows."""
-    table, sold = node.table, None
-    exact = exact_optimum(table, chosen_chains(table, pieces), near=node.solution)
-    if table.gain_price is not None and (exact is None or _disagrees(table, exact)):
-        mix = mixed_lots(problem, table, pieces)
-        if mix is None:
-            return None
-        exact = Solution(
-            trade=mix.trade, rows=mix.rows, factor_price=mix.factor_price, row_price=mix.row_price, slack=0.0
-        )
-        value, sold = mix.cost, mix.sold
-    elif exact is None:
-        return None
-    else:
+    """Return the exact problem's optimum on one piece for each column; None where no trade there obeys the rows.
+
+    Where gains have a price, lots are put in the order that the plan's own price asks for until it asks for no other.
+    Orders that take turns are left so: see with_lots_mixed.
+    """
+    best, table = None, node.table
+    for _ in range(_ORDERS):
+        exact = exact_optimum(table, chosen_chains(table, pieces), near=node.solution)
+        if exact is None:
+            break
         value = objective(table, pieces, exact.trade)
+        if best is None or value < best.objective:
+            best = _found(node, table, pieces, exact, value, None)
+        if table.gain_price is None or agrees(best):
+            break
+        table = reordered(problem, table, exact.row_price)
+    if best is None and table.gain_price is not None:
+        return _mixed(problem, node, table, pieces)
+    return best
+
+
+def with_lots_mixed(problem: Problem, node: Relaxation, found: Found) -> Found:
+    """Return the plan on the same pieces with lots sold in the best mix, or the plan itself where that is as good."""
+    mixed = None if agrees(found) else _mixed(problem, node, found.table, found.pieces)
+    return found if mixed is None or mixed.objective >= found.objective else mixed
+
+
+def agrees(found: Found) -> bool:
+    """Whether the plan's price of gains is the one that orders its lots: if not, another order or a mix is better."""
+    price = found.table.gain_price
+    if price is None or found.sold is not None:
+        return True
+    return bool((np.abs(found.solution.row_price - price)[found.table.is_gain_row] <= _SAME_PRICE).all())
+
+
+def _mixed(problem: Problem, node: Relaxation, table: PieceTable, pieces: Indices) -> Found | None:
+    mix = mixed_lots(problem, table, pieces)
+    if mix is None:
+        return None
+    solution = Solution(
+        trade=mix.trade, rows=mix.rows, factor_price=mix.factor_price, row_price=mix.row_price, slack=0.0
+    )
+    return _found(node, table, pieces, solution, mix.cost, mix.sold)
+
+
+def _found(
+    node: Relaxation, table: PieceTable, pieces: Indices, exact: Solution, value: float, sold: Array | None
+) -> Found:
     return Found(
         table=table,
         pieces=pieces,
@@ -85,11 +119,6 @@ def on_pieces(problem: Problem, node: Relaxation, pieces: Indices) -> Found | No
         nodes=1,
         fallback=node.solution.fallback or exact.fallback,
     )
-
-
-def _disagrees(table: PieceTable, exact: Solution) -> bool:
-    """Whether the price of gains is not the one that orders the lots: then another order, or a mix, is better."""
-    return bool((np.abs(exact.row_price - table.gain_price)[table.is_gain_row] > _SAME_PRICE).any())
 
 
 def nearest_pieces(chains: Chains, trade: Array) -> Indices:
@@ -131,16 +160,12 @@ def _group_pieces(node: Relaxation, group: Indices) -> Indices | None:
 
 
 def objective(table: PieceTable, pieces: Indices, trade: Array) -> float:
-    """Return the exact objective of trades that lie on the given pieces, each name's lots in their order.
-
-    What the table's charges add to it is left out.
-    """
+    """Return the exact objective of trades that lie on the given pieces, each name's lots in their order."""
     y = table.y0 + trade @ table.exposures[: table.columns]
     costs = _costs(
         table.first_segment, table.value, table.start, table.length, table.gradient, table.frame.bend, pieces, trade
     )
-    charged = table.per_trade * table.trades[pieces].sum() + table.per_name * table.holds[pieces].sum()
-    return float(y @ y / 2.0 + costs - charged)
+    return float(y @ y / 2.0 + costs)
 
 
 @compiled
