@@ -26,14 +26,16 @@ _WIDE: Final = 10.0  # stands in for a side of a row that has no limit
 _SLACK_PRICE: Final = 10.0  # times the steepest cost
 _DEAR_SLACK_PRICE: Final = 1000.0  # for rows that work against each other, which can be worth much more
 _NEWTON_STEPS: Final = 24
+_FILLED: Final = 1e-7  # an interior point leaves so much of a segment open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
     """trade u (columns,); factor_price (k,) and row_price (m,), > 0 where an upper side binds, < 0 for a lower one.
 
-    rows (m,): what the rows come to, without slack. slack: the largest amount by which a row is not obeyed. fallback:
-    solved by Clarabel through cvxpy.
+    rows (m,): what the rows come to, without slack. slack: the largest amount by which a row is not obeyed. in_order:
+    every chain is filled from its start; a rule that counts gains can make it worth more to fill a later segment.
+    fallback: solved by Clarabel through cvxpy.
     """
 
     trade: Array
@@ -41,6 +43,7 @@ class Solution:
     factor_price: Array
     row_price: Array
     slack: float
+    in_order: bool = True
     fallback: bool = False
 
 
@@ -65,6 +68,8 @@ def relaxed_optimum(table: PieceTable, chains: Chains) -> Solution:
 def exact_optimum(table: PieceTable, chains: Chains, *, near: Solution | None = None) -> Solution | None:
     """Return the optimum that obeys every row, or None where a linear program shows that there is none.
 
+    Also None where segments would be filled out of their order, which no trade can do.
+
     near: a solution whose prices are nearly right, from which Newton's method gets there in a few steps.
     """
     polished = None if near is None else _polished(table, chains, near)
@@ -72,10 +77,12 @@ def exact_optimum(table: PieceTable, chains: Chains, *, near: Solution | None = 
         return polished
     found = relaxed_optimum(table, chains)
     if found.slack <= NO_SLACK:
-        return _polished(table, chains, found) or found
-    if not _is_feasible(table, chains):
+        found = _polished(table, chains, found) or found
+    elif _is_feasible(table, chains):
+        found = _solution(table, chains, *stated(table, chains), fallback=True)
+    else:
         return None
-    return _solution(table, chains, *stated(table, chains), fallback=True)
+    return found if found.in_order else None
 
 
 def _is_feasible(table: PieceTable, chains: Chains) -> bool:
@@ -149,5 +156,11 @@ def _solution(
         factor_price=factor_price,
         row_price=row_price,
         slack=0.0,
+        in_order=_is_in_order(chains, fill),
         fallback=fallback,
     )
+
+
+def _is_in_order(chains: Chains, fill: Array) -> bool:
+    same = chains.col[1:] == chains.col[:-1]
+    return not bool((same & (fill[:-1] < chains.length[:-1] - _FILLED) & (fill[1:] > _FILLED)).any())

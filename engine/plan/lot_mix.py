@@ -18,7 +18,7 @@ from engine.plan.prepared import Flags, Indices, Prepared
 from engine.plan.problem import Problem
 
 _TOLERANCE: Final = 1e-10
-_WORKS: Final = frozenset({"Solved", "AlmostSolved"})
+_WORKS: Final = "Solved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +216,6 @@ def _clarabel(quadratic: Any, linear: Array, matrix: Any, bound: Array, *, equat
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _TOLERANCE
     cones = [clarabel.ZeroConeT(equations), clarabel.NonnegativeConeT(len(bound) - equations)]
     found = clarabel.DefaultSolver(sparse.triu(quadratic, format="csc"), linear, matrix, bound, cones, settings).solve()
-    if str(found.status) not in _WORKS:
+    if str(found.status) != _WORKS:
         return None
     return np.array(found.x), np.array(found.z)

@@ -128,9 +128,10 @@ def polish(  # noqa: C901, PLR0912, PLR0913, PLR0915  one Newton loop over flat 
                 slope += rates[r, j] * price[wide + r]
             wanted[unknown + i] = slope
             worst = max(worst, abs(slope))
-        if not np.isfinite(worst):
+        dearest = np.max(np.abs(price)) if size else 0.0
+        if not np.isfinite(worst) or dearest > 1e4:  # no price is worth that: the rows cannot be met on these sides
             return False, u, price, fill
-        if worst <= 1e-13 * (1.0 + np.max(np.abs(price))) and not changed:
+        if worst <= 1e-12 * (1.0 + min(dearest, 1.0)) and not changed:
             for i in range(moving):
                 c = movers[i]
                 if u[c] < start[c] - 1e-12 or u[c] > start[c] + length[first[c]] + 1e-12:
