@@ -17,7 +17,8 @@ from engine.domain.accounts import AccountSnapshot
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock
 from engine.domain.settings import LotMethod, PlanSettings
-from engine.plan.feasibility import feasible_pieces, least_slack
+from engine.plan.coupled import variance
+from engine.plan.feasibility import feasible_pieces, least_count, least_slack
 from engine.plan.lots import is_ordered
 from engine.plan.pieces import piece_table
 from engine.plan.problem import (
@@ -35,6 +36,7 @@ from engine.plan.problem import (
     value_after_flow,
 )
 from engine.plan.rules import EXCLUDE, NOT_TRADABLE, WASH_SALES, in_force, rule_name
+from engine.plan.search import search
 
 WITHDRAWAL: Final = "withdrawal"
 DEPOSIT: Final = "deposit"
@@ -42,8 +44,12 @@ ENFORCE: Final = "enforce"
 MIN_TRADE: Final = "min_trade_usd"
 HARVEST: Final = "harvest_min_loss"
 LOT_METHOD: Final = "lot_method"
+TRACKING_ERROR: Final = "max_tracking_error"
+TRADES: Final = "max_trades"
+NAMES: Final = "max_names"
 _ZERO: Final = Decimal(0)
 _ROUNDING: Final = 1e-9
+_NOTHING_BUT_RISK: Final = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +108,9 @@ def _drops(inputs: Inputs) -> Mapping[str, Drop]:
         (MIN_TRADE, settings.min_trade_usd > 0, lambda i: i.having(min_trade_usd=_ZERO)),
         (LOT_METHOD, is_ordered(settings.lot_method), lambda i: i.having(lot_method=LotMethod.OPTIMAL)),
         (EXCLUDE, bool(settings.exclude), lambda i: i.having(exclude=())),
+        (TRACKING_ERROR, settings.max_tracking_error is not None, lambda i: i.having(max_tracking_error=None)),
+        (TRADES, settings.max_trades is not None, lambda i: i.having(max_trades=None)),
+        (NAMES, settings.max_names is not None, lambda i: i.having(max_names=None)),
     ]
     names = dict.fromkeys(rule_name(r.rule, r.target) for r in in_force(inputs.snapshot))
     restrictions = [(name, True, _without_restriction(name)) for name in names]
@@ -128,8 +137,14 @@ def _without_restriction(rule: str) -> Drop:
 def _is_feasible(inputs: Inputs, market: MarketSnapshot) -> bool:
     if value_after_flow(inputs.snapshot, market, inputs.settings) <= 0:
         return False
-    table = piece_table(build_problem(inputs.snapshot, market, inputs.settings, locks=inputs.locks))
-    return feasible_pieces(table, np.ones(len(table.col), dtype=bool)) is not None
+    settings = inputs.settings
+    problem = build_problem(inputs.snapshot, market, settings, locks=inputs.locks)
+    table = piece_table(problem)
+    everything = np.ones(len(table.col), dtype=bool)
+    limits = {} if settings.liquidate else {"max_trades": settings.max_trades, "max_names": settings.max_names}
+    if feasible_pieces(table, everything, **limits) is None:
+        return False
+    return settings.max_tracking_error is None or settings.liquidate or search(problem) is not None
 
 
 def _repair(inputs: Inputs, market: MarketSnapshot, rules: Sequence[str]) -> str:
@@ -144,8 +159,18 @@ def _repair(inputs: Inputs, market: MarketSnapshot, rules: Sequence[str]) -> str
 
 
 def _needed(problem: Problem, rule: str) -> float | None:
-    """Return by how much a rule must give, a fraction of V, with all others kept; None where that cannot be said."""
+    """Return by how much a rule must give with all others kept; None where that cannot be said.
+
+    A fraction of V, but a number of trades or names, and an annual tracking error, for the limits on these.
+    """
     settings, value = problem.settings, float(problem.value)
+    table = piece_table(problem)
+    if rule in (TRADES, NAMES):
+        least = least_count(table, table.trades if rule == TRADES else table.holds)
+        limit = settings.max_trades if rule == TRADES else settings.max_names
+        return None if least is None or limit is None or least <= limit else float(least - limit)
+    if rule == TRACKING_ERROR:
+        return _more_tracking_error(problem)
     row_rule, upper, most = {
         MIN_CASH: (CASH, True, settings.min_cash),
         MAX_CASH: (CASH, False, 1.0 - settings.max_cash),
@@ -155,8 +180,22 @@ def _needed(problem: Problem, rule: str) -> float | None:
         NET_GAIN: (NET_GAIN, True, np.inf),
     }.get(rule, ("", True, 0.0))
     rows = [r for r, row in enumerate(problem.rows) if row.rule == row_rule]
-    needed = least_slack(piece_table(problem), rows[0], upper=upper) if rows else None
+    if not rows:
+        return None
+    needed = least_slack(table, rows[0], upper=upper, max_trades=settings.max_trades, max_names=settings.max_names)
     return None if needed is None or needed > most + _ROUNDING else needed
+
+
+def _more_tracking_error(problem: Problem) -> float | None:
+    """Return by how much the tracking error's limit must rise: the least that a plan which minds nothing else needs."""
+    cap = problem.settings.max_tracking_error or 0.0
+    closest = replace(
+        problem.settings, max_tracking_error=None, risk_aversion=_NOTHING_BUT_RISK, tax_weight=0.0, net_taxes=False
+    )
+    found = search(replace(problem, settings=closest, netting=None))
+    if found is None:
+        return None
+    return max(float(np.sqrt(variance(problem, found.trade))) - cap, 0.0)
 
 
 def _sentence(problem: Problem, rule: str, needed: float) -> str:
@@ -173,6 +212,12 @@ def _sentence(problem: Problem, rule: str, needed: float) -> str:
     if rule == DEPOSIT:
         less = math.ceil(usd / (1.0 - settings.max_cash))
         return f"Deposit about {less:,} USD less than {settings.deposit:,.0f} USD."
+    if rule in (TRADES, NAMES):
+        limit = (settings.max_trades if rule == TRADES else settings.max_names) or 0
+        return f"Raise {rule} from {limit} to {limit + round(needed)}."
+    if rule == TRACKING_ERROR:
+        cap = settings.max_tracking_error or 0.0
+        return f"Raise max_tracking_error from {cap:.2%} to {_up(cap + needed):.2%}."
     if rule == TURNOVER:
         return f"Raise max_turnover from {turnover:.2%} to {_up(turnover + needed):.2%}."
     return f"Raise max_net_gain from {cap:,.0f} to {math.ceil(cap + usd):,} USD."

@@ -68,7 +68,8 @@ FIELDS: Final = ("per_trade", "per_name", "variance")
 def has_limits(problem: Problem) -> bool:
     """Return whether a rule limits trades, names or tracking error."""
     settings = problem.settings
-    return any(limit is not None for limit in (settings.max_trades, settings.max_names, settings.max_tracking_error))
+    limits = (settings.max_trades, settings.max_names, settings.max_tracking_error)
+    return not settings.liquidate and any(limit is not None for limit in limits)
 
 
 def best_within_limits(problem: Problem, frame: Frame, row_prices: Array | None) -> Found | None:
@@ -108,7 +109,10 @@ def _again(problem: Problem, point: Point, priced: Found) -> Point:
 
 def _anything(problem: Problem, first: Point) -> Iterator[Found]:
     """Yield a plan on any pieces that keep the counts, where prices led to none."""
-    pieces = feasible_pieces(first.node.table, first.node.allowed)
+    settings = problem.settings
+    pieces = feasible_pieces(
+        first.node.table, first.node.allowed, max_trades=settings.max_trades, max_names=settings.max_names
+    )
     found = None if pieces is None else on_pieces(problem, first.node, pieces)
     if found is not None:
         yield found

@@ -16,7 +16,6 @@ from engine.plan.prices import Prices
 from engine.plan.problem import Name, Problem, build_problem
 from engine.plan.propose import household_locks
 from engine.plan.report import plan_of
-from engine.plan.rules import supported
 from engine.plan.run import reading, run_since
 from engine.plan.search import search
 from engine.tax.realised import losses_by_sale, realised_pieces
@@ -39,7 +38,6 @@ def evaluate_trades(
     unknown security, or a sale of more than is held.
     """
     began = reading()
-    supported(settings)
     problem = build_problem(snapshot, market, settings, locks=household_locks(snapshot, market), also=tuple(shares))
     _require_held(problem, shares)
     solving = reading()

@@ -48,7 +48,7 @@ def bindings(problem: Problem, done: Outcome, prices: Prices | None) -> tuple[Bi
     if prices is None:
         return ()
     found = []
-    for row, price in zip(problem.rows, prices.rows, strict=True):
+    for row, price in zip(problem.rows, prices.rows, strict=False):
         if price != 0.0:
             side = "upper" if price > 0 else "lower"
             detail = _CASH_DETAIL[side] if row.rule == CASH else f"at its {side} limit; price is for 1 % of value"
@@ -72,7 +72,7 @@ def _rules_by_name(problem: Problem, done: Outcome, prices: Prices | None) -> li
         if problem.min_trade > 0 and size and size - problem.min_trade < name.unit:
             rules[i].append("min_trade_usd")
     if prices is not None:
-        for row, price in zip(problem.rows, prices.rows, strict=True):
+        for row, price in zip(problem.rows, prices.rows, strict=False):
             taking_part = done.trade < 0 if row.by_lot_gain else (row.up != 0) | (row.down != 0)
             if price != 0.0 and row.rule != CASH:
                 for member in np.flatnonzero(taking_part).tolist():

@@ -1,5 +1,6 @@
 """Can the rules be obeyed at all? A mixed-integer program over the pieces answers for sure."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -16,25 +17,50 @@ _INFEASIBLE: Final = 2  # scipy's status for it
 _MOST_SLACK: Final = 10.0
 
 
-def feasible_pieces(table: PieceTable, allowed: Flags) -> Indices | None:
+def feasible_pieces(
+    table: PieceTable, allowed: Flags, *, max_trades: int | None = None, max_names: int | None = None
+) -> Indices | None:
     """Return one piece for each column on which some trade obeys every row, or None where there is none.
 
-    Raises SolverFailed when the program ends without an answer.
+    max_trades, max_names: at most so many trades, and names held afterwards. Raises SolverFailed when the program ends without an answer.
     """
-    answer = _solve(table, allowed, slack_row=None, upper=True)
+    counts = _counted(table, max_trades, max_names)
+    answer = _solve(table, allowed, slack_row=None, upper=True, counts=counts)
     if answer is None:
         return None
     chosen = np.flatnonzero(answer[: len(table.col)] > 0.5)
     return np.asarray(chosen[np.argsort(table.col[chosen], kind="stable")])
 
 
-def least_slack(table: PieceTable, row: int, *, upper: bool) -> float | None:
+def least_slack(
+    table: PieceTable, row: int, *, upper: bool, max_trades: int | None = None, max_names: int | None = None
+) -> float | None:
     """Return by how much one side of one row must give so that all other rules can be obeyed; None if none suffices."""
-    answer = _solve(table, np.ones(len(table.col), dtype=bool), slack_row=row, upper=upper)
+    counts = _counted(table, max_trades, max_names)
+    answer = _solve(table, np.ones(len(table.col), dtype=bool), slack_row=row, upper=upper, counts=counts)
     return None if answer is None else float(answer[-1])
 
 
-def _solve(table: PieceTable, allowed: Flags, *, slack_row: int | None, upper: bool) -> Array | None:
+def least_count(table: PieceTable, counted: Array) -> int | None:
+    """Return how few of the counted pieces (p,) a plan that obeys every row can do with; None where there is no plan."""
+    answer = _solve(table, np.ones(len(table.col), dtype=bool), slack_row=None, upper=True, least=counted)
+    return None if answer is None else round(float(counted @ np.round(answer[: len(table.col)])))
+
+
+def _counted(table: PieceTable, max_trades: int | None, max_names: int | None) -> list[tuple[Array, int]]:
+    limits = ((table.trades, max_trades), (table.holds, max_names))
+    return [(counted, limit) for counted, limit in limits if limit is not None]
+
+
+def _solve(
+    table: PieceTable,
+    allowed: Flags,
+    *,
+    slack_row: int | None,
+    upper: bool,
+    counts: Sequence[tuple[Array, int]] = (),
+    least: Array | None = None,
+) -> Array | None:
     """Solve for one binary for each piece, one for each group's mode, the filling of each segment, and the slack."""
     if len(set(table.col[allowed].tolist())) < table.columns:
         return None
@@ -45,6 +71,10 @@ def _solve(table: PieceTable, allowed: Flags, *, slack_row: int | None, upper: b
         slack[slack_row] = -1.0 if upper else 1.0
     cost, bound = np.zeros(size), np.concatenate([allowed.astype(float), np.ones(groups), table.length, [0.0]])
     cost[-1], bound[-1] = 1.0, 0.0 if slack_row is None else _MOST_SLACK
+    if least is not None:
+        cost[:pieces] = least
+    limited = [LinearConstraint(np.concatenate([counted, np.zeros(size - pieces)]), -np.inf, limit)
+               for counted, limit in counts]  # fmt: skip
     answer = milp(
         cost,
         integrality=np.repeat([1, 0], [pieces + groups, segments + 1]),
@@ -57,6 +87,7 @@ def _solve(table: PieceTable, allowed: Flags, *, slack_row: int | None, upper: b
                 table.hi_rows,
             ),
             *_one_mode_each(table),
+            *limited,
         ],
     )
     if answer.status == _INFEASIBLE:

@@ -1,6 +1,6 @@
 """Which lots may be sold, in which order, at what tax? And which lots does a sale of so many shares close?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -11,6 +11,7 @@ from engine.domain.identifiers import LotId
 from engine.domain.plans import LotSale, Term
 from engine.domain.settings import LotMethod, PlanSettings
 from engine.plan.rules import NameRules
+from engine.plan.washes import Caught, is_recent
 from engine.tax.closing import choose_lots
 from engine.tax.holding import term
 
@@ -63,11 +64,15 @@ def sale_lots(
     price: Decimal,
     value: Decimal,
     on: date,
+    caught: Mapping[LotId, Sequence[Caught]] | None = None,
 ) -> tuple[SaleLot, ...]:
     """Return one security's lots in the order in which the lot method sells them.
 
     A method that fixes the order (FIFO, LIFO, HIFO) cannot pass over a lot: all lots after a blocked one are blocked.
-    Registrations that pay no tax have rates of zero, and no lot of theirs is blocked for being a loss.
+    Registrations that pay no tax have rates of zero, and no lot of theirs is blocked for being a loss. caught: the
+    shares of each lot whose loss a wash sale would take away; losses are then not blocked, but sold in the order of
+    their acquisition, before any gain, the caught shares of a lot as an entry of their own. None: losses in a locked
+    name are blocked.
     """
     if not lots:
         return ()
@@ -80,7 +85,8 @@ def sale_lots(
         held = term(lot.held_from, on)
         gain_usd = gain(lot, lot.quantity, price)
         per_dollar = float(gain_usd / (lot.quantity * price)) if price > 0 else 0.0
-        blocked = _blocked(lot, gain_usd, settings, rules, taxable=taxable)
+        may_wash = caught is not None and not is_recent(lot, on)
+        blocked = _blocked(lot, gain_usd, settings, rules, taxable=taxable, may_wash=may_wash)
         if blocked is None and is_ordered(settings.lot_method) and found and found[-1].blocked is not None:
             blocked = LOT_METHOD
         found.append(
@@ -95,6 +101,26 @@ def sale_lots(
                 blocked=blocked,
             )
         )
+    return tuple(found) if caught is None else _with_caught(found, caught, settings)
+
+
+def _with_caught(
+    lots: Sequence[SaleLot], caught: Mapping[LotId, Sequence[Caught]], settings: PlanSettings
+) -> tuple[SaleLot, ...]:
+    """Return losses in the order in which a wash sale catches them, caught shares apart, then all other lots."""
+    losses = [entry for entry in lots if entry.is_loss]
+    if not is_ordered(settings.lot_method):
+        losses.sort(key=lambda entry: (entry.lot.acquired, entry.lot.lot_id))
+        lots = [*losses, *(entry for entry in lots if not entry.is_loss)]
+    found = []
+    for entry in lots:
+        left = entry.quantity
+        for part in caught.get(entry.lot.lot_id, ()) if entry.blocked is None else ():
+            kept = settings.carryforward_value if part.deferred else 0.0
+            found.append(replace(part_of(entry, part.quantity), tax=entry.tax * kept, disallowed=True))
+            left -= part.quantity
+        if left > 0:
+            found.append(part_of(entry, left) if left < entry.quantity else entry)
     return tuple(found)
 
 
@@ -131,12 +157,14 @@ def by_price(lots: Sequence[SaleLot], *, tax_weight: float, gain_price: float) -
     return tuple(sorted(lots, key=lambda entry: tax_weight * entry.tax + gain_price * entry.gain))
 
 
-def _blocked(lot: Lot, gain_usd: Decimal, settings: PlanSettings, rules: NameRules, *, taxable: bool) -> str | None:
+def _blocked(
+    lot: Lot, gain_usd: Decimal, settings: PlanSettings, rules: NameRules, *, taxable: bool, may_wash: bool
+) -> str | None:
     if rules.no_sell:
         return RESTRICTED
     if gain_usd >= 0 or not taxable:
         return None
-    if rules.no_loss_sale:
+    if rules.no_loss_sale and not may_wash:
         return WASH_SALE_LOCK
     loss = -gain_usd
     small = loss < settings.harvest_min_loss_usd or float(loss) < settings.harvest_min_loss_pct * float(lot.basis)

@@ -9,7 +9,8 @@ with f_i the tax, cost and tilt of one name, subject to lo <= rows(u) <= hi. A r
 `down` for each unit sold, and `st` and `lt` for each unit of realised gain of that term.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -19,15 +20,16 @@ import numpy as np
 
 from engine.domain.accounts import AccountSnapshot, Lot
 from engine.domain.errors import DataError
-from engine.domain.identifiers import SecurityId
+from engine.domain.identifiers import LotId, SecurityId
 from engine.domain.market import Array, MarketSnapshot, Security
 from engine.domain.plans import Lock
 from engine.domain.policy import means
-from engine.domain.settings import PlanSettings
+from engine.domain.settings import LotMethod, PlanSettings, WashSalePolicy
 from engine.domain.valuation import net_asset_value, positions
 from engine.plan.lots import SaleLot, sale_lots
 from engine.plan.netted import Netting, netting_of
-from engine.plan.rules import NameRules, name_rules, supported, weight_limits
+from engine.plan.rules import NameRules, name_rules, weight_limits
+from engine.plan.washes import Caught, caught_losses
 from engine.risk.measure import require_risk
 
 if TYPE_CHECKING:
@@ -168,10 +170,9 @@ def build_problem(
     """Return the problem of one account; names are its holdings and its model's securities, ordered by security_id.
 
     also: further securities that may be traded.
-    Raises DataError for a missing price, risk row, security or model, a value of V not above 0, or a setting that is
-    not available yet.
+    Raises DataError for a missing price, risk row, security or model, a value of V not above 0, or tax rates that
+    net_taxes cannot net.
     """
-    supported(settings)
     account, risk = snapshot.account, market.risk
     value = value_after_flow(snapshot, market, settings)
     if value <= 0:
@@ -185,7 +186,13 @@ def build_problem(
     lots: dict[SecurityId, list[Lot]] = {}
     for lot in snapshot.lots:
         lots.setdefault(lot.security_id, []).append(lot)
-    inputs = _Inputs(snapshot=snapshot, market=market, settings=settings, value=value)
+    inputs = _Inputs(
+        snapshot=snapshot,
+        market=market,
+        settings=settings,
+        value=value,
+        caught=_caught(snapshot, market, settings, securities, rules),
+    )
     names = tuple(
         _name(security, answer, lots.get(security.security_id, []), targets.get(security.security_id, 0.0), inputs)
         for security, answer in zip(securities, rules, strict=True)
@@ -248,6 +255,31 @@ class _Inputs:
     market: MarketSnapshot
     settings: PlanSettings
     value: Decimal
+    caught: Mapping[SecurityId, Mapping[LotId, tuple[Caught, ...]]]
+
+
+def _caught(
+    snapshot: AccountSnapshot,
+    market: MarketSnapshot,
+    settings: PlanSettings,
+    securities: Sequence[Security],
+    rules: Sequence[NameRules],
+) -> Mapping[SecurityId, Mapping[LotId, tuple[Caught, ...]]]:
+    """Return, for each name that may be sold at a loss in spite of a lock, the shares that the lock's causes catch.
+
+    A name of a group of several stays locked, and so does one whose lots go in an order that is neither that of tax nor
+    of acquisition: there the shares that are caught depend on what else is sold.
+    """
+    if settings.wash_sales is not WashSalePolicy.ALLOW or settings.lot_method in (LotMethod.HIFO, LotMethod.LIFO):
+        return {}
+    members = Counter(security.group for security in securities)
+    names = [
+        security.security_id
+        for security, rule in zip(securities, rules, strict=True)
+        if rule.no_loss_sale and members[security.group] == 1
+    ]
+    found = caught_losses(snapshot, market, names)
+    return dict.fromkeys(names, found)
 
 
 def _name(security: Security, rules: NameRules, lots: Sequence[Lot], target: float, inputs: _Inputs) -> Name:
@@ -256,6 +288,7 @@ def _name(security: Security, rules: NameRules, lots: Sequence[Lot], target: flo
     shares = sum((lot.quantity for lot in lots), Decimal(0))
     held = float(shares * price / value)
     cost_bp = settings.cost_bp if security.cost_bp is None else float(security.cost_bp)
+    caught = inputs.caught.get(security.security_id)
     return Name(
         security=security,
         shares=shares,
@@ -268,10 +301,18 @@ def _name(security: Security, rules: NameRules, lots: Sequence[Lot], target: flo
         specific=float(risk.specific_variance[risk.position[security.security_id]]),
         impact=_impact(security, settings, value),
         lots=sale_lots(
-            lots, inputs.snapshot.account, settings, rules, price=price, value=value, on=inputs.snapshot.as_of
+            lots,
+            inputs.snapshot.account,
+            settings,
+            rules,
+            price=price,
+            value=value,
+            on=inputs.snapshot.as_of,
+            caught=caught,
         ),
         rules=rules,
         bounds=_bounds(rules, settings, held, target),
+        loses_in_order=bool(caught),
     )
 
 
@@ -302,13 +343,18 @@ def _rows(inputs: _Inputs, names: Sequence[Name], exposures: Array) -> Iterable[
     cost = np.array([name.cost for name in names])
     active = -np.array([name.shortfall for name in names])
     ones = np.ones(len(names))
+    if settings.liquidate:  # nothing is left to follow, and cash is all that there will be
+        yield Row(rule=CASH, up=ones + cost, down=cost - ones, lo=-np.inf, hi=np.inf)
+        return
     cash = float((snapshot.account.cash + settings.deposit - settings.withdrawal) / value)
     yield Row(rule=CASH, up=ones + cost, down=cost - ones, lo=cash - settings.max_cash, hi=cash - settings.min_cash)
     if settings.max_sector_active is not None:
         limit = settings.max_sector_active
+        leaving = np.array([name.target if name.rules.must_exit else 0.0 for name in names])
         for sector in sorted({name.security.sector for name in names}):
             member = np.array([float(name.security.sector == sector) for name in names])
-            yield _banded(f"{SECTOR} {sector}", member, float(member @ active), -limit, limit, settings)
+            gone = float(member @ leaving)  # what must go cannot be held against the sector
+            yield _banded(f"{SECTOR} {sector}", member, float(member @ active), -limit - gone, limit, settings)
     if settings.max_factor_active is not None:
         limit = settings.max_factor_active
         for k, factor in enumerate(inputs.market.risk.factors):

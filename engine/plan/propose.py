@@ -14,7 +14,6 @@ from engine.plan.prices import Prices
 from engine.plan.problem import Problem, build_problem, value_after_flow
 from engine.plan.report import infeasible, plan_of
 from engine.plan.rounding import tradable_shares
-from engine.plan.rules import supported
 from engine.plan.run import reading, run_since
 from engine.plan.search import search
 from engine.plan.worth import worth_of_trades
@@ -29,10 +28,9 @@ def propose_plan(
     """Return the best plan found for an account, with its certified gap, and how it was computed.
 
     An account whose rules conflict gets a plan without trades whose status is infeasible and which names them. Raises
-    DataError for missing data or a setting not available yet, SolverFailed when no solver meets its tolerance.
+    DataError for missing data, SolverFailed when no solver meets its tolerance.
     """
     began = reading()
-    supported(settings)
     held = household_locks(snapshot, market)
     if value_after_flow(snapshot, market, settings) <= 0:
         return _no_plan(snapshot, market, settings, held, inputs_hash, began)

@@ -9,10 +9,11 @@ from engine.domain.errors import DataError
 from engine.domain.market import MarketSnapshot, Security
 from engine.domain.plans import Lock, LockRule
 from engine.domain.policy import means, restrictions_in_force
-from engine.domain.settings import PlanSettings, WashSalePolicy
+from engine.domain.settings import PlanSettings
 
 NOT_TRADABLE: Final = "not tradable"
 EXCLUDE: Final = "exclude"
+LIQUIDATE: Final = "liquidate"
 WASH_SALES: Final = "wash_sales"
 WEIGHT_RULES: Final = frozenset({Rule.MIN_WEIGHT, Rule.MAX_WEIGHT})
 
@@ -42,14 +43,6 @@ class NameRules:
     limits: tuple[WeightLimit, ...] = ()
 
 
-def supported(settings: PlanSettings) -> None:
-    """Raise DataError naming every setting that the planner does not take yet; none is ever silently ignored."""
-    asked = {'wash_sales = "allow"': settings.wash_sales is WashSalePolicy.ALLOW}
-    missing = [name for name, wanted in asked.items() if wanted]
-    if missing:
-        raise DataError(f"settings: not yet available in planning: {', '.join(missing)}; expected none of them")
-
-
 def rule_name(rule: Rule, target: str) -> str:
     """Return the name under which a restriction appears in reasons, bindings and conflicts."""
     return f"{rule.value} {target}"
@@ -75,6 +68,7 @@ def name_rules(
     for security in securities:
         meant = [r for r in restrictions if means(r.target, security)]
         excluded = [EXCLUDE for target in settings.exclude if means(target, security)][:1]
+        excluded += [LIQUIDATE] if settings.liquidate else []
         frozen = security.tradable is False or market.marks[security.security_id].price <= 0
         no_buy = [WASH_SALES] if security.group in locked[LockRule.NO_BUY] else []
         no_loss = [WASH_SALES] if taxable and security.group in locked[LockRule.NO_LOSS_SALE] else []

@@ -93,7 +93,7 @@ def _outweighed(
         return _verdict(saving * weight * usd, cost * usd)
     cost -= float(prices.linear[i]) * weight
     priced = [
-        (row, float(price) * float(row.down[i]) * weight) for row, price in zip(problem.rows, prices.rows, strict=True)
+        (row, float(price) * float(row.down[i]) * weight) for row, price in zip(problem.rows, prices.rows, strict=False)
     ]
     total = cost + sum(part for row, part in priced if not row.by_lot_gain)
     for row, part in sorted(priced, key=lambda pair: -pair[1]):

@@ -14,7 +14,7 @@ import pytest
 from engine.domain.accounts import Registration
 from engine.domain.errors import DataError
 from engine.domain.plans import PlanStatus, Side, Term
-from engine.domain.settings import PlanSettings, WashSalePolicy
+from engine.domain.settings import PlanSettings
 from engine.plan.document import canonical_json, plan_document
 from engine.plan.propose import propose_plan
 
@@ -153,21 +153,6 @@ def test_the_order_in_which_lots_and_restrictions_are_given_changes_nothing(rand
 
     assert json.dumps(one["trades"]) == json.dumps(other["trades"])
     assert one["objective_bp"] == other["objective_bp"]
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"net_taxes": True}, "net_taxes"),
-        ({"max_tracking_error": 0.02}, "max_tracking_error"),
-        ({"max_trades": 5}, "max_trades"),
-        ({"max_names": 5}, "max_names"),
-        ({"wash_sales": WashSalePolicy.ALLOW}, "wash_sales"),
-    ],
-)
-def test_a_setting_that_is_not_available_is_refused_not_ignored(account, market, settings, change, named):
-    with pytest.raises(DataError, match=named):
-        propose_plan(account, market, replace(settings, **change), inputs_hash="")
 
 
 def test_a_holding_without_a_price_is_refused_by_name(account, market, settings):
