@@ -63,7 +63,7 @@ def piece_minima(table: PieceTable, *, factor_price: Array, row_price: Array) ->
 
 
 @compiled
-def _minima(col, lo, value, first_segment, length, gradient, bend, rates, rows, pull, prices):  # noqa: PLR0913
+def _minima(col, lo, value, first_segment, length, gradient, bend, rates, rows, pull, prices):
     found = np.empty(len(col))
     for p in range(len(col)):
         c = col[p]

@@ -97,7 +97,7 @@ def _chains(table: PieceTable, allowed: Flags, prices: Array) -> Chains:
 
 
 @compiled
-def _lowest(first, last, lo, value, starts, lengths, values, gradients, curvature, slope):  # noqa: PLR0913
+def _lowest(first, last, lo, value, starts, lengths, values, gradients, curvature, slope):
     """Return min over one convex piece of g(u) - slope u, and the u where it is reached."""
     a, b = first, last
     while a < b:
@@ -116,7 +116,7 @@ def _lowest(first, last, lo, value, starts, lengths, values, gradients, curvatur
 
 
 @compiled
-def _tangent(p, q, first_segment, lo, hi, value, starts, lengths, values, gradients, curvature):  # noqa: PLR0913
+def _tangent(p, q, first_segment, lo, hi, value, starts, lengths, values, gradients, curvature):
     """Return the slope of the line that supports pieces p and q from below, and where it touches each.
 
     The two intercepts differ by an increasing function of the slope; its root is found by Newton steps inside a bracket
@@ -159,7 +159,7 @@ def _tangent(p, q, first_segment, lo, hi, value, starts, lengths, values, gradie
 
 
 @compiled
-def _at(piece, u, first_segment, value, starts, lengths, gradients, curvature):  # noqa: PLR0913
+def _at(piece, u, first_segment, value, starts, lengths, gradients, curvature):
     """Return a piece's own cost at u."""
     total = value[piece]
     for k in range(first_segment[piece], first_segment[piece + 1]):
@@ -169,7 +169,7 @@ def _at(piece, u, first_segment, value, starts, lengths, gradients, curvature): 
 
 
 @compiled
-def _bent_at(piece, u, row, first_segment, starts, lengths, rates, rows):  # noqa: PLR0913
+def _bent_at(piece, u, row, first_segment, starts, lengths, rates, rows):
     """Return what a bent row comes to at u on a piece."""
     total = rows[row, piece]
     for k in range(first_segment[piece], first_segment[piece + 1]):
@@ -178,7 +178,7 @@ def _bent_at(piece, u, row, first_segment, starts, lengths, rates, rows):  # noq
 
 
 @compiled
-def _envelopes(  # noqa: C901, PLR0912, PLR0913, PLR0915  one pass over flat arrays
+def _envelopes(  # noqa: C901  one pass over flat arrays
     first_piece, first_segment, allowed, lo, hi, value, sells_loss, gains_only, starts, lengths, gradient, bend,
     rates, rows, prices,
 ):  # fmt: skip

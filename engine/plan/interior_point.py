@@ -49,7 +49,7 @@ def _solve(a, b):
 
 
 @compiled_in_any_order
-def interior_point(  # noqa: C901, PLR0912, PLR0913, PLR0915  one Newton loop, unrolled over flat arrays
+def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
     col, length, gradient, curvature, rates, matrix, offset, factors, lo, hi, slack_price, iterations, tolerance
 ):
     """Return (steps taken or -1 for no convergence, t (j,), prices (factors + rows,), slack of each row (m,)).

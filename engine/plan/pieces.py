@@ -176,7 +176,7 @@ def piece_table(
 
 
 @compiled
-def _build(  # noqa: C901, PLR0912, PLR0913, PLR0915  one pass over flat arrays
+def _build(  # noqa: C901  one pass over flat arrays
     held, shortfall, cost, alpha, delta, impact, lows, highs, lows_gains_only, wholes,
     must_exit, grouped, in_order, has_loss, hinge_first, hinge_at, hinge_upper, lot_first,
     lot_weight, lot_tax, lot_st, lot_lt, lot_is_loss, lot_number,

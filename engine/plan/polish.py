@@ -12,7 +12,7 @@ from engine.plan.compiled import compiled
 
 
 @compiled
-def polish(  # noqa: C901, PLR0912, PLR0913, PLR0915  one Newton loop over flat arrays
+def polish(  # noqa: C901  one Newton loop over flat arrays
     first, start, length, gradient, curvature, rates, bent_start, matrix, y0, factors, lo, hi, price, near, steps
 ):
     """Return (whether it converged, u (columns,), prices, fill of each segment (j,)).
