@@ -1,17 +1,15 @@
 """Which trades are decided but not booked? Those of a household's approved plans, seen as if done on one day."""
 
-from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, select
 
 from data import tables
-from engine.domain.accounts import Transaction, TransactionType
-from engine.domain.identifiers import AccountId, HouseholdId, PlanId, TransactionId
+from engine.domain.accounts import Transaction
+from engine.domain.identifiers import HouseholdId
 from engine.domain.lifecycle import PlanState
-from engine.domain.plans import Plan, Side, Trade
+from engine.plan.decided import plan_transactions
 from engine.plan.document import plan_from_document
 
 _DECIDED: Final = (PlanState.APPROVED, PlanState.RELEASED, PlanState.SENT)
@@ -30,40 +28,7 @@ def read_pending(connection: Connection, household_id: HouseholdId, as_of: date)
         .order_by(table.c.plan_id)
     ).all()
     return tuple(
-        transaction for row in rows for transaction in _transactions(row.plan_id, _plan(row.document), as_of)
-    )  # fmt: skip
-
-
-def _plan(document: Any) -> Plan:
-    return plan_from_document(document)[0]
-
-
-def _transactions(plan_id: PlanId, plan: Plan, as_of: date) -> Iterator[Transaction]:
-    for trade in plan.trades:
-        if trade.side is Side.BUY:
-            yield _transaction(plan_id, plan.account_id, trade, as_of, type=TransactionType.BUY)
-        for sale in trade.lots:
-            yield _transaction(
-                plan_id,
-                plan.account_id,
-                trade,
-                as_of,
-                type=TransactionType.SELL,
-                lot_id=sale.lot_id,
-                quantity=sale.quantity,
-                basis=sale.quantity * trade.price - sale.gain,
-            )
-
-
-def _transaction(plan_id: PlanId, account_id: AccountId, trade: Trade, on: date, **more: Any) -> Transaction:
-    name = ":".join(["plan", plan_id, trade.security_id, *([more["lot_id"]] if "lot_id" in more else [])])
-    quantity: Decimal = more.pop("quantity", trade.quantity)
-    return Transaction(
-        transaction_id=TransactionId(name),
-        account_id=account_id,
-        trade_date=on,
-        security_id=trade.security_id,
-        quantity=quantity,
-        price=trade.price,
-        **more,
+        transaction
+        for row in rows
+        for transaction in plan_transactions(plan_from_document(row.document)[0], label=row.plan_id, on=as_of)
     )

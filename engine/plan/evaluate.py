@@ -4,22 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from engine.domain.accounts import AccountSnapshot, Transaction, TransactionType
+from engine.domain.accounts import AccountSnapshot
 from engine.domain.errors import DataError
-from engine.domain.identifiers import SecurityId, TransactionId
+from engine.domain.identifiers import SecurityId
 from engine.domain.market import MarketSnapshot
-from engine.domain.plans import LotSale, Plan, PlanStatus, Run
+from engine.domain.plans import Plan, PlanStatus, Run
 from engine.domain.settings import PlanSettings
+from engine.plan.decided import disallowed_by_term
 from engine.plan.lots import SaleLot
-from engine.plan.outcome import Outcome, outcome
+from engine.plan.outcome import outcome
 from engine.plan.prices import Prices
 from engine.plan.problem import Name, Problem, build_problem
 from engine.plan.propose import household_locks
 from engine.plan.report import plan_of
 from engine.plan.run import reading, run_since
 from engine.plan.search import search
-from engine.tax.realised import losses_by_sale, realised_pieces
-from engine.tax.replay import replay
 
 
 def evaluate_trades(
@@ -55,7 +54,7 @@ def evaluate_trades(
         prices=None if found is None else Prices(problem=problem, found=found),
         worth={},
         inputs_hash=inputs_hash,
-        disallowed=_disallowed(problem, done),
+        disallowed=sum(disallowed_by_term(problem, done), Decimal(0)),
     )
     status = PlanStatus.FEASIBLE if edited and plan.status is PlanStatus.OPTIMAL else plan.status
     plan = replace(plan, status=status, edited=edited)
@@ -76,41 +75,3 @@ def _with_blocked(name: Name, order: Sequence[SaleLot]) -> tuple[SaleLot, ...]:
     """Return every lot of the name, those a proposal may sell first and in its order."""
     chosen = {entry.lot.lot_id for entry in order}
     return (*order, *(entry for entry in name.lots if entry.lot.lot_id not in chosen))
-
-
-def _disallowed(problem: Problem, done: Outcome) -> Decimal:
-    """Return the part of these sales' losses that the household's wash-sale ledger would disallow, USD."""
-    if not any(sale.gain < 0 for part in done.sold for sale in part):
-        return Decimal(0)
-    snapshot = problem.snapshot
-    groups = {name: security.group for name, security in problem.market.securities.items()}
-    trades = _as_transactions(problem, done)
-    played = replay(snapshot.household_books, as_of=snapshot.as_of, groups=groups, pending=(*snapshot.pending, *trades))
-    made = {trade.transaction_id for trade in trades}
-    losses = losses_by_sale(played, realised_pieces(played))
-    return sum((loss.disallowed for loss in losses if loss.transaction_id in made), Decimal(0))
-
-
-def _as_transactions(problem: Problem, done: Outcome) -> tuple[Transaction, ...]:
-    """Return the trades as rows of the household's history: a purchase, or a sale for each lot."""
-    rows = []
-    for name, quantity, sold in zip(problem.names, done.shares, done.sold, strict=True):
-        if quantity > 0:
-            rows.append(_row(problem, name, TransactionType.BUY, quantity, None))
-        rows += [_row(problem, name, TransactionType.SELL, sale.quantity, sale) for sale in sold]
-    return tuple(rows)
-
-
-def _row(problem: Problem, name: Name, kind: TransactionType, quantity: Decimal, sale: LotSale | None) -> Transaction:
-    label = f"plan {kind.value} {name.security.security_id} {sale.lot_id if sale else ''}".strip()
-    return Transaction(
-        transaction_id=TransactionId(label),
-        account_id=problem.snapshot.account.account_id,
-        trade_date=problem.snapshot.as_of,
-        security_id=name.security.security_id,
-        type=kind,
-        quantity=quantity,
-        price=name.price,
-        lot_id=sale.lot_id if sale else None,
-        basis=quantity * name.price - sale.gain if sale else None,
-    )

@@ -7,8 +7,9 @@ from typing import Final
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock, Plan, PlanStatus, Run
-from engine.domain.settings import PlanSettings
+from engine.domain.settings import PlanSettings, WashSalePolicy
 from engine.plan.conflicts import Inputs, find_conflict
+from engine.plan.decided import disallowed_by_term
 from engine.plan.outcome import Outcome, outcome
 from engine.plan.prices import Prices
 from engine.plan.problem import Problem, build_problem, value_after_flow
@@ -50,11 +51,18 @@ def propose_plan(
         prices=prices,
         worth=worth_of_trades(prices, _free_trades(problem, done)),
         inputs_hash=inputs_hash,
-        disallowed=Decimal(0),
+        disallowed=_disallowed(problem, done),
     )
     if plan.status is PlanStatus.INFEASIBLE:
         plan = replace(plan, repair=_WHOLE_SHARES_REPAIR)
     return plan, run_since(began, solving=solving, solved=solved, fallback=found.fallback)
+
+
+def _disallowed(problem: Problem, done: Outcome) -> Decimal:
+    """Return the losses that these sales are known to lose to wash sales; none where the policy is to block them."""
+    if problem.settings.wash_sales is not WashSalePolicy.ALLOW:
+        return Decimal(0)
+    return sum(disallowed_by_term(problem, done), Decimal(0))
 
 
 def household_locks(snapshot: AccountSnapshot, market: MarketSnapshot) -> tuple[Lock, ...]:

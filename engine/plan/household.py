@@ -1,0 +1,253 @@
+"""What should the accounts of a household trade together? Plans that share their locks, so that none washes another.
+
+Accounts are tied by wash sales alone: of securities that are substantially identical, nobody buys what anybody sells at
+a loss that day. Each account is planned by itself; where two clash over a group, the household takes the side that is
+worth more at the accounts' own prices, and those accounts are planned again under that lock. At the end each plan is
+made in sight of all others' trades, as if these were approved: so it can be replayed, and stays free of wash sales.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from engine.domain.accounts import AccountSnapshot, Transaction
+from engine.domain.errors import DataError
+from engine.domain.identifiers import AccountId, TransactionId
+from engine.domain.market import Array, MarketSnapshot
+from engine.domain.plans import Lock, LockRule, Plan, Run
+from engine.domain.settings import PlanSettings
+from engine.plan.certificate import certify, piece_minima
+from engine.plan.decided import plan_transactions, trade_transactions
+from engine.plan.lots import WASH_SALE_LOCK, sales
+from engine.plan.pieces import piece_table
+from engine.plan.problem import Name, Problem, build_problem
+from engine.plan.propose import household_locks, propose_plan
+from engine.plan.rules import WASH_SALES
+from engine.plan.sale_order import FRACTION
+from engine.plan.search import search
+from engine.plan.sides import Found
+from engine.tax.matching import WASH_SALE_DAYS
+
+_MOVES: Final = 1e-9  # a trade of less weight than this is none
+_ROUNDS: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberPlan:
+    """One account's part: its plan, and the snapshot it was made from, with all others' trades pending."""
+
+    snapshot: AccountSnapshot
+    plan: Plan
+    run: Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HouseholdPlan:
+    """Plans by account. bound_usd: no plans of these accounts that wash none of each other cost less in sum.
+
+    cost_usd: what these plans cost, fractional shares before rounding; gap_usd: the difference.
+    """
+
+    members: tuple[MemberPlan, ...]
+    cost_usd: float
+    bound_usd: float
+
+    @property
+    def gap_usd(self) -> float:
+        return self.cost_usd - self.bound_usd
+
+
+def propose_household(
+    snapshots: Sequence[AccountSnapshot],
+    market: MarketSnapshot,
+    settings: Mapping[AccountId, PlanSettings],
+    *,
+    inputs_hash: Callable[[AccountSnapshot], str],
+) -> HouseholdPlan:
+    """Return plans of all these accounts of one household that share their locks, ordered as the accounts are.
+
+    Raises DataError for accounts of several households, and as propose_plan does.
+    """
+    households = sorted({snapshot.household.household_id for snapshot in snapshots})
+    if len(households) != 1:
+        raise DataError(
+            f"household plan: expected the accounts of one household, found {', '.join(households) or 'none'}"
+        )
+    own = [settings[snapshot.account.account_id] for snapshot in snapshots]
+    alone = [_solved(s, market, chosen, ()) for s, chosen in zip(snapshots, own, strict=True)]
+    bound = _joint_bound(alone)
+    solved, agreed = list(alone), dict[str, LockRule]()
+    for _ in range(_ROUNDS):
+        clashes = _clashing(solved)
+        if not clashes:
+            break
+        agreed |= _worthier(solved, sorted(clashes))
+        locks = tuple(_lock(snapshots[0], group, rule) for group, rule in sorted(agreed.items()))
+        for k, (snapshot, chosen) in enumerate(zip(snapshots, own, strict=True)):
+            if _concerns(solved[k], clashes):
+                solved[k] = _solved(snapshot, market, chosen, locks)
+    cost = sum(float(problem.value) * found.objective for problem, found in solved if found is not None)
+    members = _in_sight_of_each_other(snapshots, market, own, solved, inputs_hash)
+    return HouseholdPlan(members=members, cost_usd=cost, bound_usd=min(bound, cost))
+
+
+_Solved = tuple[Problem, Found | None]
+
+
+def _solved(
+    snapshot: AccountSnapshot, market: MarketSnapshot, settings: PlanSettings, locks: Iterable[Lock]
+) -> _Solved:
+    problem = build_problem(snapshot, market, settings, locks=(*household_locks(snapshot, market), *locks))
+    return problem, search(problem)
+
+
+def _lock(snapshot: AccountSnapshot, group: str, rule: LockRule) -> Lock:
+    return Lock(
+        household_id=snapshot.household.household_id,
+        identical_group=group,
+        cause=TransactionId("another account's plan"),
+        rule=rule,
+        until=snapshot.as_of + WASH_SALE_DAYS + timedelta(days=1),
+    )
+
+
+def _sides(solved: _Solved) -> tuple[set[str], set[str]]:
+    """Return the groups that an account's plan buys, and those that it sells at a loss."""
+    problem, found = solved
+    bought, lost = set[str](), set[str]()
+    if found is None:
+        return bought, lost
+    taxable = problem.snapshot.account.registration.is_taxable
+    for i, name in enumerate(problem.names):
+        if found.trade[i] > _MOVES:
+            bought.add(name.security.group)
+        elif found.trade[i] < -_MOVES and taxable and found.table.sells_loss[found.pieces[i]]:
+            lost.add(name.security.group)
+    return bought, lost
+
+
+def _clashing(solved: Sequence[_Solved]) -> set[str]:
+    bought, lost = set[str](), set[str]()
+    for own in map(_sides, solved):
+        bought |= own[0]
+        lost |= own[1]
+    return bought & lost
+
+
+def _concerns(solved: _Solved, groups: set[str]) -> bool:
+    return any(name.security.group in groups for name in solved[0].names)
+
+
+def _modes(solved: _Solved, groups: Sequence[str]) -> Array:
+    """Return what an account's names of each group cost at least, USD: nothing bought, and no loss sold; (groups, 2).
+
+    At the prices of factors and rows that the account's own plan has.
+    """
+    problem, found = solved
+    costs = np.zeros((len(groups), 2))
+    if found is None:
+        return costs
+    row_price = found.solution.row_price
+    if found.table.gain_price is not None:
+        row_price = np.where(found.table.is_gain_row, found.table.gain_price, row_price)
+    place = {group: k for k, group in enumerate(groups)}
+    for mode, rule in enumerate((LockRule.NO_BUY, LockRule.NO_LOSS_SALE)):
+        locked = replace(problem, names=tuple(_locked(name, place, rule, problem) for name in problem.names))
+        table = piece_table(locked, frame=found.table.frame, prices=row_price)
+        lowest = piece_minima(table, factor_price=found.solution.factor_price, row_price=row_price)
+        for i, name in enumerate(problem.names):
+            if name.security.group in place:
+                least = float(lowest[table.pieces_of[i]].min(initial=np.inf))
+                costs[place[name.security.group], mode] += float(problem.value) * least
+    return costs
+
+
+def _locked(name: Name, groups: Mapping[str, int], rule: LockRule, problem: Problem) -> Name:
+    if name.security.group not in groups:
+        return name
+    if rule is LockRule.NO_BUY:
+        return replace(name, rules=replace(name.rules, no_buy=(*name.rules.no_buy, WASH_SALES)))
+    if not problem.snapshot.account.registration.is_taxable:
+        return name
+    lots = tuple(replace(lot, blocked=WASH_SALE_LOCK) if lot.is_loss else lot for lot in name.lots)
+    return replace(name, lots=lots)
+
+
+def _worthier(solved: Sequence[_Solved], groups: Sequence[str]) -> Mapping[str, LockRule]:
+    """Return for each group the lock that costs the household less."""
+    total = np.sum([_modes(own, groups) for own in solved], axis=0)
+    return {
+        group: LockRule.NO_BUY if no_buy <= no_loss else LockRule.NO_LOSS_SALE
+        for group, (no_buy, no_loss) in zip(groups, total.tolist(), strict=True)
+    }
+
+
+def _joint_bound(solved: Sequence[_Solved]) -> float:
+    """Return a bound on the sum of all plans' costs, USD: the accounts' own, and what clashes cost at the least.
+
+    At any prices the accounts' bounds add up. Over a group in which one account buys and another sells at a loss, the
+    household takes the cheaper of two modes, where the accounts' own bounds let each take its own.
+    """
+    known = [(problem, found) for problem, found in solved if found is not None]
+    apart = sum(float(problem.value) * found.bound for problem, found in known)
+    together = sum(float(problem.value) * _certified(found) for problem, found in known)
+    clashes = sorted(_clashing(solved))
+    if clashes:
+        modes = np.array([_modes((problem, found), clashes) for problem, found in known])
+        together += float(modes.sum(axis=0).min(axis=1).sum() - modes.min(axis=2).sum())
+    return max(apart, together)
+
+
+def _certified(found: Found) -> float:
+    everything = np.ones(len(found.table.col), dtype=bool)
+    prices = found.solution
+    return certify(found.table, everything, factor_price=prices.factor_price, row_price=prices.row_price).bound
+
+
+def _in_sight_of_each_other(
+    snapshots: Sequence[AccountSnapshot],
+    market: MarketSnapshot,
+    settings: Sequence[PlanSettings],
+    solved: Sequence[_Solved],
+    inputs_hash: Callable[[AccountSnapshot], str],
+) -> tuple[MemberPlan, ...]:
+    """Plan each account with all others' trades pending: those already made, and what the others intend to do.
+
+    Each sees the final trades of all before it, so every pair is free of wash sales whichever came first.
+    """
+    made: list[MemberPlan] = []
+    for k, snapshot in enumerate(snapshots):
+        others = [row for member in made for row in _made(member)]
+        others += [row for own in solved[k + 1 :] for row in _intended(own)]
+        seen = replace(snapshot, pending=(*snapshot.pending, *others))
+        plan, run = propose_plan(seen, market, settings[k], inputs_hash=inputs_hash(seen))
+        made.append(MemberPlan(snapshot=seen, plan=plan, run=run))
+    return tuple(made)
+
+
+def _made(member: MemberPlan) -> Iterator[Transaction]:
+    return plan_transactions(member.plan, label=f"household:{member.plan.account_id}", on=member.snapshot.as_of)
+
+
+def _intended(solved: _Solved) -> Iterator[Transaction]:
+    """Yield the purchases and loss sales of an account's fractional plan as transactions."""
+    problem, found = solved
+    if found is None:
+        return
+    for i, (name, order) in enumerate(zip(problem.names, found.orders(problem), strict=True)):
+        if abs(found.trade[i]) <= _MOVES:
+            continue
+        shares = abs(Decimal(found.trade[i]) / Decimal(name.unit)).quantize(FRACTION)
+        yield from trade_transactions(
+            problem.snapshot.account.account_id,
+            name.security.security_id,
+            name.price,
+            shares if found.trade[i] > 0 else None,
+            () if found.trade[i] > 0 else sales(order, shares, name.price),
+            label=f"intended:{problem.snapshot.account.account_id}",
+            on=problem.snapshot.as_of,
+        )
