@@ -1,6 +1,6 @@
 """What does the account look like before and after? Cash, value, unrealised gains and tax in exact decimals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -9,90 +9,84 @@ import numpy as np
 from engine.domain.identifiers import LotId
 from engine.domain.market import Array
 from engine.domain.plans import LotSale, Metrics, TaxSummary, Term, Unrealised
-from engine.plan.lots import gain
-from engine.plan.outcome import Outcome, rates
-from engine.plan.problem import Problem
-from engine.tax.netting import plan_liability
+from engine.plan.lots import SaleLot, gain
+from engine.plan.outcome import Outcome, liability_usd
+from engine.plan.problem import Name, Problem
 
 _ZERO: Final = Decimal(0)
 _BP: Final = Decimal(10_000)
+_Buckets = Mapping[tuple[Term, bool], Decimal]
 
 
 def trading_cost_usd(problem: Problem, shares: Sequence[Decimal]) -> Decimal:
-    """Return the expected cost of these trades, USD; it is paid from cash."""
+    """Return the expected cost of these trades, USD; it is paid from cash. Market impact is not: prices have it in."""
     default = Decimal(str(problem.settings.cost_bp))
     total = _ZERO
     for name, quantity in zip(problem.names, shares, strict=True):
-        own = name.security.cost_bp
-        total += abs(quantity) * name.price * (default if own is None else own) / _BP
+        if quantity:
+            own = name.security.cost_bp
+            total += abs(quantity) * name.price * (default if own is None else own) / _BP
     return total
 
 
 def cash_after(problem: Problem, shares: Sequence[Decimal]) -> Decimal:
     """Return cash after the external flow, the trades and their cost, USD."""
-    spent = sum((q * name.price for q, name in zip(shares, problem.names, strict=True)), _ZERO)
+    spent = sum((q * name.price for q, name in zip(shares, problem.names, strict=True) if q), _ZERO)
     flow = problem.settings.deposit - problem.settings.withdrawal
     return problem.snapshot.account.cash + flow - spent - trading_cost_usd(problem, shares)
 
 
 def turnover(problem: Problem, shares: Sequence[Decimal]) -> Decimal:
     """Return one-way turnover, half of purchases plus sales, as a fraction of V."""
-    traded = sum((abs(q) * name.price for q, name in zip(shares, problem.names, strict=True)), _ZERO)
+    traded = sum((abs(q) * name.price for q, name in zip(shares, problem.names, strict=True) if q), _ZERO)
     return traded / 2 / problem.value
 
 
-def net_gain(sold: Sequence[Sequence[LotSale]]) -> Decimal:
-    """Return the net gain that these sales realise, USD."""
-    return sum((sale.gain for part in sold for sale in part), _ZERO)
+def tax_summary(problem: Problem, done: Outcome, *, disallowed: Decimal | None = None) -> TaxSummary:
+    """Return gains by term as the year counts them, the tax on them, and the losses taken; an IRA's count as none.
 
-
-def tax_summary(problem: Problem, sold: Sequence[Sequence[LotSale]], *, disallowed: Decimal = _ZERO) -> TaxSummary:
-    """Return gains by term, the tax on them at marginal rates, and the losses taken; an IRA's losses count as none."""
-    sales = [sale for part in sold for sale in part]
-    st_gain = sum((sale.gain for sale in sales if sale.term is Term.SHORT), _ZERO)
-    lt_gain = sum((sale.gain for sale in sales if sale.term is Term.LONG), _ZERO)
-    losses = -sum((sale.gain for sale in sales if sale.gain < 0), _ZERO)
-    st_rate, lt_rate = rates(problem)
+    disallowed: what the household's ledger takes away, where it was asked; else what the plan itself allowed for.
+    """
+    year = done.year
     return TaxSummary(
-        st_gain=st_gain,
-        lt_gain=lt_gain,
-        liability=plan_liability(st_gain, lt_gain, st_rate=st_rate, lt_rate=lt_rate),
-        harvested_loss=losses if problem.snapshot.account.registration.is_taxable else _ZERO,
-        disallowed=disallowed,
+        st_gain=year.st,
+        lt_gain=year.lt,
+        liability=liability_usd(problem, year),
+        harvested_loss=year.losses if problem.snapshot.account.registration.is_taxable else _ZERO,
+        disallowed=year.disallowed if disallowed is None else disallowed,
     )
 
 
-def metrics_before(problem: Problem) -> Metrics:
-    """Return the account as it stands: before the external flow, weights as fractions of its present value."""
+def metrics(problem: Problem, done: Outcome) -> tuple[Metrics, Metrics]:
+    """Return the account as it stands, and after flow, trades and costs.
+
+    Before, weights are fractions of its present value; afterwards of V, as in the objective and bounds.
+    """
     cash = problem.snapshot.account.cash
-    nav = cash + sum((name.shares * name.price for name in problem.names), _ZERO)
-    return _metrics(problem, [name.shares for name in problem.names], nav=nav, cash=cash, value=nav, sold={})
-
-
-def metrics_after(problem: Problem, done: Outcome) -> Metrics:
-    """Return the account after flow, trades and costs; weights are fractions of V, as in the objective and bounds."""
-    cash = cash_after(problem, done.shares)
-    shares = [name.shares + quantity for name, quantity in zip(problem.names, done.shares, strict=True)]
-    nav = cash + sum((q * name.price for q, name in zip(shares, problem.names, strict=True)), _ZERO)
-    sold = {sale.lot_id: sale.quantity for part in done.sold for sale in part}
-    return _metrics(problem, shares, nav=nav, cash=cash, value=problem.value, sold=sold)
+    held = sum((name.shares * name.price for name in problem.names), _ZERO)
+    traded = sum((q * name.price for q, name in zip(done.shares, problem.names, strict=True) if q), _ZERO)
+    left = cash_after(problem, done.shares)
+    unrealised = _unrealised(problem)
+    weights = problem.prepared.held
+    now = cash + held
+    present = float(problem.value / now) if now > 0 else 0.0
+    return (
+        _metrics(problem, weights * present, nav=now, cash=cash, value=now, unrealised=unrealised),
+        _metrics(
+            problem,
+            weights + done.trade,
+            nav=left + held + traded,
+            cash=left,
+            value=problem.value,
+            unrealised=_after_sales(problem, done, unrealised),
+        ),
+    )
 
 
 def _metrics(
-    problem: Problem,
-    shares: Sequence[Decimal],
-    *,
-    nav: Decimal,
-    cash: Decimal,
-    value: Decimal,
-    sold: Mapping[LotId, Decimal],
+    problem: Problem, weights: Array, *, nav: Decimal, cash: Decimal, value: Decimal, unrealised: _Buckets
 ) -> Metrics:
-    active = np.array(
-        [
-            float(q * name.price / value) - name.target if value > 0 else -name.target
-            for q, name in zip(shares, problem.names, strict=True)
-        ]
-    )
+    active = weights - np.array([name.target for name in problem.names])
     factor = problem.loadings.T @ active
     cash_weight = float(cash / value) if value > 0 else 0.0
     return Metrics(
@@ -101,26 +95,51 @@ def _metrics(
         tracking_error=float(np.sqrt(factor @ factor + problem.specific @ (active * active))),
         active_share=(float(np.abs(active).sum()) + abs(cash_weight)) / 2.0,
         sectors=_sectors(problem, active),
-        unrealised=_unrealised(problem, sold),
+        unrealised=Unrealised(
+            st_gain=unrealised[Term.SHORT, False],
+            st_loss=unrealised[Term.SHORT, True],
+            lt_gain=unrealised[Term.LONG, False],
+            lt_loss=unrealised[Term.LONG, True],
+        ),
     )
 
 
 def _sectors(problem: Problem, active: Array) -> tuple[tuple[str, float], ...]:
     totals: dict[str, float] = {}
-    for name, weight in zip(problem.names, active, strict=True):
-        totals[name.security.sector] = totals.get(name.security.sector, 0.0) + float(weight)
+    for name, weight in zip(problem.names, active.tolist(), strict=True):
+        totals[name.security.sector] = totals.get(name.security.sector, 0.0) + weight
     return tuple(sorted(totals.items()))
 
 
-def _unrealised(problem: Problem, sold: Mapping[LotId, Decimal]) -> Unrealised:
+def _unrealised(problem: Problem) -> _Buckets:
+    """Return gains and losses of all lots by (term, is a loss), USD."""
     totals = {(term, is_loss): _ZERO for term in Term for is_loss in (False, True)}
     for name in problem.names:
-        for entry in name.lots:
-            left = gain(entry.lot, entry.lot.quantity - sold.get(entry.lot.lot_id, _ZERO), name.price)
-            totals[entry.term, left < 0] += left
-    return Unrealised(
-        st_gain=totals[Term.SHORT, False],
-        st_loss=totals[Term.SHORT, True],
-        lt_gain=totals[Term.LONG, False],
-        lt_loss=totals[Term.LONG, True],
-    )
+        for entry in _each_lot(name):
+            totals[entry.term, entry.gain_usd < 0] += entry.gain_usd
+    return totals
+
+
+def _after_sales(problem: Problem, done: Outcome, before: _Buckets) -> _Buckets:
+    """Return what the sales leave of the unrealised gains and losses."""
+    totals = dict(before)
+    for name, part in zip(problem.names, done.sold, strict=True):
+        if part:
+            sold = _quantities(part)
+            for entry in _each_lot(name):
+                if entry.lot.lot_id in sold:
+                    left = gain(entry.lot, entry.lot.quantity - sold[entry.lot.lot_id], name.price)
+                    totals[entry.term, entry.gain_usd < 0] -= entry.gain_usd
+                    totals[entry.term, left < 0] += left
+    return totals
+
+
+def _each_lot(name: Name) -> Iterable[SaleLot]:
+    """Return one entry of each lot; a lot of which a wash sale catches some shares has several, one after another."""
+    if not name.loses_in_order:
+        return name.lots
+    return {entry.lot.lot_id: entry for entry in name.lots}.values()
+
+
+def _quantities(part: Sequence[LotSale]) -> Mapping[LotId, Decimal]:
+    return {sale.lot_id: sale.quantity for sale in part}

@@ -1,15 +1,19 @@
 """Does the plan obey the rules? One verdict for each, with the figures a person would ask for."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 import numpy as np
 
-from engine.domain.plans import Check, Verdict
-from engine.plan.accounting import cash_after, net_gain, turnover
-from engine.plan.outcome import Outcome, row_value
+from engine.domain.plans import Check, LotSale, Verdict
+from engine.domain.settings import WashSalePolicy
+from engine.plan.accounting import cash_after, turnover
+from engine.plan.explain import MAX_NAMES, MAX_TRACKING_ERROR, MAX_TRADES
+from engine.plan.lots import WASH_SALE_LOCK
+from engine.plan.outcome import Outcome, names_held, row_values
 from engine.plan.problem import (
     ACTIVE_WEIGHT,
     CASH,
@@ -20,10 +24,11 @@ from engine.plan.problem import (
     SECTOR,
     TURNOVER,
     Bound,
+    Name,
     Problem,
     Row,
 )
-from engine.plan.rules import NOT_TRADABLE, WASH_SALES
+from engine.plan.rules import LIQUIDATE, NOT_TRADABLE, WASH_SALES
 from engine.plan.sale_order import FRACTION
 
 STALE_PRICE_DAYS: Final = 5  # calendar days: over a long weekend, and no more
@@ -39,16 +44,25 @@ class _Faults:
 
 
 def plan_checks(problem: Problem, done: Outcome) -> tuple[Check, ...]:
-    """Return the verdict on every rule that concerns the account, in a fixed order."""
+    """Return the verdict on every rule that concerns the account, in a fixed order.
+
+    An account that is sold out keeps no bounds on cash, weights, sectors, factors, tracking error and names.
+    """
     settings = problem.settings
-    checks = [_cash(problem, done), _holdings(problem, done)]
+    cash = cash_after(problem, done.shares)
+    checks = [_cash(problem, done, cash), _holdings(problem, done)]
     checks.append(_check("restrictions", _restrictions(problem, done), "no trade that a restriction forbids"))
-    checks.append(_check(WASH_SALES, _wash_sales(problem, done), "no wash sale anywhere in the household"))
-    for rule, faults in _bounds(problem, done):
-        checks.append(_check(rule, faults, "every name within its limit"))
-    for rule, faults in _rows(problem, done):
-        checks.append(_check(rule, faults, "within its limit"))
+    checks.append(_wash_sales(problem, done))
+    if settings.liquidate:
+        checks.append(_check(LIQUIDATE, _sold_out(problem, done), "all that may be sold is sold, nothing is bought"))
+    else:
+        for rule, faults in _bounds(problem, done):
+            checks.append(_check(rule, faults, "every name within its limit"))
+        for rule, faults in _rows(problem, done):
+            checks.append(_check(rule, faults, "within its limit"))
+        checks += _tracking_error(problem, done)
     checks.append(_turnover(problem, done))
+    checks += _counts(problem, done)
     checks += _gains(problem, done)
     if settings.min_trade_usd > 0:
         checks.append(
@@ -71,22 +85,22 @@ def _list(faults: tuple[str, ...]) -> str:
     return "; ".join(faults[:_NAMED]) + more
 
 
-def _cash(problem: Problem, done: Outcome) -> Check:
+def _cash(problem: Problem, done: Outcome, cash: Decimal) -> Check:
     settings, value = problem.settings, problem.value
-    cash = cash_after(problem, done.shares)
-    low, high = (Decimal(str(bound)) * value for bound in (settings.min_cash, settings.max_cash))
-    detail = (
-        f"cash after costs {cash:,.2f} USD, {cash / value:.2%} of value; "
-        f"band {settings.min_cash:.2%} to {settings.max_cash:.2%}"
-    )
-    verdict = Verdict.PASS
+    amount = f"cash after costs {cash:,.2f} USD, {cash / value:.2%} of value"
     rounding = _rounding(problem, done)
+    if settings.liquidate:
+        verdict = Verdict.PASS if cash >= -rounding else Verdict.FAIL
+        return Check(rule=CASH, verdict=verdict, detail=f"{amount}; the account is sold out")
+    low, high = (Decimal(str(bound)) * value for bound in (settings.min_cash, settings.max_cash))
+    verdict = Verdict.PASS
     if cash < low - rounding:
         verdict = Verdict.FAIL
     elif cash > high + rounding:
         one_share = max((name.price for name in problem.names), default=Decimal(0))
         verdict = Verdict.WARN if settings.whole_shares and cash - high <= one_share else Verdict.FAIL
-    return Check(rule=CASH, verdict=verdict, detail=detail)
+    band = f"band {settings.min_cash:.2%} to {settings.max_cash:.2%}"
+    return Check(rule=CASH, verdict=verdict, detail=f"{amount}; {band}")
 
 
 def _rounding(problem: Problem, done: Outcome) -> Decimal:
@@ -116,42 +130,77 @@ def _restrictions(problem: Problem, done: Outcome) -> _Faults:
         if quantity < 0 and name.rules.no_sell:
             failed.append(f"{ticker}: sold, but {name.rules.no_sell[0]}")
         left = name.shares + quantity
-        if name.rules.must_exit and left > 0:
-            kept = sorted({lot.blocked for lot in name.lots if lot.blocked is not None})
-            why = name.rules.no_sell[0] if name.rules.no_sell else ", ".join(kept) or "less than one share"
-            warned.append(f"{ticker}: {left} shares stay in spite of {name.rules.must_exit[0]} ({why})")
+        if left > 0 and name.rules.must_exit and name.rules.must_exit[0] != LIQUIDATE:
+            warned.append(f"{ticker}: {left} shares stay in spite of {name.rules.must_exit[0]} ({_why_stays(name)})")
     return _Faults(failed=tuple(failed), warned=tuple(warned))
 
 
-def _wash_sales(problem: Problem, done: Outcome) -> _Faults:
+def _why_stays(name: Name) -> str:
+    kept = sorted({lot.blocked for lot in name.lots if lot.blocked is not None})
+    return name.rules.no_sell[0] if name.rules.no_sell else ", ".join(kept) or "less than one share"
+
+
+def _sold_out(problem: Problem, done: Outcome) -> _Faults:
+    failed, warned = [], []
+    for name, quantity in zip(problem.names, done.shares, strict=True):
+        left = name.shares + quantity
+        if quantity > 0:
+            failed.append(f"{name.security.security_id}: bought")
+        elif left > 0:
+            warned.append(f"{name.security.security_id}: {left} shares stay ({_why_stays(name)})")
+    return _Faults(failed=tuple(failed), warned=tuple(warned))
+
+
+def _wash_sales(problem: Problem, done: Outcome) -> Check:
+    """Judge wash sales; a plan that may sell into one says what that takes away and where it goes."""
     taxable = problem.snapshot.account.registration.is_taxable
+    allowed = problem.settings.wash_sales is WashSalePolicy.ALLOW
     failed = []
     lost, bought = set(), set()
     for name, quantity, sold in zip(problem.names, done.shares, done.sold, strict=True):
+        if quantity == 0:
+            continue
         loses = taxable and any(sale.gain < 0 for sale in sold)
         if loses:
             lost.add(name.security.group)
         if quantity > 0:
             bought.add(name.security.group)
-        if loses and name.rules.no_loss_sale:
+        if loses and (_sells_locked(name, sold) if allowed else name.rules.no_loss_sale):
             failed.append(f"{name.security.security_id}: sold at a loss within 30 days of a purchase in the household")
         if quantity > 0 and WASH_SALES in name.rules.no_buy:
             failed.append(f"{name.security.security_id}: bought within 30 days of a loss sale in the household")
     failed += [f"{group}: bought and sold at a loss in one plan" for group in sorted(lost & bought)]
-    return _Faults(failed=tuple(failed))
+    good = _disallowed(done) if done.year.disallowed else "no wash sale anywhere in the household"
+    return _check(WASH_SALES, _Faults(failed=tuple(failed)), good)
+
+
+def _sells_locked(name: Name, sold: Sequence[LotSale]) -> bool:
+    locked = {entry.lot.lot_id for entry in name.lots if entry.blocked == WASH_SALE_LOCK}
+    return any(sale.gain < 0 and sale.lot_id in locked for sale in sold)
+
+
+def _disallowed(done: Outcome) -> str:
+    year = done.year
+    kept = year.disallowed - year.gone
+    parts = [f"{kept:,.2f} USD go into the basis of shares that the household bought lately"] if kept else []
+    if year.gone:
+        parts.append(f"{year.gone:,.2f} USD are lost for good to purchases in retirement accounts")
+    return f"losses of {year.disallowed:,.2f} USD are disallowed: {', '.join(parts)}"
 
 
 def _bounds(problem: Problem, done: Outcome) -> Iterable[tuple[str, _Faults]]:
     """Judge limits on single names. One that was broken before may stay broken, but not become worse."""
     faults: dict[str, _Faults] = {}
-    for name, u in zip(problem.names, done.trade, strict=True):
+    for name, u in zip(problem.names, done.trade.tolist(), strict=True):
         for bound in name.bounds:
-            found = faults.setdefault(bound.rule, _Faults())
-            over = float(u - bound.at) if bound.upper else float(bound.at - u)
+            found = faults.get(bound.rule)
+            if found is None:
+                found = faults[bound.rule] = _Faults()
+            over = u - bound.at if bound.upper else bound.at - u
             if over <= _CLOSE:
                 continue
             text = f"{name.security.security_id}: {over:.2%} of value beyond its limit"
-            if _may_stay(bound, float(u), enforce=problem.settings.enforce):
+            if _may_stay(bound, u, enforce=problem.settings.enforce):
                 faults[bound.rule] = _Faults(
                     failed=found.failed, warned=(*found.warned, f"{text}, no worse than before")
                 )
@@ -168,12 +217,13 @@ def _may_stay(bound: Bound, u: float, *, enforce: bool) -> bool:
 def _rows(problem: Problem, done: Outcome) -> Iterable[tuple[str, _Faults]]:
     """Judge limits on sums of names, one check for all sectors and one for all factors."""
     faults: dict[str, _Faults] = {}
-    for row in problem.rows:
+    values = row_values(problem, done.trade, done.year).tolist()
+    for row, value in zip(problem.rows, values, strict=True):
         if row.by_lot_gain or row.rule in (CASH, TURNOVER):
             continue
         rule = next((kind for kind in (SECTOR, FACTOR) if row.rule.startswith(kind)), row.rule)
         found = faults.setdefault(rule, _Faults())
-        over, allowed = _excess(row, row_value(row, done.trade, np.zeros(0)))
+        over, allowed = _excess(row, value)
         subject = row.rule.removeprefix(rule).strip()
         text = f"{subject + ': ' if subject else ''}{over:.2%} beyond its limit"
         if over > allowed + _CLOSE:
@@ -196,11 +246,34 @@ def _turnover(problem: Problem, done: Outcome) -> Check:
     return Check(rule=TURNOVER, verdict=Verdict.FAIL if failed else Verdict.PASS, detail=detail)
 
 
+def _tracking_error(problem: Problem, done: Outcome) -> Iterable[Check]:
+    cap = problem.settings.max_tracking_error
+    if cap is None:
+        return
+    error = math.sqrt(max(done.variance, 0.0))
+    verdict = Verdict.FAIL if error > cap + _CLOSE else Verdict.PASS
+    detail = f"tracking error {error:.3%} a year; limit {cap:.3%}"
+    yield Check(rule=MAX_TRACKING_ERROR, verdict=verdict, detail=detail)
+
+
+def _counts(problem: Problem, done: Outcome) -> Iterable[Check]:
+    """Judge how many names are traded, and how many are held afterwards."""
+    settings = problem.settings
+    if settings.max_trades is not None:
+        trades = int(np.count_nonzero(done.trade))
+        verdict = Verdict.FAIL if trades > settings.max_trades else Verdict.PASS
+        yield Check(rule=MAX_TRADES, verdict=verdict, detail=f"{trades} trades; at most {settings.max_trades}")
+    if settings.max_names is not None and not settings.liquidate:
+        held = names_held(problem, done)
+        verdict = Verdict.FAIL if held > settings.max_names else Verdict.PASS
+        yield Check(rule=MAX_NAMES, verdict=verdict, detail=f"{held} names held; at most {settings.max_names}")
+
+
 def _gains(problem: Problem, done: Outcome) -> Iterable[Check]:
     settings, account = problem.settings, problem.snapshot.account
     if not account.registration.is_taxable:
         return
-    made = net_gain(done.sold)
+    made = done.year.st + done.year.lt
     if settings.max_net_gain is not None:
         failed = made > settings.max_net_gain + _rounding(problem, done)
         detail = f"net realised gain {made:,.2f} USD; cap {settings.max_net_gain:,.2f}"
@@ -224,9 +297,12 @@ def _small_trades(problem: Problem, done: Outcome) -> _Faults:
 
 def _price_age(problem: Problem) -> _Faults:
     old = []
+    as_of, marks = problem.market.as_of, problem.market.marks
     for name in problem.names:
-        mark = problem.market.marks[name.security.security_id]
-        age = (problem.market.as_of - mark.on).days
+        mark = marks[name.security.security_id]
+        if mark.on == as_of:
+            continue
+        age = (as_of - mark.on).days
         if age > STALE_PRICE_DAYS and NOT_TRADABLE not in name.rules.no_buy:
             old.append(f"{name.security.security_id}: price of {mark.on.isoformat()}, {age} days old")
     return _Faults(warned=tuple(old))

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from engine.domain.market import Array
-from engine.plan.prepared import Flags
+from engine.plan.certificate import piece_minima
+from engine.plan.prepared import Flags, Indices
 from engine.plan.problem import Problem
 from engine.plan.sides import Found
 
@@ -29,62 +30,112 @@ class Prices:
         every = self.found.table.exposures @ self.found.solution.factor_price
         return np.asarray(every[: len(self.problem.names)])
 
-    @property
-    def rows(self) -> Array:
-        """Price of each row: > 0 where its upper side binds, < 0 for the lower."""
+    @cached_property
+    def all_rows(self) -> Array:
+        """Price of each row, those of netted tax included: > 0 where its upper side binds, < 0 for the lower."""
         price = self.found.solution.row_price
         return np.where(np.abs(price) > _BINDS, price, 0.0)
 
+    @property
+    def rows(self) -> Array:
+        """Price of each of the problem's rows: (m,)."""
+        return self.all_rows[: len(self.problem.rows)]
+
+    @property
+    def aversion(self) -> float:
+        """What a unit of variance costs: risk_aversion, and the price of a tracking-error limit that binds."""
+        return self.found.table.frame.aversion
+
+    @property
+    def variance(self) -> float:
+        """Price of the limit on the tracking-error variance."""
+        return max(self.aversion - self.problem.settings.risk_aversion, 0.0)
+
+    @cached_property
+    def gains(self) -> tuple[float, float]:
+        """Price of a dollar of short-term and of long-term gain: of caps on gains, and of the year's netted tax."""
+        frame = self.found.table.frame
+        return float(self.all_rows @ frame.st), float(self.all_rows @ frame.lt)
+
+    @cached_property
+    def lowest(self) -> Array:
+        """What each piece costs at best with all that is priced, but for charges on trades and names: (p,)."""
+        table, solution = self.found.table, self.found.solution
+        lowest = piece_minima(table, factor_price=solution.factor_price, row_price=solution.row_price)
+        return np.asarray(lowest - table.per_trade * table.trades - table.per_name * table.holds)
+
+    def one_more(self, counted: Array) -> float:
+        """Return the most that one more trade, or name, could save. counted (p,): 1 for pieces that are one."""
+        table, n = self.found.table, len(self.problem.names)
+        best = np.full(table.columns, np.inf)
+        np.minimum.at(best, table.col[counted > 0], self.lowest[counted > 0])
+        present = self.found.pieces[:n]
+        saved = np.where(counted[present] > 0, 0.0, self.lowest[present] - best[:n])
+        return max(float(saved.max(initial=0.0)), 0.0)
+
     def bound_prices(self) -> Iterator[tuple[int, str, float, bool]]:
         """Return (name, rule, price a unit of weight, upper) of every single-name limit that binds."""
-        table = self.found.table
-        priced = table.gradient + self.rows @ table.rates
+        table, trade = self.found.table, self.found.trade.tolist()
+        priced = table.gradient + self.all_rows @ table.rates
         for i, name in enumerate(self.problem.names):
+            near = [bound for bound in name.bounds if abs(trade[i] - bound.at) < _INSIDE and not bound.is_broken]
+            if not near:
+                continue
             piece = self.found.pieces[i]
             first, last = table.first_segment[piece], table.first_segment[piece + 1]
             if first == last:
                 continue
-            u = self.found.trade[i]
             at_low = priced[first] + self.linear[i]
             at_high = priced[last - 1] + self.linear[i] + table.curvature[last - 1] * table.length[last - 1]
-            for bound in name.bounds:
+            for bound in near:
                 price = -at_high if bound.upper else at_low
-                if abs(u - bound.at) < _INSIDE and price > _BINDS and not bound.is_broken:
+                if price > _BINDS:
                     yield i, bound.rule, float(price), bound.upper
 
     def lagrangian(self) -> Array:
         """Return each column's cost at its trade with the prices' linear terms."""
         table, found = self.found.table, self.found
-        chosen = np.isin(table.piece, found.pieces)
-        step = np.clip(found.trade[table.col[table.piece]] - table.start, 0.0, table.length) * chosen
-        slope = table.gradient + self.rows @ table.rates
+        own = self._own_segments
+        step = np.clip(found.trade[table.col[table.piece[own]]] - table.start[own], 0.0, table.length[own])
+        slope = table.gradient[own] + self.all_rows @ table.rates[:, own]
         costs = np.bincount(
-            table.col[table.piece], weights=(slope + table.curvature * step / 2.0) * step, minlength=table.columns
+            table.col[table.piece[own]],
+            weights=(slope + table.curvature[own] * step / 2.0) * step,
+            minlength=table.columns,
         )
         every = table.exposures[: table.columns] @ found.solution.factor_price
-        start = table.value[found.pieces] + self.rows @ table.rows[:, found.pieces]
+        start = table.value[found.pieces] + self.all_rows @ table.rows[:, found.pieces]
         return np.asarray(start + costs + every * found.trade)
 
     def state(self) -> tuple[Array, Array]:
         """Return the rows' rates where each column stands (columns, m), and 1 / curvature where it can move."""
         table, found = self.found.table, self.found
-        u = found.trade[table.col[table.piece]]
-        chosen = np.isin(table.piece, found.pieces)
-        inside = chosen & (u > table.start + _INSIDE) & (u < table.start + table.length - _INSIDE)
+        own = self._own_segments
+        column = table.col[table.piece[own]]
+        u, start, length = found.trade[column], table.start[own], table.length[own]
+        inside = (u > start + _INSIDE) & (u < start + length - _INSIDE)
+        touching = (u >= start - _INSIDE) & (u <= start + length + _INSIDE)
         rate, free = np.zeros((table.columns, len(table.lo_rows))), np.zeros(table.columns)
-        touching = chosen & (u >= table.start - _INSIDE) & (u <= table.start + table.length + _INSIDE)
-        for segments in (np.flatnonzero(touching), np.flatnonzero(inside)):
-            rate[table.col[table.piece[segments]]] = table.rates[:, segments].T
-        moving = np.flatnonzero(inside & (table.curvature > 0))
-        free[table.col[table.piece[moving]]] = 1.0 / table.curvature[moving]
+        for chosen in (touching, inside):
+            rate[column[chosen]] = table.rates[:, own[chosen]].T
+        moving = inside & (table.curvature[own] > 0)
+        free[column[moving]] = 1.0 / table.curvature[own[moving]]
         return rate, free
 
     def firm_rows(self) -> Flags:
         """Return the rows that bind without an elastic side that gives way at a fixed price."""
         table, found = self.found.table, self.found
-        firm = self.rows != 0.0
+        firm = self.all_rows != 0.0
         for column in range(len(self.problem.names), table.columns):
             piece = found.pieces[column]
-            if _INSIDE < found.trade[column] < table.hi[piece] - _INSIDE:
+            if table.lo[piece] + _INSIDE < found.trade[column] < table.hi[piece] - _INSIDE:
                 firm &= table.rates[:, table.first_segment[piece]] == 0.0
         return np.asarray(firm)
+
+    @cached_property
+    def _own_segments(self) -> Indices:
+        """The segments of the chosen pieces: (s,)."""
+        table = self.found.table
+        is_chosen = np.zeros(len(table.col), dtype=bool)
+        is_chosen[self.found.pieces] = True
+        return np.flatnonzero(is_chosen[table.piece])

@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Final
 
 from engine.domain.plans import Objective, Plan, PlanStatus, Reason, Side, Trade, Verdict
-from engine.plan.accounting import cash_after, metrics_after, metrics_before, tax_summary
+from engine.plan.accounting import metrics, tax_summary
+from engine.plan.binding import bindings
 from engine.plan.checks import conflict_names, plan_checks
-from engine.plan.explain import bindings, reasons
+from engine.plan.explain import reasons
 from engine.plan.outcome import Outcome
 from engine.plan.prices import Prices
 from engine.plan.problem import BP, Problem
@@ -26,18 +27,21 @@ def plan_of(
     prices: Prices | None,
     worth: Mapping[int, float | None],
     inputs_hash: str,
-    disallowed: Decimal,
+    disallowed: Decimal | None = None,
+    rounded_from: float | None = None,
 ) -> Plan:
     """Return the plan of these trades.
 
-    worth: of trades by their name's number, as far as it is known.
+    worth: of trades by their name's number, as far as it is known. disallowed: what the household's ledger takes away
+    of the losses, where it was asked. rounded_from: the objective of the fractional plan that was made tradable.
     bound: on every plan's objective, a fraction of V; the gap is stated against it, whole shares and all. A plan whose
     trades fail a check is infeasible, with the checks as its conflicts.
     """
     checks = plan_checks(problem, done)
     failed = any(check.verdict is Verdict.FAIL for check in checks)
-    objective = objective_bp(done, bound)
+    objective = objective_bp(done, bound, rounded_from=rounded_from)
     optimal = objective.gap <= problem.settings.gap_tolerance_bp
+    before, after = metrics(problem, done)
     return Plan(
         account_id=problem.snapshot.account.account_id,
         as_of=problem.snapshot.as_of,
@@ -46,19 +50,19 @@ def plan_of(
         settings=problem.settings,
         status=PlanStatus.INFEASIBLE if failed else PlanStatus.OPTIMAL if optimal else PlanStatus.FEASIBLE,
         trades=_trades(problem, done, reasons(problem, done, prices, worth)),
-        before=metrics_before(problem),
-        after=metrics_after(problem, done),
-        tax=tax_summary(problem, done.sold, disallowed=disallowed),
+        before=before,
+        after=after,
+        tax=tax_summary(problem, done, disallowed=disallowed),
         objective=objective,
         checks=checks,
         not_harvested=not_harvested(problem, done, prices),
         binding=bindings(problem, done, prices),
-        conflicts=conflict_names(problem, checks, cash_after(problem, done.shares)),
+        conflicts=conflict_names(problem, checks, after.cash),
         repair=_HAND_MADE_REPAIR if failed else "",
     )
 
 
-def objective_bp(done: Outcome, bound: float) -> Objective:
+def objective_bp(done: Outcome, bound: float, *, rounded_from: float | None = None) -> Objective:
     """Return the objective in bp. Trades that break a rule can lie below the bound on plans; their gap is then zero."""
     total = done.total * BP
     lower = min(bound * BP, total)
@@ -71,6 +75,7 @@ def objective_bp(done: Outcome, bound: float) -> Objective:
         breach=done.breach * BP,
         lower_bound=lower,
         gap=total - lower,
+        rounding=None if rounded_from is None else total - rounded_from * BP,
     )
 
 

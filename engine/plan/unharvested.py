@@ -1,16 +1,26 @@
 """Why is this loss still there? One reason for every loss lot that the plan leaves."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
-from engine.domain.plans import NotHarvested
+import numpy as np
+
+from engine.domain.identifiers import LotId
+from engine.domain.market import Array
+from engine.domain.plans import NotHarvested, Term
+from engine.plan.explain import MAX_TRACKING_ERROR, MAX_TRADES
 from engine.plan.lots import BELOW_THRESHOLD, LOT_METHOD, RESTRICTED, WASH_SALE_LOCK, SaleLot, gain
-from engine.plan.outcome import Outcome, risk_term
+from engine.plan.netted import tax_of_year
+from engine.plan.outcome import Outcome
 from engine.plan.prices import Prices
 from engine.plan.problem import NET_GAIN, TURNOVER, Name, Problem
 from engine.plan.rules import NOT_TRADABLE
 
 BOUGHT: Final = "bought_in_plan"
+DISALLOWED: Final = "disallowed"
 COST_OUTWEIGHS: Final = "cost_outweighs"
 NO_TAX_VALUE: Final = "no_tax_value"
 BELOW_MIN_TRADE: Final = "below_min_trade"
@@ -24,15 +34,23 @@ def not_harvested(problem: Problem, done: Outcome, prices: Prices | None) -> tup
     """Return every loss lot that stays, whole or in part, with its reason; nothing in accounts that pay no tax."""
     if not problem.snapshot.account.registration.is_taxable:
         return ()
-    bought = {name.security.group for name, q in zip(problem.names, done.shares, strict=True) if q > 0}
+    view = _View(problem=problem, done=done, prices=prices)
     found = []
     for i, name in enumerate(problem.names):
         sold = {sale.lot_id: sale.quantity for sale in done.sold[i]}
+        told = None
         for entry in name.lots:
-            left = entry.lot.quantity - sold.get(entry.lot.lot_id, Decimal(0))
-            loss = -gain(entry.lot, left, name.price)
+            if entry.gain_usd >= 0 or entry.lot.lot_id == told:
+                continue
+            part = sold.get(entry.lot.lot_id)
+            if part is not None and entry.quantity < entry.lot.quantity and part >= entry.quantity:
+                sold[entry.lot.lot_id] = part - entry.quantity  # of shares caught by a wash sale, all are sold
+                continue
+            left = _left(name, entry, sold)
+            loss = -entry.gain_usd if left == entry.lot.quantity else -gain(entry.lot, left, name.price)
             if loss > 0:
-                code, why = _why_kept(problem, done, i, entry, left, bought, prices)
+                told = entry.lot.lot_id
+                code, why = view.why_kept(i, entry, left)
                 found.append(
                     NotHarvested(
                         lot_id=entry.lot.lot_id,
@@ -45,71 +63,142 @@ def not_harvested(problem: Problem, done: Outcome, prices: Prices | None) -> tup
     return tuple(found)
 
 
-def _why_kept(
-    problem: Problem,
-    done: Outcome,
-    i: int,
-    entry: SaleLot,
-    left: Decimal,
-    bought: set[str],
-    prices: Prices | None,
-) -> tuple[str, str]:
-    name = problem.names[i]
-    if entry.blocked is not None:
-        return entry.blocked, _blocked_sentence(problem, name, entry.blocked)
-    if name.security.group in bought:
-        return BOUGHT, "the plan buys it or a substantially identical security, so selling it would be a wash sale"
-    saving = -entry.tax * problem.settings.tax_weight
-    if saving <= 0:
-        return NO_TAX_VALUE, "at this account's rates the loss saves no tax"
-    if saving <= name.cost:
-        return COST_OUTWEIGHS, "trading it would cost more than the tax it saves"
-    weight = float(left * name.price / problem.value)
-    most = float(sum((lot.lot.quantity for lot in name.sellable), Decimal(0)) * name.price / problem.value)
-    if most < problem.min_trade and most < name.held - _AT_LIMIT:
-        return (
-            BELOW_MIN_TRADE,
-            f"what may be sold of it is below the minimum trade of {problem.settings.min_trade_usd} USD",
-        )
-    return _outweighed(problem, done, i, weight, saving, prices)
+def _left(name: Name, entry: SaleLot, sold: Mapping[LotId, Decimal]) -> Decimal:
+    """Return how many shares of a lot stay, from this entry of it on."""
+    own = entry.quantity
+    if name.loses_in_order and own < entry.lot.quantity:
+        later = name.lots[name.lots.index(entry) :]
+        own = sum((other.quantity for other in later if other.lot.lot_id == entry.lot.lot_id), Decimal(0))
+    return own - sold.get(entry.lot.lot_id, Decimal(0))
 
 
-def _outweighed(
-    problem: Problem, done: Outcome, i: int, weight: float, saving: float, prices: Prices | None
-) -> tuple[str, str]:
-    """Say what keeps a lot that pays for itself: a binding rule if without its price it would go, else risk."""
-    name = problem.names[i]
-    active = float(done.trade[i]) - name.shortfall
-    own = problem.settings.risk_aversion * name.specific * ((active - weight) ** 2 - active**2)
-    cost = own + (name.cost + name.alpha) * weight
-    usd = float(problem.value)
-    for bound in name.bounds:
-        if not bound.upper and done.trade[i] - weight < bound.at - _AT_LIMIT and not bound.is_broken:
-            return bound.rule, f"selling it would take the holding below its limit ({bound.rule})"
-    if prices is None:
-        skipped = done.trade.copy()
-        skipped[i] -= weight
-        cost += risk_term(problem, skipped) - done.risk - own
-        return _verdict(saving * weight * usd, cost * usd)
-    cost -= float(prices.linear[i]) * weight
-    priced = [
-        (row, float(price) * float(row.down[i]) * weight) for row, price in zip(problem.rows, prices.rows, strict=False)
-    ]
-    total = cost + sum(part for row, part in priced if not row.by_lot_gain)
-    for row, part in sorted(priced, key=lambda pair: -pair[1]):
-        if part > 0 and total - part <= saving * weight < total and row.rule != NET_GAIN:
-            code = TURNOVER_CAP if row.rule == TURNOVER else row.rule
-            return code, f"selling it would use room that is scarce ({row.rule}), worth {part * usd:,.2f} USD here"
-    return _verdict(saving * weight * usd, total * usd)
+@dataclass(frozen=True, kw_only=True)
+class _View:
+    """A plan seen from the lots that it leaves: what selling more of each name would cost, worked out once for all."""
 
+    problem: Problem
+    done: Outcome
+    prices: Prices | None
 
-def _verdict(saving: float, cost: float) -> tuple[str, str]:
-    if cost >= saving:
-        return RISK_OUTWEIGHS, (
-            f"selling it would save {saving:,.2f} USD of tax, but cost {cost:,.2f} USD in tracking risk and trading "
-            "as this plan weighs them"
-        )
-    return NOT_CHOSEN, "the plan is as good without it, to the accuracy of its gap and of whole shares"
+    @cached_property
+    def bought(self) -> set[str]:
+        return {n.security.group for n, q in zip(self.problem.names, self.done.shares, strict=True) if q > 0}
+
+    @cached_property
+    def no_trade_left(self) -> bool:
+        most = self.problem.settings.max_trades
+        return most is not None and int(np.count_nonzero(self.done.trade)) >= most
+
+    @cached_property
+    def aversion(self) -> float:
+        return self.problem.settings.risk_aversion if self.prices is None else self.prices.aversion
+
+    @cached_property
+    def factor_cost(self) -> Array:
+        """What selling a unit more of each name costs in factor risk: (n,)."""
+        if self.prices is not None:
+            return -self.prices.linear
+        return -2.0 * self.aversion * (self.problem.loadings @ self.done.factor)
+
+    @cached_property
+    def bend(self) -> Array:
+        """Curvature that a large sale adds where no price stands for the others' answer: (n,)."""
+        loadings = self.problem.loadings
+        own = np.einsum("ik,ik->i", loadings, loadings)
+        return np.zeros(len(own)) if self.prices is not None else self.aversion * own
+
+    @cached_property
+    def priced_rows(self) -> list[tuple[str, bool, Array]]:
+        """What selling a unit more of each name costs in each row that has a price: rule, is a cap on gains, (n,)."""
+        if self.prices is None:
+            return []
+        pairs = zip(self.problem.rows, self.prices.rows.tolist(), strict=True)
+        return [(row.rule, row.by_lot_gain, price * row.down) for row, price in pairs if price != 0.0]
+
+    @cached_property
+    def row_cost(self) -> Array:
+        """What selling a unit more of each name costs in all rows but caps on gains: (n,)."""
+        parts = [part for _, by_gain, part in self.priced_rows if not by_gain]
+        return np.sum(parts, axis=0) if parts else np.zeros(len(self.problem.names))
+
+    @cached_property
+    def floors(self) -> list[list[tuple[str, float]]]:
+        """Each name's lower limits that are not broken, as (rule, lowest trade)."""
+        return [
+            [(bound.rule, bound.at) for bound in name.bounds if not bound.upper and not bound.is_broken]
+            for name in self.problem.names
+        ]
+
+    def why_kept(self, i: int, entry: SaleLot, left: Decimal) -> tuple[str, str]:
+        problem = self.problem
+        name = problem.names[i]
+        if entry.blocked is not None:
+            return entry.blocked, _blocked_sentence(problem, name, entry.blocked)
+        if name.security.group in self.bought:
+            return BOUGHT, "the plan buys it or a substantially identical security, so selling it would be a wash sale"
+        if entry.disallowed and entry.tax >= 0:
+            return DISALLOWED, "a purchase in a retirement account within 30 days would take the loss away for good"
+        weight = entry.weight if left == entry.quantity else float(left) * name.unit
+        saving = self._saving(entry, weight)
+        if saving <= 0:
+            return NO_TAX_VALUE, self._no_value()
+        if saving <= name.cost:
+            return COST_OUTWEIGHS, "trading it would cost more than the tax it saves"
+        if problem.min_trade > 0:
+            most = sum((lot.weight for lot in name.sellable), 0.0)
+            if most < problem.min_trade and most < name.held - _AT_LIMIT:
+                return (
+                    BELOW_MIN_TRADE,
+                    f"what may be sold of it is below the minimum trade of {problem.settings.min_trade_usd} USD",
+                )
+        return self._outweighed(i, weight, saving)
+
+    def _saving(self, entry: SaleLot, weight: float) -> float:
+        """Return the tax that selling it saves, weighed, per dollar sold; netted over the year where that is asked."""
+        problem, year = self.problem, self.problem.netting
+        if year is None or entry.disallowed or weight <= 0:
+            return -entry.tax * problem.settings.tax_weight
+        made, value = self.done.year, float(problem.value)
+        st, lt, more = float(made.st) / value, float(made.lt) / value, entry.gain * weight
+        then = tax_of_year(year, st + more, lt) if entry.term is Term.SHORT else tax_of_year(year, st, lt + more)
+        return problem.settings.tax_weight * (tax_of_year(year, st, lt) - then) / weight
+
+    def _no_value(self) -> str:
+        if self.problem.netting is not None and self.problem.settings.tax_weight > 0:
+            return "netted with the rest of the year the loss saves no tax"
+        return "at this account's rates the loss saves no tax"
+
+    def _outweighed(self, i: int, weight: float, saving: float) -> tuple[str, str]:
+        """Say what keeps a lot that pays for itself: a binding rule if without its price it would go, else risk."""
+        problem = self.problem
+        name, u = problem.names[i], float(self.done.trade[i])
+        for rule, lowest in self.floors[i]:
+            if u - weight < lowest - _AT_LIMIT:
+                return rule, f"selling it would take the holding below its limit ({rule})"
+        active, usd = u - name.shortfall, float(problem.value)
+        spread = (active - weight) ** 2 - active**2
+        own = name.specific * spread
+        trading = (name.cost + name.alpha) * weight + name.impact * ((u - weight) ** 2 - u * u)
+        risk = self.aversion * own + (float(self.factor_cost[i]) + float(self.bend[i]) * weight) * weight
+        total = risk + trading + float(self.row_cost[i]) * weight
+        saved = saving * weight
+        for rule, _, cost in sorted(self.priced_rows, key=lambda row: -row[2][i]):
+            part = float(cost[i]) * weight
+            if part > 0 and total - part <= saved < total and rule != NET_GAIN:
+                code = TURNOVER_CAP if rule == TURNOVER else rule
+                return code, f"selling it would use room that is scarce ({rule}), worth {part * usd:,.2f} USD here"
+        if total >= saved:
+            return self._too_risky(saved * usd, total * usd, risk * usd)
+        if self.no_trade_left and u == 0.0:
+            return MAX_TRADES, f"all {problem.settings.max_trades} trades allowed are used for what saves more"
+        return NOT_CHOSEN, "the plan is as good without it, to the accuracy of its gap and of whole shares"
+
+    def _too_risky(self, saved: float, cost: float, risk: float) -> tuple[str, str]:
+        told = f"selling it would save {saved:,.2f} USD of tax, but cost {cost:,.2f} USD in tracking risk and trading"
+        dear = 0.0 if self.prices is None else self.prices.variance / self.aversion
+        if dear > 0 and cost - risk * dear < saved:
+            return MAX_TRACKING_ERROR, f"{told} as the limit on the tracking error prices it"
+        return RISK_OUTWEIGHS, f"{told} as this plan weighs them"
 
 
 def _blocked_sentence(problem: Problem, name: Name, blocked: str) -> str:
