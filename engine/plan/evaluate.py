@@ -54,12 +54,8 @@ def evaluate_trades(
         prices=None if found is None else Prices(problem=problem, found=found),
         worth={},
         inputs_hash=inputs_hash,
-<<<<<<< Updated upstream
         disallowed=sum(disallowed_by_term(problem, done), Decimal(0)),
-=======
-        disallowed=_disallowed(problem, done),
         rounded_from=None if edited or found is None else found.objective,
->>>>>>> Stashed changes
     )
     status = PlanStatus.FEASIBLE if edited and plan.status is PlanStatus.OPTIMAL else plan.status
     plan = replace(plan, status=status, edited=edited)

@@ -51,11 +51,8 @@ def propose_plan(
         prices=prices,
         worth=worth_of_trades(prices, _free_trades(problem, done)),
         inputs_hash=inputs_hash,
-<<<<<<< Updated upstream
         disallowed=_disallowed(problem, done),
-=======
         rounded_from=found.objective,
->>>>>>> Stashed changes
     )
     if plan.status is PlanStatus.INFEASIBLE:
         plan = replace(plan, repair=_WHOLE_SHARES_REPAIR)
