@@ -110,11 +110,12 @@ def _interior(table: PieceTable, chains: Chains, slack_price: float) -> Solution
     lo, hi = np.where(below, lo, -reach), np.where(above, hi, reach)
     middle, half = (lo + hi) / 2, np.maximum((hi - lo) / 2, _MIN_WIDTH / 2)
     steps, fill, price, slack = interior_point(
-        chains.col, chains.length, chains.gradient, chains.curvature, chains.bent_rates, frame.map, offset, factors,
+        chains.col, chains.length, chains.gradient, chains.curvature, chains.bent_rates, frame.map, frame.dense,
+        frame.member, frame.share, offset, factors,
         np.where(below & above, middle - half, lo), np.where(below & above, middle + half, hi), slack_price, ITERATIONS,
         TOLERANCE,
     )  # fmt: skip
-    if steps < 0 or not np.isfinite(price).all():
+    if steps < 0 or not (np.isfinite(price).all() and np.isfinite(fill).all()):
         return None
     row_price = np.zeros(len(order))
     row_price[order] = price[factors:]

@@ -49,15 +49,62 @@ def _solve(a, b):
 
 
 @compiled_in_any_order
+def _largest(values):
+    """Return the largest of values >= 0, overwriting them: halves are compared side by side."""
+    n = len(values)
+    while n > 1:
+        half = (n + 1) // 2
+        for j in range(n - half):
+            values[j] = max(values[j], values[half + j])
+        n = half
+    return values[0] if len(values) else 0.0
+
+
+@compiled_in_any_order
+def _gather(dense, member, share, moved, into):
+    """Set what columns' moves come to on each factor and straight row."""
+    filled, columns = dense.shape
+    for k in range(filled):
+        total = 0.0
+        for c in range(columns):
+            total += dense[k, c] * moved[c]
+        into[k] = total
+    for c in range(columns):
+        if member[c] >= 0:
+            into[filled + member[c]] = 0.0
+    for c in range(columns):
+        if member[c] >= 0:
+            into[filled + member[c]] += share[c] * moved[c]
+
+
+@compiled_in_any_order
+def _spread(dense, member, share, prices, pull):
+    """Set what prices of factors and straight rows come to in each column."""
+    filled, columns = dense.shape
+    for c in range(columns):
+        pull[c] = share[c] * prices[filled + member[c]] if member[c] >= 0 else 0.0
+    for k in range(filled):
+        price = prices[k]
+        for c in range(columns):
+            pull[c] += price * dense[k, c]
+
+
+@compiled_in_any_order
 def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
-    col, length, gradient, curvature, rates, matrix, offset, factors, lo, hi, slack_price, iterations, tolerance
-):
+    col, length, gradient, curvature, rates, matrix, dense, member, share, offset, factors, lo, hi, slack_price,
+    iterations, tolerance,
+):  # fmt: skip
     """Return (steps taken or -1 for no convergence, t (j,), prices (factors + rows,), slack of each row (m,)).
 
-    matrix (columns + 1, factors + straight rows); rates (bent, j); offset (factors + m,) with the straight rows before
-    the bent ones, as in lo and hi (m,), all finite. slack_price: 0 for none.
+    Where there is no optimum, it may also end with fillings and prices that are not numbers.
+
+    matrix (columns + 1, factors + straight rows), of which dense, member and share say the same; rates (bent, j);
+    offset (factors + m,) with the straight rows before the bent ones, as in lo and hi (m,), all finite. slack_price: 0
+    for none.
     """
     segments, columns, wide = len(length), matrix.shape[0], matrix.shape[1]
+    filled = dense.shape[0]
+    upright = np.ascontiguousarray(dense.T)
     bent, rows = rates.shape[0], len(lo)
     size = factors + rows
     # Start in the middle of every segment, with duals of a tenth of the mean steepness.
@@ -73,7 +120,9 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
     w = np.empty(size)
     for j in range(segments):
         moved[col[j]] += x[j]
-    w[:wide] = offset[:wide] + np.dot(moved, matrix)
+    _gather(dense, member, share, moved, w)
+    for k in range(wide):
+        w[k] += offset[k]
     for r in range(bent):
         w[wide + r] = offset[wide + r]
         for j in range(segments):
@@ -92,9 +141,10 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
     dw, dp, free = np.empty(size), np.empty(size), np.empty(size)
     dsl, dsu, row_weight = np.empty(rows), np.empty(rows), np.empty(rows)
     h, b, residual = np.empty(columns), np.empty((bent, columns)), np.empty(size)
-    scaled, system = np.empty((columns, wide)), np.empty((size, size))
+    scaled, system = np.empty((columns, filled)), np.empty((size, size))
+    across = np.empty((wide - filled, filled))
     count = 2 * segments + 2 * rows + slacks
-    pull = np.dot(matrix, price[:wide])
+    pull, push = np.empty(columns), np.empty(columns)
     fresh = -1
     stale = True  # whether the residual is to be worked out anew: a step of a share r leaves 1 - r of it
     for iteration in range(iterations):
@@ -103,7 +153,9 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
             moved[:] = 0.0
             for j in range(segments):
                 moved[col[j]] += x[j]
-            residual[:wide] = w[:wide] - offset[:wide] - np.dot(moved, matrix)
+            _gather(dense, member, share, moved, residual)
+            for k in range(wide):
+                residual[k] = w[k] - offset[k] - residual[k]
             for r in range(bent):
                 done = 0.0
                 for j in range(segments):
@@ -111,7 +163,7 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
                 residual[wide + r] = w[wide + r] - offset[wide + r] - done
             for k in range(slacks):
                 residual[factors + k // 2] -= s[k] if k % 2 == 0 else -s[k]
-            pull = np.dot(matrix, price[:wide])
+            _spread(dense, member, share, price, pull)
             stale = False
         gap, worst, value = 0.0, 0.0, 0.0
         for j in range(segments):
@@ -122,8 +174,10 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
                     base[j] += rates[r, j] * price[wide + r]
         for j in range(segments):
             gap += x[j] * zl[j] + (length[j] - x[j]) * zu[j]
-            worst = max(worst, abs(base[j] - zl[j] + zu[j]))
             value += gradient[j] * x[j]
+        for j in range(segments):
+            through[j] = abs(base[j] - zl[j] + zu[j])
+        worst = max(worst, _largest(through))
         for k in range(slacks):
             gap += s[k] * zs[k]
             sign = 1.0 if k % 2 == 0 else -1.0
@@ -163,11 +217,20 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
             for j in range(segments):
                 b[r, col[j]] += weight[j] * rates[r, j]
         for c in range(columns):
-            for k in range(wide):
-                scaled[c, k] = h[c] * matrix[c, k]
-        system[:wide, :wide] = np.dot(matrix.T, scaled)
-        if bent:
-            system[wide:, :wide] = np.dot(b, matrix)
+            for k in range(filled):
+                scaled[c, k] = h[c] * upright[c, k]
+        system[:filled, :filled] = np.dot(upright.T, scaled)
+        system[filled:wide, :wide] = 0.0
+        across[:, :] = 0.0
+        for c in range(columns):
+            r = member[c]
+            if r >= 0:
+                system[filled + r, filled + r] += h[c] * share[c] * share[c]
+                for k in range(filled):
+                    across[r, k] += share[c] * scaled[c, k]
+        system[filled:wide, :filled] = across
+        for r in range(bent):
+            _gather(dense, member, share, b[r], system[wide + r])
         for r in range(bent):
             for q in range(r + 1):
                 both = 0.0
@@ -200,7 +263,7 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
                     dx[j] = -base[j] * weight[j]
             for j in range(segments):
                 moved[col[j]] += dx[j]
-            dp[:wide] = np.dot(moved, matrix)
+            _gather(dense, member, share, moved, dp)
             for r in range(bent):
                 done = 0.0
                 for j in range(segments):
@@ -226,7 +289,7 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
                 ds[k] = pressing * s[k] / zs[k]
                 dp[factors + k // 2] += sign * ds[k]
             _solve(system, dp)
-            push = np.dot(matrix, dp[:wide])
+            _spread(dense, member, share, dp, push)
             for j in range(segments):
                 through[j] = push[col[j]]
             for r in range(bent):
@@ -250,12 +313,12 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
             fastest = 1.0 if not corrects else 0.0
             if corrects:
                 for j in range(segments):
-                    fastest = max(fastest, max(max(-dx[j] * below[j], dx[j] * above[j]),
-                                               max(-dzl[j] / zl[j], -dzu[j] / zu[j])))  # fmt: skip
+                    through[j] = max(max(-dx[j] * below[j], dx[j] * above[j]), max(-dzl[j] / zl[j], -dzu[j] / zu[j]))
             else:  # without a target, dz / z = -1 - dx / x
                 for j in range(segments):
                     lower, upper = dx[j] * below[j], dx[j] * above[j]
-                    fastest = max(fastest, max(max(-lower, upper), 1.0 + max(lower, -upper)))
+                    through[j] = max(max(-lower, upper), 1.0 + max(lower, -upper))
+            fastest = max(fastest, _largest(through))
             for r in range(rows):
                 k = factors + r
                 fastest = max(fastest, -dw[k] / (w[k] - lo[r]), dw[k] / (hi[r] - w[k]), -dsl[r] / sl[r],
