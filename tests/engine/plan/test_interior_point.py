@@ -16,7 +16,10 @@ RANDOM = range(60)
 
 @dataclass
 class Chain:
-    """min |y|^2 / 2 + sum g t + c t^2 / 2 with y = offset + map'u, lo <= rows <= hi: straight rows, then bent ones."""
+    """min |y|^2 / 2 + sum g t + c t^2 / 2 with y = offset + map'u, lo <= rows <= hi: straight rows, then bent ones.
+
+    apart: how many of the straight rows, at their end, have no column in common.
+    """
 
     col: np.ndarray
     length: np.ndarray
@@ -28,6 +31,7 @@ class Chain:
     offset: np.ndarray = field(default_factory=lambda: np.zeros(0))
     lo: np.ndarray = field(default_factory=lambda: np.zeros(0))
     hi: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    apart: int = 0
 
     def __post_init__(self):
         columns = len(self.factors)
@@ -50,9 +54,13 @@ class Chain:
     def solve(self, *, slack_price=0.0, tolerance=TOLERANCE):
         matrix = np.zeros((len(self.factors) + 1, self.k + len(self.straight)))
         matrix[:-1] = np.hstack([self.factors, self.straight.T])
+        member, share = np.full(len(matrix), -1), np.zeros(len(matrix))
+        for place, row in enumerate(self.straight[len(self.straight) - self.apart :]):
+            member[:-1][row != 0], share[:-1][row != 0] = place, row[row != 0]
+        dense = np.ascontiguousarray(matrix[:, : matrix.shape[1] - self.apart].T)
         return interior_point(
-            self.col, self.length, self.gradient, self.curvature, np.ascontiguousarray(self.bent), matrix, self.offset,
-            self.k, self.lo, self.hi, slack_price, ITERATIONS, tolerance,
+            self.col, self.length, self.gradient, self.curvature, np.ascontiguousarray(self.bent), matrix, dense,
+            member, share, self.offset, self.k, self.lo, self.hi, slack_price, ITERATIONS, tolerance,
         )  # fmt: skip
 
     def cost(self, t):
@@ -78,7 +86,7 @@ class Chain:
         return 1 + float(y @ y) / 2 + abs(float(self.gradient @ t))
 
 
-def random_chain(rng, *, columns=8, k=3, straight=2, bent=1, most=4, steepness=1.0, concave=False):
+def random_chain(rng, *, columns=8, k=3, straight=2, bent=1, most=4, steepness=1.0, concave=False, apart=0):
     """Chains with ascending gradients, unless concave; rows are set so that a random filling obeys them."""
     counts = rng.integers(1, most + 1, columns)
     col = np.repeat(np.arange(columns), counts)
@@ -93,16 +101,23 @@ def random_chain(rng, *, columns=8, k=3, straight=2, bent=1, most=4, steepness=1
         gradient=gradient,
         curvature=curvature,
         factors=rng.normal(0, 1, (columns, k)),
-        straight=rng.normal(0, 1, (straight, columns)),
+        straight=np.vstack([rng.normal(0, 1, (straight, columns)), _apart(rng, apart, columns)]),
         bent=rng.normal(0, 1, (bent, len(col))),
-        lo=np.zeros(straight + bent),
-        hi=np.zeros(straight + bent),
-        offset=rng.normal(0, 0.1, k + straight + bent),
+        lo=np.zeros(straight + apart + bent),
+        hi=np.zeros(straight + apart + bent),
+        offset=rng.normal(0, 0.1, k + straight + apart + bent),
+        apart=apart,
     )
     inside = chain.rows(length * rng.random(len(col)))
     width = rng.uniform(0.0005, 0.1, len(inside))
     chain.lo, chain.hi = inside - width * rng.random(len(inside)), inside + width * rng.random(len(inside))
     return chain
+
+
+def _apart(rng, rows, columns):
+    """Rows like sectors: each column is in one of them at most."""
+    mine = np.concatenate([np.arange(rows), rng.integers(-1, max(rows, 1), columns - rows)])
+    return np.array([(mine == r) * rng.choice([1.0, rng.normal()]) for r in range(rows)]).reshape(rows, columns)
 
 
 def is_optimal(chain, *, accuracy=1e-7):
@@ -186,6 +201,9 @@ CASES = {
     "many rows": {"columns": 30, "straight": 20, "bent": 5},
     "tiny gradients": {"steepness": 1e-7},
     "huge gradients": {"steepness": 2e5},
+    "sectors": {"columns": 30, "apart": 6},
+    "sectors and nothing else": {"columns": 30, "apart": 6, "k": 0, "straight": 0, "bent": 0},
+    "sectors of one name each": {"columns": 6, "apart": 6},
     "segments out of order": {"concave": True},
 }
 
