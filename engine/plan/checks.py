@@ -242,8 +242,15 @@ def _excess(row: Row, value: float) -> tuple[float, float]:
 def _turnover(problem: Problem, done: Outcome) -> Check:
     used, cap = turnover(problem, done.shares), problem.settings.max_turnover
     detail = f"one-way turnover {used:.2%} of value" + (f"; cap {cap:.2%}" if cap is not None else "; no cap")
-    failed = cap is not None and float(used) > cap + _CLOSE
-    return Check(rule=TURNOVER, verdict=Verdict.FAIL if failed else Verdict.PASS, detail=detail)
+    over = cap is not None and float(used) > cap + _CLOSE
+    return _capped(problem, TURNOVER, detail, over=over)
+
+
+def _capped(problem: Problem, rule: str, detail: str, *, over: bool) -> Check:
+    """Return the verdict on a cap, which an account that is sold out may exceed."""
+    if over and problem.settings.liquidate:
+        return Check(rule=rule, verdict=Verdict.WARN, detail=f"{detail}, which selling out does not keep")
+    return Check(rule=rule, verdict=Verdict.FAIL if over else Verdict.PASS, detail=detail)
 
 
 def _tracking_error(problem: Problem, done: Outcome) -> Iterable[Check]:
@@ -275,9 +282,9 @@ def _gains(problem: Problem, done: Outcome) -> Iterable[Check]:
         return
     made = done.year.st + done.year.lt
     if settings.max_net_gain is not None:
-        failed = made > settings.max_net_gain + _rounding(problem, done)
+        over = made > settings.max_net_gain + _rounding(problem, done)
         detail = f"net realised gain {made:,.2f} USD; cap {settings.max_net_gain:,.2f}"
-        yield Check(rule=NET_GAIN, verdict=Verdict.FAIL if failed else Verdict.PASS, detail=detail)
+        yield _capped(problem, NET_GAIN, detail, over=over)
     if settings.gains_budget is not None:
         year = account.ytd_st_gain + account.ytd_lt_gain + made
         detail = f"net gain of the year with this plan {year:,.2f} USD; budget {settings.gains_budget:,.2f}"
