@@ -19,12 +19,14 @@ from data.plans import PlanHead, PlanMove
 from engine.domain.accounts import AccountSnapshot, Restriction
 from engine.domain.identifiers import AccountId, SecurityId
 from engine.domain.market import MarketSnapshot
+from engine.domain.meanings import MEANINGS, Unit
 from engine.domain.orders import Block
 from engine.domain.plans import Lock, Plan, Side, Trade
 from engine.execute.fills import FilledOrder
 from engine.execute.reconcile import Break
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.drift import GroupDrift
+from engine.plan.sensitivity import Sensitivities, change
 from engine.review.compare import PlanSummary
 from engine.tax.holding import term
 
@@ -293,10 +295,15 @@ def binding_table(plan: Plan) -> pd.DataFrame:
     """Return one row a rule at its limit, the dearest first."""
     return _frame(
         [
-            {"rule": rule.rule, "price_bp": rule.price_bp, "detail": rule.detail}
+            {
+                "rule": rule.rule,
+                "price_bp": rule.price_bp,
+                "price_usd": None if rule.price_usd is None else float(rule.price_usd),
+                "detail": rule.detail,
+            }
             for rule in sorted(plan.binding, key=lambda rule: -abs(rule.price_bp))
         ],
-        "rule price_bp detail",
+        "rule price_bp price_usd detail",
     )
 
 
@@ -311,6 +318,7 @@ def comparison_table(plans: Sequence[tuple[str, PlanSummary]], market: MarketSna
         ("Trading cost, bp", lambda s: f"{s.cost_bp:.2f}"),
         ("Objective, bp", lambda s: f"{s.objective_bp:.2f}"),
         ("Certified gap, bp", lambda s: f"{s.gap_bp:.3f}"),
+        ("of it for whole shares, bp", lambda s: "—" if s.rounding_bp is None else f"{s.rounding_bp:.3f}"),
         ("Cash after", lambda s: f"{s.cash_weight:.2%}"),
         (
             "Largest active weights",
@@ -321,6 +329,56 @@ def comparison_table(plans: Sequence[tuple[str, PlanSummary]], market: MarketSna
     return pd.DataFrame(
         {"figure": [label for label, _ in rows], **{name: [show(s) for _, show in rows] for name, s in plans}}
     )
+
+
+def sensitivity_table(found: Sensitivities) -> pd.DataFrame:
+    """Return one row a step of a setting: its value then, and what it changes."""
+    rows = []
+    for each in found.settings:
+        for direction, step in (("tighter", each.tighter), ("looser", each.looser)):
+            if step is None:
+                continue
+            changed = change(found.base, each, step)
+            rows.append(
+                {
+                    "setting": MEANINGS[each.setting].label,
+                    "direction": direction,
+                    "moved": f"{setting_text(each.setting, each.value)} → {setting_text(each.setting, step.value)}",
+                    "tax_change": None if changed is None else float(changed.tax_usd),
+                    "te_change_pp": None if changed is None else _shown(100 * changed.tracking_error),
+                    "objective_change_bp": None if changed is None else _shown(changed.objective_bp),
+                    "trades_change": None if changed is None else changed.trades,
+                    "gap_bp": None if changed is None else changed.gap_bp,
+                    "state": "no plan obeys the rules then" if changed is None else "",
+                }
+            )
+    return _frame(
+        rows,
+        "setting direction moved tax_change te_change_pp objective_change_bp trades_change gap_bp state",
+    )
+
+
+def _shown(amount: float | None) -> float | None:
+    """Return an amount as three decimals show it, a negative zero as zero."""
+    return None if amount is None else round(amount, 3) + 0.0
+
+
+def setting_text(name: str, value: Any) -> str:
+    """Return a setting's value with its unit, as a person reads it."""
+    unit = MEANINGS[name].unit
+    if value is None:
+        return "no limit"
+    if unit in (Unit.WEIGHT, Unit.YEARLY, Unit.SHARE):
+        return f"{100 * float(value):.4g} %"
+    if unit is Unit.USD:
+        return usd(value)
+    if unit is Unit.BP:
+        return f"{float(value):g} bp"
+    if unit in (Unit.NUMBER, Unit.COUNT):
+        return f"{float(value):,g}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple | Mapping) else str(value)
 
 
 def plan_table(heads: Iterable[PlanHead]) -> pd.DataFrame:

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from app import navigation, session
-from app.charts.drift import sector_figure
-from app.charts.frontier import frontier_figure
+from app import session
 from app.panels import frame, settings
 from app.panels import plan as plan_panel
-from app.steps import firm, plan
+from app.panels.kept import on_frontier, side_by_side
+from app.panels.sensitivity import sensitivity
+from app.steps import firm, plan, tradeoff
 from app.steps.market import todays_market
-from app.tables import comparison_table, plan_table
+from app.tables import plan_table
 
 services, user = session.services(), session.user()
 head, chooser = st.columns([2, 4], vertical_alignment="bottom")
@@ -17,9 +17,10 @@ head.title("What-if")
 with chooser:
     account_id = session.pick_account(firm.account_labels(services))
 version, market = firm.version(services), todays_market(services)
-knobs, result = st.columns([1, 3], gap="medium")
+knobs, result = st.columns([3, 8], gap="medium")
 with knobs:
-    chosen = settings.tune(account_id, plan.default_settings(services, account_id), market)
+    own = plan.default_settings(services, account_id)
+    chosen = settings.tune(plan.account_of(services, account_id), own, market)
 with result:
     with st.spinner("Solving…", show_time=True):
         found = session.remember(
@@ -32,11 +33,18 @@ with result:
             if st.button("Keep and compare", key="keep", type="primary", icon=":material/bookmark_add:"):
                 session.compare(plan.keep(services, found, actor=user.user_id, note=note))
                 st.rerun()
-            st.caption(
-                f"Solved in {found.run.total_ms:.0f} ms by {found.run.solver}; objective "
-                f"{found.plan.objective.total:.2f} bp, no plan can be below {found.plan.objective.lower_bound:.2f} bp."
-            )
+        plan_panel.proof(found)
         plan_panel.details(found, key="what_if")
+
+steps = st.expander(
+    "What each setting would change", key=f"steps:{account_id}", icon=":material/swap_vert:", on_change="rerun"
+)
+if steps.open:
+    with steps, st.spinner("Planning again with each setting a step tighter and looser…", show_time=True):
+        changes = session.remember(
+            ("steps", account_id, version, repr(chosen)), lambda: tradeoff.would_change(services, account_id, chosen)
+        )
+        sensitivity(changes, key="steps")
 
 st.subheader("Kept plans side by side")
 heads = plan.plans_of(services, account_id)
@@ -44,35 +52,12 @@ names = {head.plan_id: f"{head.note or 'plan'} · {head.plan_id[:6]} · {head.st
 chosen_plans = session.choose_compared(names)
 kept = session.remember(("kept", tuple(chosen_plans)), lambda: [plan.kept(services, each) for each in chosen_plans])
 if kept:
-    labelled = [(names[each.plan_id], each.summary) for each in kept]
     table, picture = st.columns([3, 2], gap="medium")
     with table:
-        frame.table(comparison_table(labelled, market), key="comparison")
-        with st.container(horizontal=True):
-            for each in kept:
-                if st.button(
-                    f"Review {names[each.plan_id]}", key=f"review:{each.plan_id}", icon=":material/fact_check:"
-                ):
-                    navigation.go(navigation.REVIEW, plan=each.plan_id)
-        bounds = found.plan.settings.max_sector_active
-        st.plotly_chart(
-            sector_figure([(names[each.plan_id], each.summary.sectors) for each in kept], band=bounds),
-            key="kept_sectors",
-        )
+        side_by_side(kept, names, market, band=chosen.max_sector_active)
     with picture, st.spinner("Drawing the frontier…"):
         points = session.remember(
-            ("frontier", account_id, version, repr(chosen)), lambda: plan.tradeoff(services, account_id, chosen)
+            ("frontier", account_id, version, repr(chosen)), lambda: tradeoff.tradeoff(services, account_id, chosen)
         )
-        st.plotly_chart(
-            frontier_figure(
-                points,
-                [
-                    (names[each.plan_id].split(" · ")[0], each.summary.tracking_error, float(each.summary.tax_now))
-                    for each in kept
-                    if each.plan.inputs_hash == found.plan.inputs_hash
-                ],
-                (found.plan.before.tracking_error, 0.0),
-            ),
-            key="frontier",
-        )
+        on_frontier(points, kept, names, found)
 frame.table(plan_table(heads), key="kept_plans", empty="Nothing kept yet: keep a plan to compare it with others.")

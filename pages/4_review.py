@@ -43,6 +43,7 @@ with st.expander(review.opinion_label(opinions), expanded=review.disagrees(opini
     plan_panel.verdicts(opinions)
 plan_panel.headline(found)
 st.markdown(plan.summary_text(found))
+plan_panel.proof(found)
 review.decision(services, stored, user)
 plan_panel.details(found, key="review")
 if review.may_edit(stored, user):

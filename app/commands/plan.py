@@ -1,27 +1,36 @@
 """What if? Compute, compare and replay plans."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from app.commands.terminal import CHECK_FAILED, as_option, json_option, plan_argument, services, show
-from app.steps import people, plan
+from app.ports import Services
+from app.steps import people, plan, tradeoff
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId
 from engine.domain.plans import PlanStatus, Verdict
 from engine.domain.settings import PlanSettings, override, settings_from_toml
 
-
-@click.command("plan")
-@click.argument("account_id", metavar="ACCOUNT")
-@click.option(
+_NO_PLAN: Final = "no plan obeys the account's rules; lotsmith plan names those in the way"
+_file_option = click.option(
     "--settings",
     "file",
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="A settings file; else the account's own settings.",
 )
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one setting; may be repeated.")
+_set_option = click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one setting; may be repeated."
+)
+
+
+@click.command("plan")
+@click.argument("account_id", metavar="ACCOUNT")
+@_file_option
+@_set_option
 @json_option
 @as_option
 def plan_(account_id: str, file: Path | None, changes: tuple[str, ...], as_json: bool, user_id: str | None) -> None:
@@ -31,9 +40,7 @@ def plan_(account_id: str, file: Path | None, changes: tuple[str, ...], as_json:
     """
     found = services()
     actor, account = people.acting(found, user_id).user_id, AccountId(account_id)
-    base = plan.default_settings(found, account) if file is None else read_plan_settings(file)
-    settings = override(base, pairs(changes), source="--set")
-    proposed = plan.what_if(found, account, settings)
+    proposed = plan.what_if(found, account, chosen_settings(found, account, file, changes))
     plan.keep(found, proposed, actor=actor)
     show(dict(proposed.document), as_json=as_json, words=lambda: describe(proposed))
     failed = any(check.verdict is Verdict.FAIL for check in proposed.plan.checks)
@@ -55,12 +62,13 @@ def compare(account_id: str, files: tuple[Path, ...], as_json: bool) -> None:
 
 @click.command()
 @click.argument("account_id", metavar="ACCOUNT")
+@_file_option
+@_set_option
 @json_option
-def frontier(account_id: str, as_json: bool) -> None:
+def frontier(account_id: str, file: Path | None, changes: tuple[str, ...], as_json: bool) -> None:
     """Show what following the index more closely costs in tax. Ends with 1 where no plan obeys the rules."""
-    found = services()
-    account = AccountId(account_id)
-    points = plan.tradeoff(found, account, plan.default_settings(found, account))
+    found, account = services(), AccountId(account_id)
+    points = tradeoff.tradeoff(found, account, chosen_settings(found, account, file, changes))
     document = [
         {
             "risk_aversion": round(p.risk_aversion, 6),
@@ -78,10 +86,29 @@ def frontier(account_id: str, as_json: bool) -> None:
                 f"tracking error {p['tracking_error']:.2%}  tax {p['tax_usd']:>14,.2f}  gap {p['gap_bp']:.3f} bp"
                 for p in document
             )
-            or "no plan obeys the account's rules; lotsmith plan names those in the way"
+            or _NO_PLAN
         ),
     )
     if not document:
+        click.get_current_context().exit(CHECK_FAILED)
+
+
+@click.command()
+@click.argument("account_id", metavar="ACCOUNT")
+@_file_option
+@_set_option
+@json_option
+def sensitivity(account_id: str, file: Path | None, changes: tuple[str, ...], as_json: bool) -> None:
+    """Show what a step of each setting would change. Ends with 1 where no plan obeys the rules."""
+    found, account = services(), AccountId(account_id)
+    answer = tradeoff.would_change(found, account, chosen_settings(found, account, file, changes))
+    document = None if answer is None else tradeoff.sensitivity_document(account, answer)
+    show(
+        document or {"account_id": account_id, "base": None, "settings": []},
+        as_json=as_json,
+        words=lambda: _NO_PLAN if document is None else describe_sensitivity(document),
+    )
+    if document is None:
         click.get_current_context().exit(CHECK_FAILED)
 
 
@@ -93,6 +120,12 @@ def replay(plan_id: str) -> None:
     stored = plan.find(found, plan_id)
     plan.replay(found, stored.plan_id)
     click.echo(f"{stored.plan_id}\tidentical")
+
+
+def chosen_settings(found: Services, account: AccountId, file: Path | None, changes: tuple[str, ...]) -> PlanSettings:
+    """Return the settings of a file, else the account's own, with changes. Raises DataError for any that is wrong."""
+    base = plan.default_settings(found, account) if file is None else read_plan_settings(file)
+    return override(base, pairs(changes), source="--set")
 
 
 def read_plan_settings(file: Path) -> PlanSettings:
@@ -123,3 +156,32 @@ def describe(found: plan.WhatIf) -> str:
     lines += [f"conflict: {rule}" for rule in document["conflicts"]] + [document["repair"]] * bool(document["repair"])
     lines += [f"{c['verdict']}: {c['rule']}: {c['detail']}" for c in document["checks"] if c["verdict"] != "pass"]
     return "\n".join(lines)
+
+
+def describe_sensitivity(document: Mapping[str, Any]) -> str:
+    """Return what settings would change for a person at a terminal."""
+    base = document["base"]
+    now = (
+        f"now: tax {base['tax_usd']:,.2f}, tracking error {base['tracking_error']:.3%}, {base['trades']} trades, "
+        f"objective {base['objective_bp']:.3f} bp, gap {base['gap_bp']:.3f} bp"
+    )
+    head = f"{'setting':<22} {'now':>10} {'then':>10}  {'tax USD':>12} {'TE pp':>8} {'bp':>10} {'trades':>6} {'gap':>6}"
+    lines = (
+        f"{each['setting']:<22} {each['value']:>10} {step['value']:>10}  {_step_figures(step)}"
+        for each in document["settings"]
+        for step in (each["tighter"], each["looser"])
+        if step is not None
+    )
+    return "\n".join((now, head, *lines))
+
+
+def _step_figures(step: Mapping[str, Any]) -> str:
+    if not step["feasible"]:
+        return "no plan obeys the rules then"
+    worse = step["objective_bp"]
+    objective = "" if worse is None else f"{round(worse, 3) + 0.0:+.3f}"
+    tracking_error = round(100 * step["tracking_error"], 3) + 0.0  # + 0.0 turns -0.0 into 0.0
+    return (
+        f"{step['tax_usd']:>+12,.2f} {tracking_error:>+8.3f} {objective:>10} {step['trades']:>+6d} "
+        f"{step['gap_bp']:>6.3f}"
+    )

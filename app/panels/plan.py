@@ -1,6 +1,7 @@
 """One plan on screen: its figures, its trades with their reasons, what it leaves and what holds it back."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import streamlit as st
 
@@ -11,11 +12,15 @@ from app.tables import (
     binding_table,
     not_harvested_table,
     sale_table,
+    setting_text,
     trade_table,
 )
+from engine.domain.meanings import MEANINGS
 from engine.domain.plans import Check, PlanStatus, Verdict
+from engine.domain.settings import PlanSettings
 
-_VERDICT_ICONS = {Verdict.PASS: ":green[✓]", Verdict.WARN: ":orange[!]", Verdict.FAIL: ":red[✗]"}
+BP: Final = 1e4
+_VERDICT_ICONS: Final = {Verdict.PASS: ":green[✓]", Verdict.WARN: ":orange[!]", Verdict.FAIL: ":red[✗]"}
 
 
 def headline(found: WhatIf) -> None:
@@ -43,19 +48,60 @@ def headline(found: WhatIf) -> None:
         st.metric("Cash after", f"{summary.cash_weight:.2%}", border=True, height="stretch")
         st.metric(
             "Certified gap", f"{plan.objective.gap:.2f} bp", border=True, height="stretch",
-            help="No plan under these settings can be better than this one by more than the gap",
+            help=f"No plan under these settings can be better than this one by more than the gap: {_gap_usd(found)}",
         )  # fmt: skip
+
+
+def proof(found: WhatIf) -> None:
+    """Say how the plan was solved, what is proven of it, what whole shares cost, and whether the fast way failed."""
+    plan, run = found.plan, found.run
+    objective = plan.objective
+    bound = f"no plan can be below {objective.lower_bound:.2f} bp (gap {objective.gap:.3f} bp, {_gap_usd(found)})"
+    parts = [
+        f"Solved in {run.solve_ms:.0f} ms, {run.total_ms:.0f} ms with reasons and checks, by {run.solver}.",
+        f"Objective {objective.total:.2f} bp; {bound}.",
+    ]
+    if objective.rounding is not None and plan.settings.whole_shares:
+        parts.append(f"Whole shares cost {objective.rounding:.3f} bp of the gap.")
+    st.caption(" ".join(parts))
+    if run.fallback:
+        st.caption(
+            ":material/swap_horiz: The fast solver did not meet its tolerance on this account, so a general one solved "
+            "it; the certificate is as good."
+        )
+    if plan.status is PlanStatus.FEASIBLE and not plan.edited:
+        st.caption(
+            f":material/info: The gap is above the {plan.settings.gap_tolerance_bp:g} bp that the settings ask for: "
+            "the search ended at its limit, or whole shares cost more."
+        )
+
+
+def _gap_usd(found: WhatIf) -> str:
+    settings = found.plan.settings
+    value = float(found.plan.before.nav + settings.deposit - settings.withdrawal)
+    return f"${found.plan.objective.gap / BP * value:,.2f}"
 
 
 def infeasible(found: WhatIf) -> bool:
     """Show which rules conflict where no plan obeys them all; say whether that is so."""
     if found.plan.status is not PlanStatus.INFEASIBLE:
         return False
-    st.error("No plan obeys every rule. These conflict:", icon=":material/block:")
-    st.markdown("\n".join(f"- {rule}" for rule in found.plan.conflicts))
-    if found.plan.repair:
-        st.markdown(f"**Cheapest way out:** {found.plan.repair}")
+    plan = found.plan
+    with st.container(border=True):
+        st.error("These rules cannot all be obeyed. Without any one of them there is a plan:", icon=":material/block:",
+                 title="No plan")  # fmt: skip
+        st.markdown("\n".join(f"- {rule_words(rule, plan.settings)}" for rule in plan.conflicts))
+        if plan.repair:
+            st.markdown(f"**Cheapest way out:** {plan.repair}")
     return True
+
+
+def rule_words(rule: str, settings: PlanSettings) -> str:
+    """Return a rule of a conflict in words: a setting with its value and what it means, a restriction as it is."""
+    meaning = MEANINGS.get(rule)
+    if meaning is None:
+        return f"`{rule}`"
+    return f"**{meaning.label}**, `{rule}` = {setting_text(rule, getattr(settings, rule))}: {meaning.text}"
 
 
 def details(found: WhatIf, *, key: str) -> None:
@@ -78,6 +124,7 @@ def details(found: WhatIf, *, key: str) -> None:
     with left:
         frame.table(not_harvested_table(plan, market), key=f"{key}:left", empty="No loss is left.")
     with binding:
+        st.caption("What each rule at its limit costs: its price is what a little more room would save.")
         frame.table(binding_table(plan), key=f"{key}:binding", empty="No rule is at its limit.")
     with checks:
         verdicts(plan.checks)

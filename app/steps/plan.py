@@ -1,9 +1,9 @@
 """What if? Solve, compare, keep, replay."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from app.ports import Progress, Services, no_progress
 from app.steps.market import todays_market
@@ -19,11 +19,8 @@ from engine.monitor.data_quality import Severity, data_problems
 from engine.monitor.positions import measure
 from engine.plan.document import QUANTITY_DECIMALS, canonical_json, plan_document, plan_from_document
 from engine.plan.evaluate import evaluate_trades
-from engine.plan.frontier import FrontierPoint, frontier
 from engine.plan.propose import propose_plan
 from engine.review.compare import PlanSummary, summarise
-
-FRONTIER_POINTS: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +39,14 @@ class WhatIf:
         return PlanId(self.document["plan_id"])
 
 
+def account_of(services: Services, account_id: AccountId) -> Account:
+    """Return an account as it stands now."""
+    return services.firm.snapshot(account_id).account
+
+
 def default_settings(services: Services, account_id: AccountId) -> PlanSettings:
     """Return the settings that the firm names for an account, or the defaults. Raises DataError for a bad file."""
-    return settings_of(services, services.firm.snapshot(account_id).account)
+    return settings_of(services, account_of(services, account_id))
 
 
 def settings_of(services: Services, account: Account) -> PlanSettings:
@@ -60,7 +62,7 @@ def what_if(services: Services, account_id: AccountId, settings: PlanSettings) -
     Raises DataError for an account whose data fence it off from planning, naming the problems.
     """
     snapshot, market = services.firm.snapshot(account_id), todays_market(services)
-    _refuse_fenced(snapshot, market)
+    refuse_fenced(snapshot, market)
     plan, run = propose_plan(snapshot, market, settings, inputs_hash=_inputs(snapshot, market))
     return _what_if(plan, run, snapshot, market)
 
@@ -127,17 +129,6 @@ def signed_shares(trade: Any) -> Any:
     return -trade.quantity if trade.lots else trade.quantity
 
 
-def tradeoff(services: Services, account_id: AccountId, settings: PlanSettings) -> tuple[FrontierPoint, ...]:
-    """Return the frontier of tax now against tracking error for an account, in certified points.
-
-    Settings that ignore tax have no trade-off to show: its weight is then one.
-    """
-    snapshot, market = services.firm.snapshot(account_id), todays_market(services)
-    _refuse_fenced(snapshot, market)
-    weighed = replace(settings, tax_weight=settings.tax_weight or 1.0)
-    return frontier(snapshot, market, weighed, points=FRONTIER_POINTS)
-
-
 def replay(services: Services, plan_id: PlanId) -> WhatIf:
     """Return the plan rebuilt from its stored inputs. Raises CheckFailed where it is not the same to the byte."""
     stored = services.plans.get(plan_id)
@@ -199,7 +190,8 @@ def _inputs(snapshot: AccountSnapshot, market: MarketSnapshot) -> str:
     return inputs_hash(snapshot_document(snapshot), market_document(market))
 
 
-def _refuse_fenced(snapshot: AccountSnapshot, market: MarketSnapshot) -> None:
+def refuse_fenced(snapshot: AccountSnapshot, market: MarketSnapshot) -> None:
+    """Raise DataError for an account whose data fence it off from planning, naming the problems."""
     found = data_problems(snapshot, market, measure(snapshot, market))
     problems = [problem for problem in found if problem.severity is Severity.FENCE]
     if problems:

@@ -51,6 +51,20 @@ class Sensitivities:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a step changes: later less now. objective_bp: above zero is worse; None where it is another measure.
+
+    gap_bp: of the plan after the step, not its change.
+    """
+
+    tax_usd: Decimal
+    tracking_error: float
+    objective_bp: float | None
+    trades: int
+    gap_bp: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Rule:
     """How far a step goes: a share of the value, `least` at least. up: whether more of it is tighter.
 
@@ -119,6 +133,20 @@ def sensitivities(snapshot: AccountSnapshot, market: MarketSnapshot, settings: P
             )
         )
     return Sensitivities(base=base, settings=tuple(rows))
+
+
+def change(base: Figures, of: Sensitivity, step: Step) -> Change | None:
+    """Return what a step of a setting changes; None where no plan obeys the rules after it."""
+    then = step.figures
+    if then is None:
+        return None
+    return Change(
+        tax_usd=then.tax_usd - base.tax_usd,
+        tracking_error=then.tracking_error - base.tracking_error,
+        objective_bp=then.objective_bp - base.objective_bp if of.same_measure else None,
+        trades=then.trades - base.trades,
+        gap_bp=then.gap_bp,
+    )
 
 
 def _moved(settings: PlanSettings, name: str, rule: _Rule) -> tuple[Value | None, Value | None]:

@@ -19,7 +19,8 @@ class PlanSummary:
     """One plan in figures: USD, fractions of account value, basis points.
 
     tax_now < 0 is tax saved. turnover is one-way: half of what is bought and sold. largest_active are the five names
-    with the largest weight less target after trading, largest first.
+    with the largest weight less target after trading, largest first. rounding_bp: the part of the
+    gap that whole shares cost.
     """
 
     tracking_error: float
@@ -30,6 +31,7 @@ class PlanSummary:
     cost_bp: float
     objective_bp: float
     gap_bp: float
+    rounding_bp: float | None
     cash_weight: Decimal
     largest_active: tuple[tuple[SecurityId, Decimal], ...]
     sectors: tuple[tuple[str, float], ...]
@@ -49,6 +51,7 @@ def summarise(plan: Plan, snapshot: AccountSnapshot, market: MarketSnapshot) -> 
         cost_bp=plan.objective.cost,
         objective_bp=plan.objective.total,
         gap_bp=plan.objective.gap,
+        rounding_bp=plan.objective.rounding,
         cash_weight=plan.after.cash / value,
         largest_active=tuple(largest),
         sectors=plan.after.sectors,

@@ -9,8 +9,8 @@ import pytest
 
 COMMANDS = (
     ["demo"], ["import"], ["export"], ["sync", "addepar"], ["sync", "salesforce"], ["scan"], ["plan"], ["compare"],
-    ["frontier"], ["nightly"], ["washsales"], ["push"], ["approve"], ["send"], ["reconcile"], ["replay"],
-    ["audit", "verify"], ["serve"], ["user", "add"], ["user", "list"],
+    ["frontier"], ["sensitivity"], ["nightly"], ["washsales"], ["push"], ["approve"], ["send"], ["reconcile"],
+    ["replay"], ["audit", "verify"], ["serve"], ["user", "add"], ["user", "list"],
 )  # fmt: skip
 
 
@@ -29,7 +29,9 @@ def test_json_is_one_document_on_standard_output_and_nothing_else(hand):
     assert "Scanning" in hand[1]["scan"].err
 
 
-@pytest.mark.parametrize("arguments", [["compare", "T1", "A"], ["frontier", "T1"], ["audit", "verify"]])
+@pytest.mark.parametrize(
+    "arguments", [["compare", "T1", "A"], ["frontier", "T1"], ["sensitivity", "T1"], ["audit", "verify"]]
+)
 def test_the_other_documents_are_alone_on_standard_output_too(desk, hand_firm, arguments):
     wanted = [str(hand_firm / "settings" / "fully_invested.toml") if each == "A" else each for each in arguments]
 
@@ -37,6 +39,35 @@ def test_the_other_documents_are_alone_on_standard_output_too(desk, hand_firm, a
 
     assert (said.code, said.err) == (0, "")
     assert isinstance(json.loads(said.out), dict)
+
+
+def test_sensitivity_tells_what_a_step_of_each_setting_changes(desk):
+    said = desk.run("sensitivity", "T1", "--json")
+    steps = {each["setting"]: each for each in json.loads(said.out)["settings"]}
+
+    # T1 invests all its cash: with a step more of it kept, the rest follows the model a little less.
+    assert {"risk_aversion", "tax_weight", "max_cash"} <= steps.keys()
+    assert (steps["max_cash"]["value"], steps["max_cash"]["tighter"], steps["max_cash"]["looser"]["value"]) == (
+        0, None, 0.001
+    )  # fmt: skip
+    assert (steps["risk_aversion"]["tighter"]["value"], steps["risk_aversion"]["looser"]["value"]) == (125, 75)
+    assert (
+        steps["risk_aversion"]["tighter"]["tracking_error"] <= 0 <= steps["risk_aversion"]["looser"]["tracking_error"]
+    )
+    assert "risk_aversion                 100        125" in desk.run("sensitivity", "T1").out
+
+
+def test_sensitivity_and_frontier_take_settings_and_end_with_one_where_there_is_no_plan(desk):
+    impossible = ("--set", "withdrawal=1000", "--set", "max_turnover=0")
+    for command in ("sensitivity", "frontier"):
+        said = desk.run(command, "T1", *impossible)
+
+        assert (said.code, said.out) == (
+            1, "no plan obeys the account's rules; lotsmith plan names those in the way\n"
+        )  # fmt: skip
+    points = json.loads(desk.run("frontier", "T1", "--set", "risk_aversion=50", "--json").out)["points"]
+    assert len(points) == 20
+    assert points[0]["risk_aversion"] == pytest.approx(50 / 30)
 
 
 def test_a_plan_computed_again_is_the_same_document_and_replays_to_the_byte(hand, documents):

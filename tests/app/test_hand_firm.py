@@ -22,12 +22,14 @@ WINDOW = timedelta(days=30)  # each side of a sale at a loss
 
 # The defaults of the settings, with what all three accounts change: no cost, no bounds.
 SETTINGS = {
-    "risk_aversion": 100, "tax_weight": 1, "cost_bp": 0, "net_taxes": False, "carryforward_value": "0.5",
-    "min_cash": 0, "max_cash": 0, "max_active_weight": None, "max_sector_active": None, "max_factor_active": None,
-    "max_tracking_error": None, "max_turnover": None, "max_net_gain": None, "gains_budget": None,
+    "risk_aversion": 100, "tax_weight": 1, "cost_bp": 0, "impact_bp": 0, "net_taxes": False,
+    "carryforward_value": "0.5", "min_cash": 0, "max_cash": 0, "max_active_weight": None, "max_sector_active": None,
+    "max_factor_active": None, "max_tracking_error": None, "max_turnover": None, "max_net_gain": None,
+    "gains_budget": None,
     "min_trade_usd": "0", "max_trades": None, "max_names": None, "whole_shares": True, "wash_sales": "block",
     "harvest_min_loss_usd": "0", "harvest_min_loss_pct": 0, "lot_method": "optimal", "gap_tolerance_bp": "0.1",
     "deposit": "0", "withdrawal": "0", "exclude": [], "tilt": {}, "breach_penalty": 10, "enforce": False,
+    "liquidate": False,
 }  # fmt: skip
 PASSES = [
     ("holdings", "nothing is sold that is not held"),
@@ -188,7 +190,7 @@ def test_the_taxable_account_harvests_until_the_next_share_costs_more_risk_than_
         "tax": {"st_gain": usd(-loss), "lt_gain": 0, "liability": usd(-saved), "harvested_loss": usd(loss),
                 "disallowed": 0},
         "objective_bp": {"total": bp(total), "risk": bp(risk), "tax": -bp(saved / value), "cost": 0, "tilt": 0,
-                         "breach": 0, "lower_bound": bp(total), "gap": 0},
+                         "breach": 0, "lower_bound": bp(total), "gap": 0, "rounding": 0},
         "checks": checks(cash="cash after costs 0.00 USD, 0.00% of value; band 0.00% to 0.00%",
                          turnover="1.20%"),  # (1,200 sold + 1,200 bought) / 2 of 100,000
         "not_harvested": [{
@@ -197,7 +199,7 @@ def test_the_taxable_account_harvests_until_the_next_share_costs_more_risk_than_
                         "in tracking risk and trading as this plan weighs them.",
         }],
         "binding": [{
-            "rule": "cash band", "price_bp": bp(cash_price / 100),
+            "rule": "cash band", "price_bp": bp(cash_price / 100), "price_usd": usd(cash_price / 100 * value),
             "detail": "cash is at its maximum; price is for 1 % of value more to keep",
         }],
         "conflicts": [],
@@ -233,11 +235,15 @@ def test_the_ira_may_not_buy_what_its_household_sold_at_a_loss_and_has_nothing_e
         "after": state,
         "tax": {"st_gain": 0, "lt_gain": 0, "liability": 0, "harvested_loss": 0, "disallowed": 0},
         "objective_bp": {"total": bp(risk), "risk": bp(risk), "tax": 0, "cost": 0, "tilt": 0, "breach": 0,
-                         "lower_bound": bp(risk), "gap": 0},
+                         "lower_bound": bp(risk), "gap": 0, "rounding": 0},
         "checks": checks(cash="cash after costs 48,800.00 USD, 48.80% of value; band 0.00% to 100.00%",
                          turnover="0.00%"),
         "not_harvested": [],  # an account that pays no tax has no losses to harvest
-        "binding": [],
+        # Free to buy, it would put its cash into the 48.8 % of EEE that are missing, and no risk would be left.
+        "binding": [{
+            "rule": "wash_sales EEE", "price_bp": bp(risk), "price_usd": usd(risk * value),
+            "detail": "EEE could be bought without it; price is the most that lifting it could save",
+        }],
         "conflicts": [],
         "repair": "",
         "edited": [],
@@ -308,12 +314,12 @@ def test_a_withdrawal_is_raised_where_tax_and_risk_together_cost_least(documents
         "tax": {"st_gain": 0, "lt_gain": usd(6 * 40 + 4 * 48), "liability": usd(tax), "harvested_loss": 0,
                 "disallowed": 0},
         "objective_bp": {"total": bp(total), "risk": bp(risk), "tax": bp(tax / value), "cost": 0, "tilt": 0,
-                         "breach": 0, "lower_bound": bp(total), "gap": 0},
+                         "breach": 0, "lower_bound": bp(total), "gap": 0, "rounding": 0},
         "checks": checks(cash="cash after costs 0.00 USD, 0.00% of value; band 0.00% to 0.00%",
                          turnover="0.50%"),  # (1,000 sold + 0 bought) / 2 of 100,000
         "not_harvested": [],
         "binding": [{
-            "rule": "cash band", "price_bp": bp(cash_price / 100),
+            "rule": "cash band", "price_bp": bp(cash_price / 100), "price_usd": usd(cash_price / 100 * value),
             "detail": "cash is at its minimum; price is for 1 % of value more to spend",
         }],
         "conflicts": [],

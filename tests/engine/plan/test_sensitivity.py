@@ -8,7 +8,7 @@ import pytest
 
 from engine.domain.accounts import Registration
 from engine.domain.settings import PlanSettings
-from engine.plan.sensitivity import sensitivities
+from engine.plan.sensitivity import change, sensitivities
 
 LONG_AGO = date(2024, 1, 5)
 BARE = PlanSettings(
@@ -41,6 +41,9 @@ def test_a_step_of_risk_aversion_by_hand(two_names):
     assert [float(f.tax_usd) for f in (found.base, step.tighter.figures, step.looser.figures)] == pytest.approx(
         [1718.75, 1875.0, 1458.33], abs=0.01
     )
+    tighter = change(found.base, step, step.tighter)
+    assert float(tighter.tax_usd) == pytest.approx(156.25, abs=0.01)
+    assert (tighter.objective_bp, tighter.trades) == (None, 0)  # another risk aversion measures by another measure
     assert {f.trades for f in (found.base, step.tighter.figures, step.looser.figures)} == {2}
     assert not step.same_measure
 
@@ -59,6 +62,9 @@ def test_a_step_of_turnover_by_hand(two_names):
     assert step.tighter.figures.objective_bp == pytest.approx(objective(0.09), abs=1e-3)
     assert step.looser.figures.objective_bp == pytest.approx(objective(0.11), abs=1e-3)
     assert step.same_measure
+    assert change(found.base, step, step.tighter).objective_bp == pytest.approx(
+        objective(0.09) - objective(0.1), abs=1e-3
+    )
 
 
 def test_where_no_plan_obeys_a_tighter_rule_the_step_says_so(two_names):
@@ -69,6 +75,7 @@ def test_where_no_plan_obeys_a_tighter_rule_the_step_says_so(two_names):
 
     assert step.tighter.value == 0.0504
     assert step.tighter.figures is None
+    assert change(sensitivities(*two_names, rules).base, step, step.tighter) is None
     assert step.looser.figures is not None
 
 
