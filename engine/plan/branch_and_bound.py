@@ -6,7 +6,7 @@ after a fixed number of nodes, so the same input always takes the same path.
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
-from engine.plan.certificate import group_modes
+from engine.plan.certificate import certify, group_modes
 from engine.plan.convex import NO_SLACK
 from engine.plan.envelope import Chains
 from engine.plan.feasibility import feasible_pieces
@@ -70,6 +70,8 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
         return None, None
     tolerance = tolerance_of(problem)
     best, bound = rounded(problem, root), root.certificate.bound
+    if best is not None and best.objective - bound > tolerance:
+        bound = max(bound, at_exact_prices(root, best))
     for attempt in range(2 * REFOLDS):
         if best is not None and best.objective - bound <= tolerance:
             break
@@ -87,6 +89,8 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
         best = _better(found, best)
         improves = closer.certificate.bound > bound + tolerance / 10 or best is not before
         root, bound = closer, max(bound, closer.certificate.bound)
+        if found is not None and best is not None and best.objective - bound > tolerance:
+            bound = max(bound, at_exact_prices(root, found))
         if by_gains and not improves:
             break
     return root, None if best is None else replace(best, bound=bound)
@@ -98,14 +102,37 @@ def _better(found: Found | None, best: Found | None) -> Found | None:
     return found
 
 
-def branched(problem: Problem, root: Relaxation, best: Found, *, work: int = NODE_WORK) -> Found:
+def at_exact_prices(node: Relaxation, found: Found) -> float:
+    """Return the node's bound at the prices of a plan, which are exact where no side was chosen against them."""
+    if found.table is not node.table:
+        return -np.inf
+    prices = found.solution
+    return certify(node.table, node.allowed, factor_price=prices.factor_price, row_price=prices.row_price).bound
+
+
+def _as_it_is(found: Found) -> Found | None:
+    return found
+
+
+def branched(
+    problem: Problem,
+    root: Relaxation,
+    best: Found,
+    *,
+    judge: Callable[[Found], Found | None] = _as_it_is,
+    spent: float = 0.0,
+    tolerance: float | None = None,
+    work: int = NODE_WORK,
+) -> Found:
     """Return the best plan that branch and bound finds from a relaxation and a plan, with the bound that it proves.
 
-    work: nodes times columns, at the most.
+    judge: makes of a node's plan, priced as the root is, one with its true objective, None where it breaks a limit that
+    the prices stand for; spent: these prices times their limits. work: nodes times columns, at the most.
     """
-    tolerance, bound = tolerance_of(problem), best.bound
+    tolerance = tolerance_of(problem) if tolerance is None else tolerance
+    bound = best.bound
     limit = min(max(work // max(root.table.columns, 1), MIN_NODES), MAX_NODES)
-    heap = [(bound, 0, root)]
+    heap = [(root.certificate.bound - spent, 0, root)]
     nodes, settled = 1, np.inf  # settled: the lowest bound among nodes that cannot be branched any more
     while heap and nodes < limit and heap[0][0] < best.objective - tolerance:
         lower, _, node = heapq.heappop(heap)
@@ -117,9 +144,10 @@ def branched(problem: Problem, root: Relaxation, best: Found, *, work: int = NOD
             if child is not None:
                 found = rounded(problem, child)
                 found = found and with_lots_mixed(problem, child, found)
-                best = _better(found, best) or best
+                best = _better(found and judge(found), best) or best
                 closest = _at_its_own_prices(problem, child, found)
-                heapq.heappush(heap, (max(closest.certificate.bound, lower), nodes, closest))
+                own = max(closest.certificate.bound, -np.inf if found is None else at_exact_prices(closest, found))
+                heapq.heappush(heap, (max(own - spent, lower), nodes, closest))
     proven = min([settled, *(entry[0] for entry in heap)])
     if proven < np.inf and bound > best.objective + _NOISE * (1.0 + abs(best.objective)):
         raise SolverFailed(f"the bound {bound} lies above a plan of {best.objective}: one of them is wrong")

@@ -36,13 +36,11 @@ def certify(table: PieceTable, allowed: Flags, *, factor_price: Array, row_price
         row_price = np.where(table.is_gain_row, table.gain_price, row_price)
     row_price = np.where(np.isfinite(np.where(row_price > 0, table.hi_rows, table.lo_rows)), row_price, 0.0)
     lowest = piece_minima(table, factor_price=factor_price, row_price=row_price)
-    best = np.full(table.columns, np.inf)
-    np.minimum.at(best, table.col[allowed], lowest[allowed])
-    total = 0.0
+    best = _best(table.first_piece, lowest, allowed)
+    total = float(best.sum())
     for group in table.groups:
-        total -= float(best[group].sum())
-        total += min(float(_best(table, lowest, allowed & mode)[group].sum()) for mode in group_modes(table))
-    total += float(best.sum())
+        modes = [_best(table.first_piece, lowest, allowed & mode)[group].sum() for mode in group_modes(table)]
+        total += float(min(modes) - best[group].sum())
     constant = float(factor_price @ table.y0 - factor_price @ factor_price / 2.0)
     limits = np.where(row_price > 0, table.hi_rows, table.lo_rows)[row_price != 0]
     return Certificate(bound=constant - float(limits @ row_price[row_price != 0]) + total, lowest=lowest)
@@ -87,7 +85,11 @@ def group_modes(table: PieceTable) -> tuple[Flags, Flags]:
     return ~table.buys, ~table.sells_loss
 
 
-def _best(table: PieceTable, lowest: Array, allowed: Flags) -> Array:
-    best = np.full(table.columns, np.inf)
-    np.minimum.at(best, table.col[allowed], lowest[allowed])
+@compiled
+def _best(first_piece, lowest, allowed):
+    best = np.full(len(first_piece) - 1, np.inf)
+    for c in range(len(best)):
+        for p in range(first_piece[c], first_piece[c + 1]):
+            if allowed[p] and lowest[p] < best[c]:
+                best[c] = lowest[p]
     return best

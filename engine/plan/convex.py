@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from engine.domain.market import Array
+from engine.plan.compiled import compiled
 from engine.plan.envelope import Chains
 from engine.plan.interior_point import interior_point
 from engine.plan.pieces import PieceTable
@@ -19,7 +20,7 @@ from engine.plan.polish import polish
 from engine.plan.statement import stated
 
 ITERATIONS: Final = 60
-TOLERANCE: Final = 1e-8  # of the duality gap and the residuals, in fractions of V: 1e-4 bp
+TOLERANCE: Final = 1e-7  # of the duality gap and the residuals, in fractions of V: 1e-3 bp
 NO_SLACK: Final = 1e-8  # less slack than this is none
 _MIN_WIDTH: Final = 1e-8  # a row held to one value is given this much room, 1 cent in a million dollars
 _WIDE: Final = 10.0  # stands in for a side of a row that has no limit
@@ -62,6 +63,8 @@ def relaxed_optimum(table: PieceTable, chains: Chains) -> Solution:
     dear = _interior(table, chains, _DEAR_SLACK_PRICE * steepest)
     if dear is not None or cheap is not None:
         return dear or cheap  # type: ignore[return-value]  # one of them is there
+    if not _is_feasible(table, chains):
+        return _out_of_reach(table, chains)
     return _solution(table, chains, *stated(table, chains), fallback=True)
 
 
@@ -85,6 +88,13 @@ def exact_optimum(table: PieceTable, chains: Chains, *, near: Solution | None = 
     return found if found.in_order else None
 
 
+def _out_of_reach(table: PieceTable, chains: Chains) -> Solution:
+    """Return where the chains begin, without prices, as the solution of rows that no filling obeys."""
+    factors, rows = table.exposures.shape[1], len(table.lo_rows)
+    nothing = _solution(table, chains, np.zeros(len(chains.col)), np.zeros(factors), np.zeros(rows))
+    return replace(nothing, slack=np.inf)
+
+
 def _is_feasible(table: PieceTable, chains: Chains) -> bool:
     """Return whether some filling of the segments obeys every row, by a linear program (HiGHS)."""
     lo, hi = table.lo_rows - chains.rows, table.hi_rows - chains.rows
@@ -101,19 +111,14 @@ def _interior(table: PieceTable, chains: Chains, slack_price: float) -> Solution
     reached = chains.start @ frame.map[:-1]
     offset = np.concatenate([table.y0 + reached[:factors], reached[factors:], chains.bent_start])
     lo, hi = table.lo_rows[order], table.hi_rows[order]
-    span = np.concatenate([
-        np.abs(frame.map[:-1, factors:].T) @ np.bincount(chains.col, weights=chains.length, minlength=table.columns),
-        np.abs(chains.bent_rates) @ chains.length,
-    ])  # fmt: skip
-    reach = np.maximum(span, 1.0) * _WIDE + np.abs(offset[factors:])
     below, above = np.isfinite(lo), np.isfinite(hi)
-    lo, hi = np.where(below, lo, -reach), np.where(above, hi, reach)
+    if not (below & above).all():
+        reach = np.maximum(_span(chains), 1.0) * _WIDE + np.abs(offset[factors:])
+        lo, hi = np.where(below, lo, -reach), np.where(above, hi, reach)
     middle, half = (lo + hi) / 2, np.maximum((hi - lo) / 2, _MIN_WIDTH / 2)
     steps, fill, price, slack = interior_point(
         chains.col, chains.length, chains.gradient, chains.curvature, chains.bent_rates, frame.map, frame.dense,
-        frame.member, frame.share, offset, factors,
-        np.where(below & above, middle - half, lo), np.where(below & above, middle + half, hi), slack_price, ITERATIONS,
-        TOLERANCE,
+        frame.member, frame.share, offset, factors, middle - half, middle + half, slack_price, ITERATIONS, TOLERANCE,
     )  # fmt: skip
     if steps < 0 or not (np.isfinite(price).all() and np.isfinite(fill).all()):
         return None
@@ -121,6 +126,13 @@ def _interior(table: PieceTable, chains: Chains, slack_price: float) -> Solution
     row_price[order] = price[factors:]
     found = _solution(table, chains, fill, price[:factors], row_price)
     return replace(found, slack=float(slack.max(initial=0.0)))
+
+
+def _span(chains: Chains) -> Array:
+    """Return how far each row can move at most, straight rows before bent ones: (m,)."""
+    frame, factors = chains.table.frame, chains.table.exposures.shape[1]
+    moves = np.bincount(chains.col, weights=chains.length, minlength=frame.columns)
+    return np.concatenate([moves @ np.abs(frame.map[:-1, factors:]), np.abs(chains.bent_rates) @ chains.length])
 
 
 def _polished(table: PieceTable, chains: Chains, near: Solution) -> Solution | None:
@@ -157,11 +169,14 @@ def _solution(
         factor_price=factor_price,
         row_price=row_price,
         slack=0.0,
-        in_order=_is_in_order(chains, fill),
+        in_order=bool(_is_in_order(chains.col, chains.length, fill, _FILLED)),
         fallback=fallback,
     )
 
 
-def _is_in_order(chains: Chains, fill: Array) -> bool:
-    same = chains.col[1:] == chains.col[:-1]
-    return not bool((same & (fill[:-1] < chains.length[:-1] - _FILLED) & (fill[1:] > _FILLED)).any())
+@compiled
+def _is_in_order(col, length, fill, least):
+    for j in range(1, len(col)):
+        if col[j] == col[j - 1] and fill[j - 1] < length[j - 1] - least and fill[j] > least:
+            return False
+    return True

@@ -6,18 +6,18 @@ found there keeps the limits once prices are high enough. The best plan seen is 
 their worth while there is room, or the variance is brought to its limit exactly.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from engine.domain.market import Array
-from engine.plan.branch_and_bound import best_of, branched, tightened
+from engine.plan.branch_and_bound import best_of, branched, tightened, tolerance_of
 from engine.plan.feasibility import feasible_pieces
 from engine.plan.frame import Frame, frame_of
 from engine.plan.prepared import Flags, Indices
-from engine.plan.problem import Problem
+from engine.plan.problem import BP, Problem
 from engine.plan.relaxation import Relaxation, first_relaxation, narrowed
 from engine.plan.sides import Found, on_pieces, rounded
 
@@ -26,7 +26,9 @@ _ROUNDS: Final = 3
 _DEAREST: Final = 1e7  # a price above this proves nothing more
 _CLOSE: Final = 1e-9
 _AT_LIMIT: Final = 1e-6  # of the variance's limit: near enough
-_WORK: Final = 6000  # of branching at the best prices, nodes times columns
+_WORK: Final = 8000  # of branching at the best prices, nodes times columns
+_TOLERANCE: Final = 0.5 / BP  # a gap that is good enough with such limits
+_NEVER: Final = 1e6  # more than any trade costs
 _SWAPS: Final = 4  # rounds of exchanging the least worthy trades
 _MOST_SWAPPED: Final = 8
 _NARROW: Final = 1e-4  # width of a bracket on the logarithm of a price
@@ -76,7 +78,9 @@ def best_within_limits(problem: Problem, frame: Frame, row_prices: Array | None)
     """Return the best plan found that keeps the limits, with its bound; None where none was found that does."""
     at = _Evaluator(problem, frame, row_prices)
     first = at(Prices())
-    if first is None or first.keeps:
+    if first is None:
+        return None
+    if first.keeps:
         return best_of(problem, frame=frame, prices=at.row_prices)
     points, limits = [first], [k for k in range(3) if np.isfinite(first.excess[k])]
     for _ in range(_ROUNDS if len(limits) > 1 else 1):
@@ -86,36 +90,46 @@ def best_within_limits(problem: Problem, frame: Frame, row_prices: Array | None)
             break
     bound = max(point.bound for point in points)
     plans = [point.found for point in points if point.keeps]
-    plans += [plan for plan in _mended(problem, points) if max(_excess(problem, plan)) <= _CLOSE]
+    plans += _kept(problem, _mended(problem, points))
+    plans = plans or _kept(problem, _anything(problem, points))
     closest = max(points, key=lambda point: point.bound)
-    if closest.prices.variance == 0 and closest.node.table.gain_price is None:
-        nearer = branched(problem, closest.node, closest.priced, work=_WORK)
-        bound = max(bound, nearer.bound - closest.spent)
-        plans += [plan for plan in _mended(problem, [_again(problem, closest, nearer)])
-                  if max(_excess(problem, plan)) <= _CLOSE]  # fmt: skip
-    if not plans:
-        plans = [plan for plan in _anything(problem, first) if max(_excess(problem, plan)) <= _CLOSE]
-    if not plans:
-        return None
-    best = min(plans, key=lambda plan: plan.objective)
-    return replace(best, bound=min(bound, best.objective), nodes=len(points))
+    best = min(plans, key=lambda plan: plan.objective, default=None)
+    tolerance = max(tolerance_of(problem), _TOLERANCE)
+    if best is None or best.objective - bound > tolerance:
+        best = _branched(problem, closest, best, bound, tolerance)
+    return None if best is None else replace(best, bound=min(max(bound, best.bound), best.objective))
 
 
-def _again(problem: Problem, point: Point, priced: Found) -> Point:
-    """Return the point with another plan at its prices."""
-    plan = _without_prices(problem, point.prices, priced)
-    return replace(point, priced=priced, found=plan, excess=_excess(problem, plan))
+def _kept(problem: Problem, plans: Iterable[Found]) -> list[Found]:
+    return [plan for plan in plans if max(_excess(problem, plan)) <= _CLOSE]
 
 
-def _anything(problem: Problem, first: Point) -> Iterator[Found]:
-    """Yield a plan on any pieces that keep the counts, where prices led to none."""
-    settings = problem.settings
+def _branched(problem: Problem, at: Point, best: Found | None, bound: float, tolerance: float) -> Found | None:
+    """Return the best plan that branching at the best prices finds; they stay, so that every node's bound holds."""
+
+    def judge(found: Found) -> Found | None:
+        plan = _without_prices(problem, at.prices, found)
+        plans = [plan, *(_at_limit(problem, plan, at.prices.variance) if _excess(problem, plan)[2] > _CLOSE else ())]
+        return min(_kept(problem, plans), key=lambda kept: kept.objective, default=None)
+
+    none = replace(at.found, objective=np.inf)
+    start = replace(none if best is None else best, bound=bound)
+    found = branched(problem, at.node, start, judge=judge, spent=at.spent, tolerance=tolerance, work=_WORK)
+    return found if np.isfinite(found.objective) else None
+
+
+def _anything(problem: Problem, points: list[Point]) -> Iterator[Found]:
+    """Yield plans on any pieces that keep the counts, where prices led to none; then with variance at its limit."""
+    settings, first = problem.settings, points[0]
     pieces = feasible_pieces(
         first.node.table, first.node.allowed, max_trades=settings.max_trades, max_names=settings.max_names
     )
     found = None if pieces is None else on_pieces(problem, first.node, pieces)
     if found is not None:
-        yield found
+        plan = _without_prices(problem, first.prices, found)
+        yield plan
+        if settings.max_tracking_error is not None:
+            yield from _at_limit(problem, plan, max(point.prices.variance for point in points))
 
 
 class _Evaluator:
@@ -137,6 +151,9 @@ class _Evaluator:
             found = rounded(problem, node)
         else:
             node, found = tightened(problem, node)
+        if node is not None and found is None:
+            pieces = feasible_pieces(node.table, node.allowed)
+            found = None if pieces is None else on_pieces(problem, node, pieces)
         if found is None or node is None:
             return None
         self.row_prices = node.solution.row_price
@@ -254,18 +271,18 @@ def _guess(point: Point, k: int) -> float:
 def worths(point: Point, k: int) -> Array:
     """Return what a trade in each name (k = 0), or holding it (k = 1), is worth at the point's prices: (n,).
 
-    Names that must trade, or cannot leave, are worth infinitely much.
+    Names that must trade, or cannot leave, are worth more than anything; those that cannot trade, less.
     """
     table = point.node.table
     charge = point.prices.per_trade * table.trades + point.prices.per_name * table.holds
     lowest = point.node.certificate.lowest - charge
     counted = (table.trades if k == 0 else table.holds) > 0
     n = table.columns - len(table.frame.extra_lo)
-    without, with_it = np.full(table.columns, np.inf), np.full(table.columns, np.inf)
+    without, with_it = np.full(table.columns, _NEVER), np.full(table.columns, _NEVER)
     np.minimum.at(without, table.col[~counted], lowest[~counted])
     np.minimum.at(with_it, table.col[counted], lowest[counted])
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isinf(with_it), -np.inf, without - with_it)[:n]
+    worth: Array = (without - with_it)[:n]
+    return worth
 
 
 def _mended(problem: Problem, points: list[Point]) -> Iterator[Found]:
@@ -290,7 +307,7 @@ def _mended(problem: Problem, points: list[Point]) -> Iterator[Found]:
 
 
 def _chosen_by_worth(problem: Problem, point: Point) -> Iterator[Found]:
-    """Yield plans that trade, or hold, what the point's plan does, as far as the limit goes; then with a few swapped."""
+    """Yield plans that trade, or hold, what the point's plan does, as far as limits go; then with a few swapped."""
     frame = point.node.table.frame
     free = first_relaxation(problem, frame=frame, prices=point.node.solution.row_price)
     if free is None or len(free.table.col) != len(point.node.table.col):

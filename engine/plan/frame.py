@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from engine.domain.market import Array
 from engine.plan.netted import Branch
 from engine.plan.prepared import Flags, Indices
 from engine.plan.problem import Problem
+
+_MOSTLY: Final = 0.5  # a row with more columns than this is not worth setting apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +22,9 @@ class Frame:
     adds; lo_rows, hi_rows (m,). exposures (columns + 1, k): y = y0 + exposures' u has |y|^2 / 2 as the factor risk; the
     last row belongs to no column and is zero. bend (columns,): curvature of each column's cost. bent: rows that are not
     linear in u, because buying and selling count otherwise or gains do; straight: all others; order: straight, then
-    bent. map (columns + 1, k + straight): what a unit of u adds to each factor and straight row. extra_lo, extra_hi,
+    bent. map (columns + 1, k + straight): what a unit of u adds to each factor and straight row. The last straight rows
+    are apart: each column takes part in one of them at most, row `member` (columns + 1,; -1 for none) among them, with
+    `share`; dense (k + the others, columns + 1) is the map without them, a row for each. extra_lo, extra_hi,
     extra_price (e,): ranges and prices of the columns that are no names. aversion: weight of the variance.
     """
 
@@ -39,6 +44,9 @@ class Frame:
     y0: Array
     bend: Array
     map: Array
+    dense: Array
+    member: Indices
+    share: Array
     extra_lo: Array
     extra_hi: Array
     extra_price: Array
@@ -71,12 +79,17 @@ def frame_of(problem: Problem, *, variance: float = 0.0, branch: Branch | None =
     down[:, n:] = -up[:, n:]
     is_gain_row = np.asarray((st != 0) | (lt != 0))
     is_bent = (up + down != 0).any(axis=1) | is_gain_row
-    bent, straight = np.flatnonzero(is_bent), np.flatnonzero(~is_bent)
+    bent = np.flatnonzero(is_bent)
+    straight, apart = _set_apart(up, np.flatnonzero(~is_bent))
     k = problem.loadings.shape[1]
     exposures = np.zeros((columns + 1, k))
     exposures[:n] = np.sqrt(2.0 * aversion) * problem.loadings
     together = np.zeros((columns + 1, k + len(straight)))
     together[:, :k], together[:-1, k:] = exposures, up[straight].T
+    member, share = np.full(columns + 1, -1), np.zeros(columns + 1)
+    for place, row in enumerate(straight[len(straight) - apart :]):
+        inside = np.flatnonzero(up[row])
+        member[inside], share[inside] = place, up[row, inside]
     return Frame(
         columns=columns,
         aversion=aversion,
@@ -94,8 +107,24 @@ def frame_of(problem: Problem, *, variance: float = 0.0, branch: Branch | None =
         y0=-exposures[:n].T @ p.shortfall,
         bend=np.concatenate([2.0 * (aversion * p.specific + p.impact), np.zeros(len(lo))]),
         map=together,
+        dense=np.ascontiguousarray(together[:, : k + len(straight) - apart].T),
+        member=member,
+        share=share,
         extra_lo=lo,
         extra_hi=hi,
         extra_price=price,
         branch=branch,
     )
+
+
+def _set_apart(up: Array, straight: Indices) -> tuple[Indices, int]:
+    """Return the straight rows, last those that have no column in common, and how many of these there are."""
+    taken, first, last = np.zeros(up.shape[1], dtype=bool), [], []
+    for row in straight.tolist():
+        inside = up[row] != 0
+        if not inside.any() or inside.mean() > _MOSTLY or (inside & taken).any():
+            first.append(row)
+        else:
+            taken |= inside
+            last.append(row)
+    return np.array(first + last, dtype=np.intp), len(last)

@@ -90,6 +90,25 @@ def _spread(dense, member, share, prices, pull):
 
 
 @compiled_in_any_order
+def _missing(col, x, rates, dense, member, share, offset, factors, s, w, moved, residual):
+    """Set by how much factors and rows w differ from what the filling x and the slack s come to."""
+    wide, bent = len(offset) - rates.shape[0], rates.shape[0]
+    moved[:] = 0.0
+    for j in range(len(x)):
+        moved[col[j]] += x[j]
+    _gather(dense, member, share, moved, residual)
+    for k in range(wide):
+        residual[k] = w[k] - offset[k] - residual[k]
+    for r in range(bent):
+        done = 0.0
+        for j in range(len(x)):
+            done += rates[r, j] * x[j]
+        residual[wide + r] = w[wide + r] - offset[wide + r] - done
+    for k in range(len(s)):
+        residual[factors + k // 2] -= s[k] if k % 2 == 0 else -s[k]
+
+
+@compiled_in_any_order
 def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
     col, length, gradient, curvature, rates, matrix, dense, member, share, offset, factors, lo, hi, slack_price,
     iterations, tolerance,
@@ -145,26 +164,10 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
     across = np.empty((wide - filled, filled))
     count = 2 * segments + 2 * rows + slacks
     pull, push = np.empty(columns), np.empty(columns)
-    fresh = -1
-    stale = True  # whether the residual is to be worked out anew: a step of a share r leaves 1 - r of it
+    _missing(col, x, rates, dense, member, share, offset, factors, s, w, moved, residual)
+    _spread(dense, member, share, price, pull)
     for iteration in range(iterations):
-        # Residuals, the products of complementary pairs, and the test for the end.
-        if stale:
-            moved[:] = 0.0
-            for j in range(segments):
-                moved[col[j]] += x[j]
-            _gather(dense, member, share, moved, residual)
-            for k in range(wide):
-                residual[k] = w[k] - offset[k] - residual[k]
-            for r in range(bent):
-                done = 0.0
-                for j in range(segments):
-                    done += rates[r, j] * x[j]
-                residual[wide + r] = w[wide + r] - offset[wide + r] - done
-            for k in range(slacks):
-                residual[factors + k // 2] -= s[k] if k % 2 == 0 else -s[k]
-            _spread(dense, member, share, price, pull)
-            stale = False
+        # The products of complementary pairs, and the test for the end.
         gap, worst, value = 0.0, 0.0, 0.0
         for j in range(segments):
             base[j] = curvature[j] * x[j] + gradient[j] + pull[col[j]]
@@ -182,8 +185,9 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
             gap += s[k] * zs[k]
             sign = 1.0 if k % 2 == 0 else -1.0
             worst = max(worst, abs(slack_price + sign * price[factors + k // 2] - zs[k]))
+        off = 0.0
         for k in range(size):
-            worst = max(worst, abs(residual[k]))
+            off = max(off, abs(residual[k]))
         risk = 0.0
         for k in range(factors):
             worst = max(worst, abs(price[k] - w[k]))
@@ -192,13 +196,15 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
             at = w[factors + r]
             gap += (at - lo[r]) * sl[r] + (hi[r] - at) * su[r]
             worst = max(worst, abs(price[factors + r] + sl[r] - su[r]))
-        if not np.isfinite(worst) or not np.isfinite(gap):
+        if not np.isfinite(worst) or not np.isfinite(gap) or not np.isfinite(off):
             break
         scale = 1.0 + 0.5 * risk + abs(value)
-        if gap <= tolerance * scale and worst <= tolerance * scale:
-            if iteration > fresh:  # believe it only when worked out anew
-                stale, fresh = True, iteration + 1
-                continue
+        is_near = gap <= tolerance * scale and worst <= tolerance * scale and off <= 1e-9 * scale
+        if is_near:  # believed only when worked out anew: an ill-conditioned step may have left more of the residual
+            _missing(col, x, rates, dense, member, share, offset, factors, s, w, moved, residual)
+            for k in range(size):
+                off = max(off, abs(residual[k]))
+        if is_near and off <= 1e-9 * scale:
             left = np.zeros(rows)
             for k in range(slacks):
                 left[k // 2] = max(left[k // 2], s[k])
@@ -346,7 +352,7 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
         for k in range(size):
             w[k] += reach * dw[k]
             price[k] += reach * dp[k]
-            residual[k] *= 1.0 - reach
+            residual[k] *= 1.0 - reach  # a step leaves the rest of it
         for c in range(columns):
             pull[c] += reach * push[c]
         for r in range(rows):

@@ -27,7 +27,8 @@ class SaleLot:
     """A lot, or some of its shares, as the optimiser sees it; per dollar sold: tax (at the marginal rate) and gain.
 
     quantity: shares; weight: theirs, a fraction of V. gain_usd: of the whole lot. blocked: why it may not be sold, None
-    where it may. disallowed: a wash sale takes the loss away; tax is then what it may still save later.
+    where it may. disallowed: a wash sale takes the loss away; tax is then what it may still save later, where it is
+    deferred and not lost for good.
     """
 
     lot: Lot
@@ -39,6 +40,7 @@ class SaleLot:
     gain_usd: Decimal
     blocked: str | None
     disallowed: bool = False
+    deferred: bool = False
 
     @property
     def counted_gain(self) -> float:
@@ -117,7 +119,8 @@ def _with_caught(
         left = entry.quantity
         for part in caught.get(entry.lot.lot_id, ()) if entry.blocked is None else ():
             kept = settings.carryforward_value if part.deferred else 0.0
-            found.append(replace(part_of(entry, part.quantity), tax=entry.tax * kept, disallowed=True))
+            caught_part = replace(part_of(entry, part.quantity), tax=entry.tax * kept)
+            found.append(replace(caught_part, disallowed=True, deferred=part.deferred))
             left -= part.quantity
         if left > 0:
             found.append(part_of(entry, left) if left < entry.quantity else entry)

@@ -11,7 +11,7 @@ with f_i the tax, cost and tilt of one name, subject to lo <= rows(u) <= hi. A r
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -186,13 +186,8 @@ def build_problem(
     lots: dict[SecurityId, list[Lot]] = {}
     for lot in snapshot.lots:
         lots.setdefault(lot.security_id, []).append(lot)
-    inputs = _Inputs(
-        snapshot=snapshot,
-        market=market,
-        settings=settings,
-        value=value,
-        caught=_caught(snapshot, market, settings, securities, rules),
-    )
+    inputs = _Inputs(snapshot=snapshot, market=market, settings=settings, value=value)
+    inputs = replace(inputs, caught=_caught(inputs, securities, rules, lots))
     names = tuple(
         _name(security, answer, lots.get(security.security_id, []), targets.get(security.security_id, 0.0), inputs)
         for security, answer in zip(securities, rules, strict=True)
@@ -255,31 +250,54 @@ class _Inputs:
     market: MarketSnapshot
     settings: PlanSettings
     value: Decimal
-    caught: Mapping[SecurityId, Mapping[LotId, tuple[Caught, ...]]]
+    caught: Mapping[SecurityId, Mapping[LotId, tuple[Caught, ...]]] = field(default_factory=dict)
 
 
 def _caught(
-    snapshot: AccountSnapshot,
-    market: MarketSnapshot,
-    settings: PlanSettings,
-    securities: Sequence[Security],
-    rules: Sequence[NameRules],
+    inputs: _Inputs, securities: Sequence[Security], rules: Sequence[NameRules], lots: Mapping[SecurityId, list[Lot]]
 ) -> Mapping[SecurityId, Mapping[LotId, tuple[Caught, ...]]]:
     """Return, for each name that may be sold at a loss in spite of a lock, the shares that the lock's causes catch.
 
     A name of a group of several stays locked, and so does one whose lots go in an order that is neither that of tax nor
     of acquisition: there the shares that are caught depend on what else is sold.
     """
+    settings, snapshot = inputs.settings, inputs.snapshot
     if settings.wash_sales is not WashSalePolicy.ALLOW or settings.lot_method in (LotMethod.HIFO, LotMethod.LIFO):
         return {}
     members = Counter(security.group for security in securities)
-    names = [
-        security.security_id
+    names = {
+        security.security_id: rule
         for security, rule in zip(securities, rules, strict=True)
         if rule.no_loss_sale and members[security.group] == 1
+    }
+    sellable = [
+        entry.lot
+        for name, rule in names.items()
+        for entry in _sale_lots(lots.get(name, []), rule, inputs.market.marks[name].price, inputs, {})
+        if entry.is_loss and entry.blocked is None
     ]
-    found = caught_losses(snapshot, market, names)
+    found = caught_losses(snapshot, inputs.market, sellable)
     return dict.fromkeys(names, found)
+
+
+def _sale_lots(
+    lots: Sequence[Lot],
+    rules: NameRules,
+    price: Decimal,
+    inputs: _Inputs,
+    caught: Mapping[LotId, tuple[Caught, ...]] | None,
+) -> tuple[SaleLot, ...]:
+    snapshot = inputs.snapshot
+    return sale_lots(
+        lots,
+        snapshot.account,
+        inputs.settings,
+        rules,
+        price=price,
+        value=inputs.value,
+        on=snapshot.as_of,
+        caught=caught,
+    )
 
 
 def _name(security: Security, rules: NameRules, lots: Sequence[Lot], target: float, inputs: _Inputs) -> Name:
@@ -300,16 +318,7 @@ def _name(security: Security, rules: NameRules, lots: Sequence[Lot], target: flo
         alpha=float(sum(settings.tilt[key] for key in sorted(settings.tilt) if means(key, security))),
         specific=float(risk.specific_variance[risk.position[security.security_id]]),
         impact=_impact(security, settings, value),
-        lots=sale_lots(
-            lots,
-            inputs.snapshot.account,
-            settings,
-            rules,
-            price=price,
-            value=value,
-            on=inputs.snapshot.as_of,
-            caught=caught,
-        ),
+        lots=_sale_lots(lots, rules, price, inputs, caught),
         rules=rules,
         bounds=_bounds(rules, settings, held, target),
         loses_in_order=bool(caught),

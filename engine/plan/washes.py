@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from engine.domain.accounts import AccountSnapshot, Lot, Transaction, TransactionType
-from engine.domain.identifiers import LotId, SecurityId, TransactionId
+from engine.domain.identifiers import LotId, TransactionId
 from engine.domain.market import MarketSnapshot
 from engine.tax.matching import WASH_SALE_DAYS
 from engine.tax.realised import losses_by_sale, realised_pieces
@@ -33,20 +33,10 @@ def is_recent(lot: Lot, as_of: date) -> bool:
 
 
 def caught_losses(
-    snapshot: AccountSnapshot, market: MarketSnapshot, securities: Iterable[SecurityId]
+    snapshot: AccountSnapshot, market: MarketSnapshot, lots: Iterable[Lot]
 ) -> Mapping[LotId, tuple[Caught, ...]]:
-    """Return which shares of the loss lots of these securities would be caught, were all of them sold on as_of.
-
-    Lots bought inside the window are left out: they are replacements themselves.
-    """
-    wanted = set(securities)
-    lots = [
-        lot
-        for lot in sorted(snapshot.lots, key=lambda lot: (lot.acquired, lot.lot_id))
-        if lot.security_id in wanted
-        and not is_recent(lot, snapshot.as_of)
-        and lot.basis > lot.quantity * market.marks[lot.security_id].price
-    ]
+    """Return which shares of these loss lots would be caught, were all of them sold on as_of."""
+    lots = sorted(lots, key=lambda lot: (lot.acquired, lot.lot_id))
     if not lots:
         return {}
     groups = {name: security.group for name, security in market.securities.items()}
@@ -54,9 +44,7 @@ def caught_losses(
     rows = [_sale(label, lot, snapshot, market) for label, lot in sales.items()]
     played = replay(snapshot.household_books, as_of=snapshot.as_of, groups=groups, pending=(*snapshot.pending, *rows))
     losses = losses_by_sale(played, realised_pieces(played))
-    taxable = {
-        book.account.account_id for book in snapshot.household_books if book.account.registration.is_taxable
-    }
+    taxable = {book.account.account_id for book in snapshot.household_books if book.account.registration.is_taxable}
     return {
         sales[loss.transaction_id].lot_id: tuple(
             Caught(quantity=match.quantity, deferred=match.account_id in taxable) for match in loss.matches
