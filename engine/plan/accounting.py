@@ -6,34 +6,14 @@ from typing import Final
 
 import numpy as np
 
-from engine.domain.identifiers import LotId
 from engine.domain.market import Array
-from engine.domain.plans import LotSale, Metrics, TaxSummary, Term, Unrealised
-from engine.plan.lots import SaleLot, gain
+from engine.domain.plans import Metrics, TaxSummary, Term, Unrealised
+from engine.plan.lots import SaleLot
 from engine.plan.outcome import Outcome, liability_usd
 from engine.plan.problem import Name, Problem
 
 _ZERO: Final = Decimal(0)
-_BP: Final = Decimal(10_000)
 _Buckets = Mapping[tuple[Term, bool], Decimal]
-
-
-def trading_cost_usd(problem: Problem, shares: Sequence[Decimal]) -> Decimal:
-    """Return the expected cost of these trades, USD; it is paid from cash. Market impact is not: prices have it in."""
-    default = Decimal(str(problem.settings.cost_bp))
-    total = _ZERO
-    for name, quantity in zip(problem.names, shares, strict=True):
-        if quantity:
-            own = name.security.cost_bp
-            total += abs(quantity) * name.price * (default if own is None else own) / _BP
-    return total
-
-
-def cash_after(problem: Problem, shares: Sequence[Decimal]) -> Decimal:
-    """Return cash after the external flow, the trades and their cost, USD."""
-    spent = sum((q * name.price for q, name in zip(shares, problem.names, strict=True) if q), _ZERO)
-    flow = problem.settings.deposit - problem.settings.withdrawal
-    return problem.snapshot.account.cash + flow - spent - trading_cost_usd(problem, shares)
 
 
 def turnover(problem: Problem, shares: Sequence[Decimal]) -> Decimal:
@@ -65,7 +45,7 @@ def metrics(problem: Problem, done: Outcome) -> tuple[Metrics, Metrics]:
     cash = problem.snapshot.account.cash
     held = sum((name.shares * name.price for name in problem.names), _ZERO)
     traded = sum((q * name.price for q, name in zip(done.shares, problem.names, strict=True) if q), _ZERO)
-    left = cash_after(problem, done.shares)
+    left = done.cash
     unrealised = _unrealised(problem)
     weights = problem.prepared.held
     now = cash + held
@@ -78,7 +58,7 @@ def metrics(problem: Problem, done: Outcome) -> tuple[Metrics, Metrics]:
             nav=left + held + traded,
             cash=left,
             value=problem.value,
-            unrealised=_after_sales(problem, done, unrealised),
+            unrealised=_after_sales(done, unrealised),
         ),
     )
 
@@ -120,17 +100,12 @@ def _unrealised(problem: Problem) -> _Buckets:
     return totals
 
 
-def _after_sales(problem: Problem, done: Outcome, before: _Buckets) -> _Buckets:
-    """Return what the sales leave of the unrealised gains and losses."""
+def _after_sales(done: Outcome, before: _Buckets) -> _Buckets:
+    """Return what the sales leave of the unrealised gains and losses; all shares of a lot gain or all lose."""
     totals = dict(before)
-    for name, part in zip(problem.names, done.sold, strict=True):
-        if part:
-            sold = _quantities(part)
-            for entry in _each_lot(name):
-                if entry.lot.lot_id in sold:
-                    left = gain(entry.lot, entry.lot.quantity - sold[entry.lot.lot_id], name.price)
-                    totals[entry.term, entry.gain_usd < 0] -= entry.gain_usd
-                    totals[entry.term, left < 0] += left
+    for part in done.sold:
+        for sale in part:
+            totals[sale.term, sale.gain < 0] -= sale.gain
     return totals
 
 
@@ -139,7 +114,3 @@ def _each_lot(name: Name) -> Iterable[SaleLot]:
     if not name.loses_in_order:
         return name.lots
     return {entry.lot.lot_id: entry for entry in name.lots}.values()
-
-
-def _quantities(part: Sequence[LotSale]) -> Mapping[LotId, Decimal]:
-    return {sale.lot_id: sale.quantity for sale in part}

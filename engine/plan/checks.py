@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.domain.plans import Check, LotSale, Verdict
 from engine.domain.settings import WashSalePolicy
-from engine.plan.accounting import cash_after, turnover
+from engine.plan.accounting import turnover
 from engine.plan.explain import MAX_NAMES, MAX_TRACKING_ERROR, MAX_TRADES
 from engine.plan.lots import WASH_SALE_LOCK
 from engine.plan.outcome import Outcome, names_held, row_values
@@ -49,8 +49,7 @@ def plan_checks(problem: Problem, done: Outcome) -> tuple[Check, ...]:
     An account that is sold out keeps no bounds on cash, weights, sectors, factors, tracking error and names.
     """
     settings = problem.settings
-    cash = cash_after(problem, done.shares)
-    checks = [_cash(problem, done, cash), _holdings(problem, done)]
+    checks = [_cash(problem, done), _holdings(problem, done)]
     checks.append(_check("restrictions", _restrictions(problem, done), "no trade that a restriction forbids"))
     checks.append(_wash_sales(problem, done))
     if settings.liquidate:
@@ -85,8 +84,8 @@ def _list(faults: tuple[str, ...]) -> str:
     return "; ".join(faults[:_NAMED]) + more
 
 
-def _cash(problem: Problem, done: Outcome, cash: Decimal) -> Check:
-    settings, value = problem.settings, problem.value
+def _cash(problem: Problem, done: Outcome) -> Check:
+    settings, value, cash = problem.settings, problem.value, done.cash
     amount = f"cash after costs {cash:,.2f} USD, {cash / value:.2%} of value"
     rounding = _rounding(problem, done)
     if settings.liquidate:
@@ -124,8 +123,8 @@ def _restrictions(problem: Problem, done: Outcome) -> _Faults:
     failed, warned = [], []
     for name, quantity in zip(problem.names, done.shares, strict=True):
         ticker = name.security.security_id
-        barred = [rule for rule in name.rules.no_buy if rule != WASH_SALES]
-        if quantity > 0 and barred:
+        barred = [rule for rule in name.rules.no_buy if rule != WASH_SALES] if quantity > 0 else []
+        if barred:
             failed.append(f"{ticker}: bought, but {barred[0]}")
         if quantity < 0 and name.rules.no_sell:
             failed.append(f"{ticker}: sold, but {name.rules.no_sell[0]}")
@@ -157,10 +156,11 @@ def _wash_sales(problem: Problem, done: Outcome) -> Check:
     allowed = problem.settings.wash_sales is WashSalePolicy.ALLOW
     failed = []
     lost, bought = set(), set()
-    for name, quantity, sold in zip(problem.names, done.shares, done.sold, strict=True):
+    for i, (name, quantity) in enumerate(zip(problem.names, done.shares, strict=True)):
         if quantity == 0:
             continue
-        loses = taxable and any(sale.gain < 0 for sale in sold)
+        sold = done.sold[i]
+        loses = taxable and bool(done.counted[i].losses or done.counted[i].disallowed)
         if loses:
             lost.add(name.security.group)
         if quantity > 0:

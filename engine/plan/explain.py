@@ -24,6 +24,7 @@ def reasons(
     """Return the reason of each trade by its name's number. worth: of trades, fractions of V, as far as it is known."""
     binding = _rules_by_name(problem, done, prices)
     p, weight = problem.prepared, problem.settings.tax_weight * BP / float(problem.value)
+    trade = done.trade.tolist()
     risk = (risk_of_skipping(problem, done) * BP).tolist()
     cost = ((p.cost * np.abs(done.trade) + p.impact * done.trade**2) * BP).tolist()
     found = {}
@@ -36,7 +37,7 @@ def reasons(
             cost_bp=-cost[i],
             worth_bp=None if known is None else known * BP,
             rules=binding[i],
-            sentence=_sentence(problem, done, i, tax, risk[i]),
+            sentence=_sentence(problem, done, i, trade[i], tax=tax, risk=risk[i]),
         )
     return found
 
@@ -83,11 +84,11 @@ def _rules_by_name(problem: Problem, done: Outcome, prices: Prices | None) -> li
     return [(*dict.fromkeys(found), *(everywhere if u else ())) for found, u in zip(rules, trade, strict=True)]
 
 
-def _sentence(problem: Problem, done: Outcome, i: int, tax: Decimal, risk: float) -> str:
+def _sentence(problem: Problem, done: Outcome, i: int, u: float, *, tax: Decimal, risk: float) -> str:
     name, quantity = problem.names[i], done.shares[i]
-    after = name.held + float(done.trade[i])
-    move = f"from {name.held:.2%} to {after:.2%} of the account (target {name.target:.2%})"
-    shares = f"{abs(quantity):,f} share{'' if abs(quantity) == 1 else 's'} of {name.security.ticker}"
+    move = f"from {name.held:.2%} to {name.held + u:.2%} of the account (target {name.target:.2%})"
+    count = abs(quantity)
+    shares = f"{count:,f} share{'' if count == 1 else 's'} of {name.security.ticker}"
     if quantity > 0:
         purpose = "brings it closer to its model" if risk > 0 else "invests cash or makes up for other trades"
         return f"Buys {shares}, {move}: {purpose}."
@@ -102,7 +103,8 @@ def _sentence(problem: Problem, done: Outcome, i: int, tax: Decimal, risk: float
 
 
 def _tax_clause(problem: Problem, done: Outcome, i: int, tax: Decimal) -> str:
-    made = sum((sale.gain for sale in done.sold[i]), Decimal(0))
+    counted = done.counted[i]
+    made = counted.st + counted.lt - counted.disallowed
     if not problem.snapshot.account.registration.is_taxable:
         return "no tax in this account"
     size = f"{abs(made):,.2f} USD"

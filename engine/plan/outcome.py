@@ -1,9 +1,10 @@
 """What would exactly these trades do? Lots closed, tax, cost, risk: every part of the objective, from shares."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from engine.plan.lots import SaleLot, gain, sales
 from engine.plan.problem import Bound, Name, Problem
 from engine.tax.netting import YearToDate, netted_liability, plan_liability
 
-_ZERO = Decimal(0)
+_ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,30 +32,24 @@ class Counted:
     later: Decimal = _ZERO
     gone: Decimal = _ZERO
 
-    def __add__(self, other: "Counted") -> "Counted":
-        return Counted(
-            st=self.st + other.st,
-            lt=self.lt + other.lt,
-            losses=self.losses + other.losses,
-            disallowed=self.disallowed + other.disallowed,
-            later=self.later + other.later,
-            gone=self.gone + other.gone,
-        )
 
-
-NOTHING = Counted()
+NOTHING: Final = Counted()
+_NO_SALE: Final[tuple[tuple[LotSale, ...], Counted]] = ((), NOTHING)
+_BP_USD: Final = Decimal(10_000)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """shares: signed, buy > 0; sold: the lots each name's sale closes, and counted: what these come to for tax.
 
+    cash: after the external flow, the trades and their cost, USD; market impact is not in it, for prices have it in.
     trade (n,): weights; factor = L'd (k,). Parts: fractions of V. variance: of the tracking error, annual.
     """
 
     shares: tuple[Decimal, ...]
     sold: tuple[tuple[LotSale, ...], ...]
     counted: tuple[Counted, ...]
+    cash: Decimal
     trade: Array
     factor: Array
     variance: float
@@ -77,14 +72,11 @@ class Outcome:
 def outcome(problem: Problem, shares: Sequence[Decimal], orders: Sequence[Sequence[SaleLot]]) -> Outcome:
     """Return what these signed shares do. orders: each name's lots in the order in which they are to be sold."""
     p = problem.prepared
-    sold = tuple(
-        sales(order, -quantity, name.price) if quantity < 0 else ()
+    parts = [
+        _sale(problem, name, order, -quantity) if quantity < 0 else _NO_SALE
         for quantity, order, name in zip(shares, orders, problem.names, strict=True)
-    )
-    counted = tuple(
-        _counted(problem, name, order, -quantity, part) if part else NOTHING
-        for part, quantity, order, name in zip(sold, shares, orders, problem.names, strict=True)
-    )
+    ]
+    counted = tuple(part[1] for part in parts)
     year = total_of(counted)
     unit = np.array([name.unit for name in problem.names])
     trade = np.array([float(quantity) for quantity in shares]) * unit
@@ -93,8 +85,9 @@ def outcome(problem: Problem, shares: Sequence[Decimal], orders: Sequence[Sequen
     variance = float(factor @ factor + p.specific @ (active * active))
     return Outcome(
         shares=tuple(shares),
-        sold=sold,
+        sold=tuple(part[0] for part in parts),
         counted=counted,
+        cash=_cash_after(problem, shares),
         trade=trade,
         factor=factor,
         variance=variance,
@@ -108,7 +101,15 @@ def outcome(problem: Problem, shares: Sequence[Decimal], orders: Sequence[Sequen
 
 def total_of(parts: Iterable[Counted]) -> Counted:
     """Return what several sales come to together."""
-    return sum((part for part in parts if part is not NOTHING), NOTHING)
+    real = [part for part in parts if part is not NOTHING]
+    return Counted(
+        st=sum((part.st for part in real), _ZERO),
+        lt=sum((part.lt for part in real), _ZERO),
+        losses=sum((part.losses for part in real), _ZERO),
+        disallowed=sum((part.disallowed for part in real), _ZERO),
+        later=sum((part.later for part in real), _ZERO),
+        gone=sum((part.gone for part in real), _ZERO),
+    )
 
 
 def risk_term(problem: Problem, trade: Array) -> float:
@@ -163,30 +164,52 @@ def row_values(problem: Problem, trade: Array, year: Counted) -> Array:
     return np.asarray(linear + p.st * float(year.st / value) + p.lt * float(year.lt / value))
 
 
-def _counted(
-    problem: Problem, name: Name, order: Sequence[SaleLot], quantity: Decimal, sold: Sequence[LotSale]
-) -> Counted:
-    """Return what a sale of so many shares, lots in this order, comes to for tax."""
-    if not any(entry.disallowed for entry in order):
-        return Counted(
-            st=sum((sale.gain for sale in sold if sale.term is Term.SHORT), _ZERO),
-            lt=sum((sale.gain for sale in sold if sale.term is Term.LONG), _ZERO),
-            losses=-sum((sale.gain for sale in sold if sale.gain < 0), _ZERO),
-        )
-    found, missing = NOTHING, quantity
+def _cash_after(problem: Problem, shares: Sequence[Decimal]) -> Decimal:
+    default = Decimal(str(problem.settings.cost_bp))
+    cash = problem.snapshot.account.cash + problem.settings.deposit - problem.settings.withdrawal
+    for name, quantity in zip(problem.names, shares, strict=True):
+        if quantity:
+            own, amount = name.security.cost_bp, quantity * name.price
+            cash -= amount + abs(amount) * (default if own is None else own) / _BP_USD
+    return cash
+
+
+def _sale(
+    problem: Problem, name: Name, order: Sequence[SaleLot], quantity: Decimal
+) -> tuple[tuple[LotSale, ...], Counted]:
+    """Return the lots that a sale of so many shares closes, in this order, and what they come to for tax."""
+    closed, missing = [], quantity
     for entry in order:
-        part = min(entry.quantity, missing)
-        if part <= 0:
+        if missing <= 0:
             break
+        part = min(entry.quantity, missing)
+        closed.append((entry, part))
         missing -= part
+    if any(entry.disallowed or entry.quantity != entry.lot.quantity for entry, _ in closed):
+        return sales(order, quantity, name.price), total_of(_each(problem, name, closed))
+    st, lt, losses, sold = _ZERO, _ZERO, _ZERO, []
+    for entry, part in closed:
+        made = entry.gain_usd if part == entry.quantity else gain(entry.lot, part, name.price)
+        sold.append(LotSale(lot_id=entry.lot.lot_id, quantity=part, term=entry.term, gain=made))
+        if entry.term is Term.SHORT:
+            st += made
+        else:
+            lt += made
+        if made < 0:
+            losses -= made
+    return tuple(sold), Counted(st=st, lt=lt, losses=losses)
+
+
+def _each(problem: Problem, name: Name, closed: Iterable[tuple[SaleLot, Decimal]]) -> Iterator[Counted]:
+    """Yield what each part of a lot comes to for tax, shares whose loss is disallowed being parts of their own."""
+    for entry, part in closed:
         made = gain(entry.lot, part, name.price)
         if entry.disallowed:
             later = _saved_later(problem, entry, -made)
-            found += Counted(disallowed=-made, later=later, gone=_ZERO if entry.tax < 0 else -made)
+            yield Counted(disallowed=-made, later=later, gone=_ZERO if entry.tax < 0 else -made)
         else:
             loss = max(-made, _ZERO)
-            found += Counted(st=made, losses=loss) if entry.term is Term.SHORT else Counted(lt=made, losses=loss)
-    return found
+            yield Counted(st=made, losses=loss) if entry.term is Term.SHORT else Counted(lt=made, losses=loss)
 
 
 def _saved_later(problem: Problem, entry: SaleLot, loss: Decimal) -> Decimal:

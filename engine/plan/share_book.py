@@ -16,6 +16,7 @@ from engine.plan.share_moves import Shares, start
 from engine.plan.share_program import Steps
 from engine.plan.sides import Found
 
+_ZERO, _ONE = Decimal(0), Decimal(1)
 TOUCH: Final = 1e-9  # weights closer than this are the same
 TRACKING_SLACK: Final = 5e-7  # of the tracking error that whole shares may add to its limit
 _FEW: Final = 1e-6  # of one step: what division leaves over
@@ -35,16 +36,21 @@ def open_book(problem: Problem, found: Found, orders: Sequence[Sequence[SaleLot]
     """Return every name at the tradable number of shares nearest to the plan, on the piece that the plan chose."""
     p, n, m = problem.prepared, len(problem.names), len(problem.rows)
     sides = _sides(problem, found)
-    sizes = [name.security.lot_size or Decimal(1) for name in problem.names]
-    whole_steps = np.array([int(name.shares // size) for name, size in zip(problem.names, sizes, strict=True)])
-    is_odd = np.array([bool(name.shares % size) for name, size in zip(problem.names, sizes, strict=True)], dtype=bool)
+    sizes = [name.security.lot_size or _ONE for name in problem.names]
+    whole_steps = np.array(
+        [int(name.shares // size) if name.shares else 0 for name, size in zip(problem.names, sizes, strict=True)],
+        dtype=np.intp,
+    )
+    is_odd = np.array(
+        [bool(name.shares and name.shares % size) for name, size in zip(problem.names, sizes, strict=True)], dtype=bool
+    )
     step = np.array([float(size) * name.unit for name, size in zip(problem.names, sizes, strict=True)])
     low, high = _reach(sides, step, _most_sold(sides, orders, sizes, whole_steps))
     leaving = np.where(sides.leaves & is_odd, p.held, 0.0)
     must_leave = (leaving > 0) & (sides.hi - sides.lo < TOUCH)
     low[must_leave], high[must_leave] = 1, 0
     at, has_left = _nearest(found.trade[:n], step, low, high, leaving)
-    lots, first = _lots(problem, sides, orders)
+    lots, first = _lots(problem, found, sides, orders)
     rows = problem.rows
     factors = problem.loadings.shape[1]
     limit = problem.settings.max_tracking_error
@@ -106,7 +112,7 @@ def open_book(problem: Problem, found: Found, orders: Sequence[Sequence[SaleLot]
 def shares(problem: Problem, book: Shares) -> tuple[Decimal, ...]:
     """Return the signed shares at which the names stand, exactly."""
     return tuple(
-        -name.shares if left else Decimal(steps) * (name.security.lot_size or Decimal(1))
+        -name.shares if left else Decimal(steps) * (name.security.lot_size or _ONE) if steps else _ZERO
         for name, steps, left in zip(problem.names, book.at.tolist(), book.has_left.tolist(), strict=True)
     )
 
@@ -205,9 +211,13 @@ def _nearest(wanted: Array, step: Array, low: Indices, high: Indices, leaving: A
 
 
 def _lots(
-    problem: Problem, sides: Sides, orders: Sequence[Sequence[SaleLot]]
+    problem: Problem, found: Found, sides: Sides, orders: Sequence[Sequence[SaleLot]]
 ) -> tuple[tuple[Array, Array, Array, Array], Indices]:
     """Return weight, weighed tax, and gains that count by term, of the lots of names that may sell, in order."""
+    p, order = problem.prepared, found.table.order
+    if found.sold is None and not found.table.gains_only[found.pieces].any():  # then they are what the search took
+        tax = problem.settings.tax_weight * p.lot_tax[order]
+        return (p.lot_weight[order], tax, p.lot_st_gain[order], p.lot_lt_gain[order]), p.lot_first
     sells = (sides.lo < 0).tolist()
     listed = [order if may else () for order, may in zip(orders, sells, strict=True)]
     lots = [entry for order in listed for entry in order]

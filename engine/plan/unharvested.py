@@ -16,7 +16,7 @@ from engine.plan.lots import BELOW_THRESHOLD, LOT_METHOD, RESTRICTED, WASH_SALE_
 from engine.plan.netted import tax_of_year
 from engine.plan.outcome import Outcome
 from engine.plan.prices import Prices
-from engine.plan.problem import NET_GAIN, TURNOVER, Name, Problem
+from engine.plan.problem import TURNOVER, Name, Problem
 from engine.plan.rules import NOT_TRADABLE
 
 BOUGHT: Final = "bought_in_plan"
@@ -43,10 +43,13 @@ def not_harvested(problem: Problem, done: Outcome, prices: Prices | None) -> tup
             if entry.gain_usd >= 0 or entry.lot.lot_id == told:
                 continue
             part = sold.get(entry.lot.lot_id)
+            if part == entry.lot.quantity:
+                continue
             if part is not None and entry.quantity < entry.lot.quantity and part >= entry.quantity:
                 sold[entry.lot.lot_id] = part - entry.quantity  # of shares caught by a wash sale, all are sold
                 continue
-            left = _left(name, entry, sold)
+            whole = part is None and entry.quantity == entry.lot.quantity
+            left = entry.quantity if whole else _left(name, entry, sold)
             loss = -entry.gain_usd if left == entry.lot.quantity else -gain(entry.lot, left, name.price)
             if loss > 0:
                 told = entry.lot.lot_id
@@ -61,6 +64,10 @@ def not_harvested(problem: Problem, done: Outcome, prices: Prices | None) -> tup
                     )
                 )
     return tuple(found)
+
+
+def _listed(values: Array) -> list[float]:
+    return [*values.tolist()]
 
 
 def _left(name: Name, entry: SaleLot, sold: Mapping[LotId, Decimal]) -> Decimal:
@@ -94,40 +101,42 @@ class _View:
         return self.problem.settings.risk_aversion if self.prices is None else self.prices.aversion
 
     @cached_property
-    def factor_cost(self) -> Array:
-        """What selling a unit more of each name costs in factor risk: (n,)."""
+    def value(self) -> float:
+        return float(self.problem.value)
+
+    @cached_property
+    def trade(self) -> list[float]:
+        return _listed(self.done.trade)
+
+    @cached_property
+    def factor_cost(self) -> list[float]:
+        """What selling a unit more of each name costs in factor risk."""
         if self.prices is not None:
-            return -self.prices.linear
-        return -2.0 * self.aversion * (self.problem.loadings @ self.done.factor)
+            return _listed(-self.prices.linear)
+        return _listed(-2.0 * self.aversion * (self.problem.loadings @ self.done.factor))
 
     @cached_property
-    def bend(self) -> Array:
-        """Curvature that a large sale adds where no price stands for the others' answer: (n,)."""
-        loadings = self.problem.loadings
-        own = np.einsum("ik,ik->i", loadings, loadings)
-        return np.zeros(len(own)) if self.prices is not None else self.aversion * own
+    def bend(self) -> list[float]:
+        """Curvature that a large sale adds where no price stands for the others' answer."""
+        if self.prices is not None:
+            return [0.0] * len(self.problem.names)
+        own = np.einsum("ik,ik->i", self.problem.loadings, self.problem.loadings)
+        return _listed(self.aversion * own)
 
     @cached_property
-    def priced_rows(self) -> list[tuple[str, bool, Array]]:
-        """What selling a unit more of each name costs in each row that has a price: rule, is a cap on gains, (n,)."""
+    def priced_rows(self) -> list[tuple[str, list[float]]]:
+        """What selling a unit more of each name costs in each row that has a price, caps on gains left out."""
         if self.prices is None:
             return []
         pairs = zip(self.problem.rows, self.prices.rows.tolist(), strict=True)
-        return [(row.rule, row.by_lot_gain, price * row.down) for row, price in pairs if price != 0.0]
+        return [(row.rule, _listed(price * row.down)) for row, price in pairs if price != 0.0 and not row.by_lot_gain]
 
     @cached_property
-    def row_cost(self) -> Array:
-        """What selling a unit more of each name costs in all rows but caps on gains: (n,)."""
-        parts = [part for _, by_gain, part in self.priced_rows if not by_gain]
-        return np.sum(parts, axis=0) if parts else np.zeros(len(self.problem.names))
-
-    @cached_property
-    def floors(self) -> list[list[tuple[str, float]]]:
-        """Each name's lower limits that are not broken, as (rule, lowest trade)."""
-        return [
-            [(bound.rule, bound.at) for bound in name.bounds if not bound.upper and not bound.is_broken]
-            for name in self.problem.names
-        ]
+    def row_cost(self) -> list[float]:
+        """What selling a unit more of each name costs in all these rows."""
+        if not self.priced_rows:
+            return [0.0] * len(self.problem.names)
+        return [sum(parts) for parts in zip(*(costs for _, costs in self.priced_rows), strict=True)]
 
     def why_kept(self, i: int, entry: SaleLot, left: Decimal) -> tuple[str, str]:
         problem = self.problem
@@ -158,8 +167,8 @@ class _View:
         problem, year = self.problem, self.problem.netting
         if year is None or entry.disallowed or weight <= 0:
             return -entry.tax * problem.settings.tax_weight
-        made, value = self.done.year, float(problem.value)
-        st, lt, more = float(made.st) / value, float(made.lt) / value, entry.gain * weight
+        made = self.done.year
+        st, lt, more = float(made.st) / self.value, float(made.lt) / self.value, entry.gain * weight
         then = tax_of_year(year, st + more, lt) if entry.term is Term.SHORT else tax_of_year(year, st, lt + more)
         return problem.settings.tax_weight * (tax_of_year(year, st, lt) - then) / weight
 
@@ -171,20 +180,19 @@ class _View:
     def _outweighed(self, i: int, weight: float, saving: float) -> tuple[str, str]:
         """Say what keeps a lot that pays for itself: a binding rule if without its price it would go, else risk."""
         problem = self.problem
-        name, u = problem.names[i], float(self.done.trade[i])
-        for rule, lowest in self.floors[i]:
-            if u - weight < lowest - _AT_LIMIT:
-                return rule, f"selling it would take the holding below its limit ({rule})"
-        active, usd = u - name.shortfall, float(problem.value)
-        spread = (active - weight) ** 2 - active**2
-        own = name.specific * spread
+        name, u, usd = problem.names[i], self.trade[i], self.value
+        for bound in name.bounds:
+            if not bound.upper and u - weight < bound.at - _AT_LIMIT and not bound.is_broken:
+                return bound.rule, f"selling it would take the holding below its limit ({bound.rule})"
+        active = u - name.shortfall
+        own = name.specific * ((active - weight) ** 2 - active**2)
         trading = (name.cost + name.alpha) * weight + name.impact * ((u - weight) ** 2 - u * u)
-        risk = self.aversion * own + (float(self.factor_cost[i]) + float(self.bend[i]) * weight) * weight
-        total = risk + trading + float(self.row_cost[i]) * weight
+        risk = self.aversion * own + (self.factor_cost[i] + self.bend[i] * weight) * weight
+        total = risk + trading + self.row_cost[i] * weight
         saved = saving * weight
-        for rule, _, cost in sorted(self.priced_rows, key=lambda row: -row[2][i]):
-            part = float(cost[i]) * weight
-            if part > 0 and total - part <= saved < total and rule != NET_GAIN:
+        for rule, cost in sorted(self.priced_rows, key=lambda row: -row[1][i]) if total > saved else ():
+            part = cost[i] * weight
+            if part > 0 and total - part <= saved:
                 code = TURNOVER_CAP if rule == TURNOVER else rule
                 return code, f"selling it would use room that is scarce ({rule}), worth {part * usd:,.2f} USD here"
         if total >= saved:
