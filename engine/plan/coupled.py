@@ -80,9 +80,13 @@ def best_within_limits(problem: Problem, frame: Frame, row_prices: Array | None)
     first = at(Prices())
     if first is None:
         return None
-    if first.keeps:
-        return best_of(problem, frame=frame, prices=at.row_prices)
     points, limits = [first], [k for k in range(3) if np.isfinite(first.excess[k])]
+    if first.keeps:
+        free = best_of(problem, frame=frame, prices=at.row_prices)
+        if free is None or max(_excess(problem, free)) <= _CLOSE:
+            return free
+        points.append(replace(first, priced=free, found=replace(free, bound=-np.inf), bound=free.bound,
+                              excess=_excess(problem, free)))  # fmt: skip
     for _ in range(_ROUNDS if len(limits) > 1 else 1):
         for k in limits:
             points += _searched(at, points[-1], k)
