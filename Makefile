@@ -12,11 +12,11 @@ demo: export LOTSMITH_EXPORTS ?= $(CURDIR)/build/demo/exports
 .PHONY: demo test check fix-engine fix-engine-in-background system-packages lock clean
 .DEFAULT_GOAL := demo
 
-demo: build/demo/firm/firm.csv fix-engine-in-background
+demo: build/demo/firm/firm.csv .venv/compiled fix-engine-in-background
 	$(BIN)/lotsmith import build/demo/firm --if-empty
 	$(BIN)/lotsmith serve --sandbox
 
-test: .venv/test system-packages fix-engine-in-background
+test: .venv/test .venv/compiled system-packages fix-engine-in-background
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -33,6 +33,12 @@ build/demo/firm/firm.csv: | .venv/app
 	$(PIP) -r requirements/app.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
+
+# The plan engine's machine code, kept beside its modules: so that nobody waits for it when the first plan is made.
+.venv/compiled: .venv/app $(wildcard engine/plan/*.py)
+	@echo "Plan engine: compiling, about a minute, once"
+	@$(BIN)/python -m engine.plan.warm
+	@touch $@
 
 .venv/test: requirements/test.lock .venv/app
 	$(PIP) -r requirements/test.lock
