@@ -15,7 +15,7 @@ import numpy as np
 from engine.domain.market import Array
 from engine.plan.compiled import compiled
 from engine.plan.pieces import PieceTable
-from engine.plan.prepared import Flags
+from engine.plan.prepared import Flags, Indices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,19 @@ def piece_minima(table: PieceTable, *, factor_price: Array, row_price: Array) ->
 
 
 @compiled
-def _minima(col, lo, value, first_segment, length, gradient, bend, rates, rows, pull, prices):
+def _minima(
+    col: Indices,
+    lo: Array,
+    value: Array,
+    first_segment: Indices,
+    length: Array,
+    gradient: Array,
+    bend: Array,
+    rates: Array,
+    rows: Array,
+    pull: Array,
+    prices: Array,
+) -> Array:
     found = np.empty(len(col))
     for p in range(len(col)):
         c = col[p]
@@ -86,7 +98,7 @@ def group_modes(table: PieceTable) -> tuple[Flags, Flags]:
 
 
 @compiled
-def _best(first_piece, lowest, allowed):
+def _best(first_piece: Indices, lowest: Array, allowed: Flags) -> Array:
     best = np.full(len(first_piece) - 1, np.inf)
     for c in range(len(best)):
         for p in range(first_piece[c], first_piece[c + 1]):

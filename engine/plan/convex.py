@@ -17,6 +17,7 @@ from engine.plan.envelope import Chains
 from engine.plan.interior_point import interior_point
 from engine.plan.pieces import PieceTable
 from engine.plan.polish import polish
+from engine.plan.prepared import Indices
 from engine.plan.statement import stated
 
 ITERATIONS: Final = 60
@@ -175,7 +176,7 @@ def _solution(
 
 
 @compiled
-def _is_in_order(col, length, fill, least):
+def _is_in_order(col: Indices, length: Array, fill: Array, least: float) -> bool:
     for j in range(1, len(col)):
         if col[j] == col[j - 1] and fill[j - 1] < length[j - 1] - least and fill[j] > least:
             return False

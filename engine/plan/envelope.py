@@ -7,6 +7,7 @@ Source: Moehle, Kochenderfer, Boyd & Ang, Tax-aware portfolio construction via c
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,8 @@ def chosen_chains(table: PieceTable, pieces: Indices) -> Chains:
 def _chains(table: PieceTable, allowed: Flags, prices: Array) -> Chains:
     made = _envelopes(
         table.first_piece, table.first_segment, allowed, table.lo, table.hi, table.value, table.sells_loss,
-        table.gains_only, table.start, table.length, table.gradient, table.frame.bend, table.bent_rates, table.bent_at, prices,
+        table.gains_only, table.start, table.length, table.gradient, table.frame.bend, table.bent_rates, table.bent_at,
+        prices,
     )  # fmt: skip
     start, bent_start, col, segment, length, gradient, curvature, rates, arc_col, arc_piece, arc_lo, arc_hi = made
     return Chains(
@@ -97,7 +99,18 @@ def _chains(table: PieceTable, allowed: Flags, prices: Array) -> Chains:
 
 
 @compiled
-def _lowest(first, last, lo, value, starts, lengths, values, gradients, curvature, slope):
+def _lowest(
+    first: int,
+    last: int,
+    lo: float,
+    value: float,
+    starts: Array,
+    lengths: Array,
+    values: Array,
+    gradients: Array,
+    curvature: float,
+    slope: float,
+) -> tuple[float, float]:
     """Return min over one convex piece of g(u) - slope u, and the u where it is reached."""
     a, b = first, last
     while a < b:
@@ -116,7 +129,19 @@ def _lowest(first, last, lo, value, starts, lengths, values, gradients, curvatur
 
 
 @compiled
-def _tangent(p, q, first_segment, lo, hi, value, starts, lengths, values, gradients, curvature):
+def _tangent(
+    p: int,
+    q: int,
+    first_segment: Indices,
+    lo: Array,
+    hi: Array,
+    value: Array,
+    starts: Array,
+    lengths: Array,
+    values: Array,
+    gradients: Array,
+    curvature: float,
+) -> tuple[float, float, float]:
     """Return the slope of the line that supports pieces p and q from below, and where it touches each.
 
     The two intercepts differ by an increasing function of the slope; its root is found by Newton steps inside a bracket
@@ -124,7 +149,7 @@ def _tangent(p, q, first_segment, lo, hi, value, starts, lengths, values, gradie
     """
     p0, p1, q0, q1 = first_segment[p], first_segment[p + 1], first_segment[q], first_segment[q + 1]
 
-    def lowest(first, last, piece, slope):
+    def lowest(first: int, last: int, piece: int, slope: float) -> tuple[float, float]:
         return _lowest(first, last, lo[piece], value[piece], starts, lengths, values, gradients, curvature, slope)
 
     low_p, at_p = lowest(p0, p1, p, 0.0)
@@ -159,9 +184,18 @@ def _tangent(p, q, first_segment, lo, hi, value, starts, lengths, values, gradie
 
 
 @compiled
-def _at(piece, u, first_segment, value, starts, lengths, gradients, curvature):
+def _at(
+    piece: int,
+    u: float,
+    first_segment: Indices,
+    value: Array,
+    starts: Array,
+    lengths: Array,
+    gradients: Array,
+    curvature: float,
+) -> float:
     """Return a piece's own cost at u."""
-    total = value[piece]
+    total: float = value[piece]
     for k in range(first_segment[piece], first_segment[piece + 1]):
         step = min(max(u - starts[k], 0.0), lengths[k])
         total += (gradients[k] + curvature * step / 2.0) * step
@@ -169,9 +203,11 @@ def _at(piece, u, first_segment, value, starts, lengths, gradients, curvature):
 
 
 @compiled
-def _bent_at(piece, u, row, first_segment, starts, lengths, rates, rows):
+def _bent_at(
+    piece: int, u: float, row: int, first_segment: Indices, starts: Array, lengths: Array, rates: Array, rows: Array
+) -> float:
     """Return what a bent row comes to at u on a piece."""
-    total = rows[row, piece]
+    total: float = rows[row, piece]
     for k in range(first_segment[piece], first_segment[piece + 1]):
         total += rates[row, k] * min(max(u - starts[k], 0.0), lengths[k])
     return total
@@ -179,9 +215,22 @@ def _bent_at(piece, u, row, first_segment, starts, lengths, rates, rows):
 
 @compiled
 def _envelopes(  # noqa: C901  one pass over flat arrays
-    first_piece, first_segment, allowed, lo, hi, value, sells_loss, gains_only, starts, lengths, gradient, bend,
-    rates, rows, prices,
-):  # fmt: skip
+    first_piece: Indices,
+    first_segment: Indices,
+    allowed: Flags,
+    lo: Array,
+    hi: Array,
+    value: Array,
+    sells_loss: Flags,
+    gains_only: Flags,
+    starts: Array,
+    lengths: Array,
+    gradient: Array,
+    bend: Array,
+    rates: Array,
+    rows: Array,
+    prices: Array,
+) -> tuple[Any, ...]:
     """Return the arrays of Chains: for each column the arcs of its envelope, with bridges between them.
 
     The gains-only side is left out where selling losses too is allowed: it is nowhere cheaper.

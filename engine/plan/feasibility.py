@@ -22,7 +22,8 @@ def feasible_pieces(
 ) -> Indices | None:
     """Return one piece for each column on which some trade obeys every row, or None where there is none.
 
-    max_trades, max_names: at most so many trades, and names held afterwards. Raises SolverFailed when the program ends without an answer.
+    max_trades, max_names: at most so many trades, and names held afterwards. Raises SolverFailed when the program ends
+    without an answer.
     """
     counts = _counted(table, max_trades, max_names)
     answer = _solve(table, allowed, slack_row=None, upper=True, counts=counts)
@@ -42,7 +43,7 @@ def least_slack(
 
 
 def least_count(table: PieceTable, counted: Array) -> int | None:
-    """Return how few of the counted pieces (p,) a plan that obeys every row can do with; None where there is no plan."""
+    """Return how few of the counted pieces (p,) a plan that obeys every row needs; None where there is no plan."""
     answer = _solve(table, np.ones(len(table.col), dtype=bool), slack_row=None, upper=True, least=counted)
     return None if answer is None else round(float(counted @ np.round(answer[: len(table.col)])))
 

@@ -11,11 +11,13 @@ Source: Mehrotra, On the implementation of a primal-dual interior point method, 
 
 import numpy as np
 
+from engine.domain.market import Array
 from engine.plan.compiled import compiled, compiled_in_any_order
+from engine.plan.prepared import Indices
 
 
 @compiled
-def _factorise(a):
+def _factorise(a: Array) -> bool:
     """Overwrite the lower triangle with its Cholesky factor; return whether the matrix is positive definite."""
     n = a.shape[0]
     column = np.empty(n)
@@ -35,7 +37,7 @@ def _factorise(a):
 
 
 @compiled
-def _solve(a, b):
+def _solve(a: Array, b: Array) -> None:
     """Solve in place with the factor that _factorise left."""
     n = a.shape[0]
     for i in range(n):
@@ -49,7 +51,7 @@ def _solve(a, b):
 
 
 @compiled_in_any_order
-def _largest(values):
+def _largest(values: Array) -> float:
     """Return the largest of values >= 0, overwriting them: halves are compared side by side."""
     n = len(values)
     while n > 1:
@@ -61,7 +63,7 @@ def _largest(values):
 
 
 @compiled_in_any_order
-def _gather(dense, member, share, moved, into):
+def _gather(dense: Array, member: Indices, share: Array, moved: Array, into: Array) -> None:
     """Set what columns' moves come to on each factor and straight row."""
     filled, columns = dense.shape
     for k in range(filled):
@@ -78,7 +80,7 @@ def _gather(dense, member, share, moved, into):
 
 
 @compiled_in_any_order
-def _spread(dense, member, share, prices, pull):
+def _spread(dense: Array, member: Indices, share: Array, prices: Array, pull: Array) -> None:
     """Set what prices of factors and straight rows come to in each column."""
     filled, columns = dense.shape
     for c in range(columns):
@@ -90,7 +92,20 @@ def _spread(dense, member, share, prices, pull):
 
 
 @compiled_in_any_order
-def _missing(col, x, rates, dense, member, share, offset, factors, s, w, moved, residual):
+def _missing(
+    col: Indices,
+    x: Array,
+    rates: Array,
+    dense: Array,
+    member: Indices,
+    share: Array,
+    offset: Array,
+    factors: int,
+    s: Array,
+    w: Array,
+    moved: Array,
+    residual: Array,
+) -> None:
     """Set by how much factors and rows w differ from what the filling x and the slack s come to."""
     wide, bent = len(offset) - rates.shape[0], rates.shape[0]
     moved[:] = 0.0
@@ -110,9 +125,23 @@ def _missing(col, x, rates, dense, member, share, offset, factors, s, w, moved, 
 
 @compiled_in_any_order
 def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
-    col, length, gradient, curvature, rates, matrix, dense, member, share, offset, factors, lo, hi, slack_price,
-    iterations, tolerance,
-):  # fmt: skip
+    col: Indices,
+    length: Array,
+    gradient: Array,
+    curvature: Array,
+    rates: Array,
+    matrix: Array,
+    dense: Array,
+    member: Indices,
+    share: Array,
+    offset: Array,
+    factors: int,
+    lo: Array,
+    hi: Array,
+    slack_price: float,
+    iterations: int,
+    tolerance: float,
+) -> tuple[int, Array, Array, Array]:
     """Return (steps taken or -1 for no convergence, t (j,), prices (factors + rows,), slack of each row (m,)).
 
     Where there is no optimum, it may also end with fillings and prices that are not numbers.

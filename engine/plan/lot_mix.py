@@ -56,13 +56,13 @@ def mixed_lots(problem: Problem, table: PieceTable, pieces: Indices) -> Mix | No
     """Return the optimum on one piece for each column with the lots of sales free; None where Clarabel finds none."""
     parts = _parts(problem, table, pieces)
     p, frame, chains = problem.prepared, table.frame, parts.chains
-    k, j, l, h = table.exposures.shape[1], int(parts.fixed.sum()), len(parts.lots), len(parts.hinges)
+    k, j, lots, h = table.exposures.shape[1], int(parts.fixed.sum()), len(parts.lots), len(parts.hinges)
     sign_to_column = sparse.csr_array(
         (
-            np.concatenate([np.ones(j), -np.ones(l)]),
-            (np.concatenate([chains.col[parts.fixed], parts.owner]), np.arange(j + l)),
+            np.concatenate([np.ones(j), -np.ones(lots)]),
+            (np.concatenate([chains.col[parts.fixed], parts.owner]), np.arange(j + lots)),
         ),
-        shape=(frame.columns, j + l),
+        shape=(frame.columns, j + lots),
     )
     start = np.where(parts.by_lot, 0.0, chains.start)
     rates = _rates(parts)
@@ -75,7 +75,7 @@ def mixed_lots(problem: Problem, table: PieceTable, pieces: Indices) -> Mix | No
         [
             sparse.eye_array(k),
             sparse.diags_array(chains.curvature[parts.fixed]),
-            per_sold.T @ sparse.diags_array(own) @ per_sold if l else sparse.csc_array((0, 0)),
+            per_sold.T @ sparse.diags_array(own) @ per_sold if lots else sparse.csc_array((0, 0)),
             sparse.csc_array((h, h)),
         ],
         format="csc",
@@ -89,28 +89,28 @@ def mixed_lots(problem: Problem, table: PieceTable, pieces: Indices) -> Mix | No
     )
     linear = np.concatenate([np.zeros(k), chains.gradient[parts.fixed], lot_cost, np.full(h, problem.penalty)])
     # Equations: y = y0 + exposures' u. Inequalities A x <= b: rows, boxes, pieces' ends, hinges.
-    to_factors = sparse.csr_array(table.exposures[:-1].T @ sign_to_column.toarray()) if k else sparse.csr_array((0, j + l))
+    to_factors = sparse.csr_array(table.exposures[:-1].T @ sign_to_column.toarray() if k else (0, j + lots))
     equal = sparse.hstack([sparse.eye_array(k), -to_factors, sparse.csr_array((k, h))])
     right = table.y0 + start @ table.exposures[:-1]
     at = np.zeros(len(frame.st))
     at[frame.straight] = frame.up[frame.straight] @ start
     at[frame.bent] = _bent_start(parts)
     upper, lower = np.isfinite(table.hi_rows), np.isfinite(table.lo_rows)
-    wide = sparse.hstack([sparse.csr_array((len(at), k)), sparse.csr_array(rates), sparse.csr_array((len(at), h))]).tocsr()
+    wide = sparse.hstack(
+        [sparse.csr_array((len(at), k)), sparse.csr_array(rates), sparse.csr_array((len(at), h))]
+    ).tocsr()
     columns = np.flatnonzero(parts.by_lot)
     low, high = table.lo[pieces][columns], table.hi[pieces][columns]
     trades = sparse.hstack(
         [sparse.csr_array((len(columns), k)), sign_to_column.tocsr()[columns], sparse.csr_array((len(columns), h))]
     ).tocsr()
     side = np.where(p.hinge_upper[parts.hinges], 1.0, -1.0)
-    moved = sign_to_column.tocsr()[parts.hinge_owner] if h else sparse.csr_array((0, j + l))
+    moved = sign_to_column.tocsr()[parts.hinge_owner] if h else sparse.csr_array((0, j + lots))
     over = sparse.hstack([sparse.csr_array((h, k)), sparse.diags_array(side) @ moved, -sparse.eye_array(h)])
-    size = k + j + l + h
+    size = k + j + lots + h
     box = sparse.eye_array(size, format="csr")[k:]
     most = np.concatenate([chains.length[parts.fixed], p.lot_weight[parts.lots]])
-    less = sparse.vstack(
-        [equal, wide[upper], -wide[lower], trades, -trades, over, -box, box[: j + l]], format="csc"
-    )
+    less = sparse.vstack([equal, wide[upper], -wide[lower], trades, -trades, over, -box, box[: j + lots]], format="csc")
     bound = np.concatenate(
         [
             right,
@@ -129,7 +129,7 @@ def mixed_lots(problem: Problem, table: PieceTable, pieces: Indices) -> Mix | No
     x, z = answer
     fill = np.clip(x[k : k + j], 0.0, chains.length[parts.fixed])
     sold = np.zeros(len(p.lot_weight))
-    sold[parts.lots] = np.clip(x[k + j : k + j + l], 0.0, p.lot_weight[parts.lots])
+    sold[parts.lots] = np.clip(x[k + j : k + j + lots], 0.0, p.lot_weight[parts.lots])
     trade = start + sign_to_column @ np.concatenate([fill, sold[parts.lots]])
     row_price = np.zeros(len(at))
     row_price[upper] += z[k : k + upper.sum()]
@@ -206,7 +206,9 @@ def _cost(parts: _Parts, trade: Array, fill: Array, sold: Array) -> float:
     return total
 
 
-def _clarabel(quadratic: Any, linear: Array, matrix: Any, bound: Array, *, equations: int) -> tuple[Array, Array] | None:
+def _clarabel(
+    quadratic: Any, linear: Array, matrix: Any, bound: Array, *, equations: int
+) -> tuple[Array, Array] | None:
     """Return x and the constraints' prices of min 1/2 x'Px + q'x subject to Ax = b (the first), Ax <= b (the rest)."""
     import clarabel  # comes with cvxpy, and only rules that count gains need it
 

@@ -5,7 +5,8 @@ engine/tax/netting.py, a loss valued at what it saves now and later, is the mini
 
     both kept apart, or a short loss against long gains   max(rS S + rL L, rL (S + L), vL (S + L) - A (rS - vL))
     a long loss against short gains, then income          max(rS (S + L), vL (S + L + A) - A rS)
-    a short loss beyond what income takes                 max(rS (S + L), vS (S + A) + vL L - A rS, vS (S + L + A) - A rS)
+    a short loss beyond what income takes                 max(rS (S + L), vS (S + A) + vL L - A rS,
+                                                              vS (S + L + A) - A rS)
 
 A is what 26 U.S.C. 1211(b) lets off against income, vS and vL what a carried loss of each character is worth. No single
 one is right everywhere and their minimum is not convex: each is planned for, and the best plan kept.
@@ -21,7 +22,7 @@ from engine.tax.netting import ORDINARY_INCOME_LIMIT_USD
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Netting:
-    """The year so far in fractions of V: st, lt (net results, losses negative), allowance A; rates; carried: vS / rS."""
+    """The year so far in fractions of V: st, lt (net results, losses < 0), allowance A; rates; carried: vS / rS."""
 
     st: float
     lt: float

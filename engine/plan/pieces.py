@@ -8,6 +8,7 @@ the whole problem convex. Elastic rows (rules the account already breaks) are co
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -132,8 +133,8 @@ def piece_table(
     gain_price = np.where(frame.is_gain_row, np.maximum(0.0 if prices is None else prices, 0.0), 0.0)
     by_gain = bool(frame.is_gain_row.any())
     raw = _build(
-        p.held, p.shortfall, p.cost, p.alpha, frame.aversion * p.specific, p.impact, p.lo, p.hi, p.lo_gains_only, p.whole,
-        p.must_exit, p.grouped, p.in_order, p.has_loss, p.hinge_first, p.hinge_at, p.hinge_upper, p.lot_first,
+        p.held, p.shortfall, p.cost, p.alpha, frame.aversion * p.specific, p.impact, p.lo, p.hi, p.lo_gains_only,
+        p.whole, p.must_exit, p.grouped, p.in_order, p.has_loss, p.hinge_first, p.hinge_at, p.hinge_upper, p.lot_first,
         p.lot_weight, settings.tax_weight * p.lot_tax, p.lot_st_gain, p.lot_lt_gain, p.lot_is_loss, p.lot_number,
         float(gain_price @ frame.st), float(gain_price @ frame.lt), per_trade, per_name, problem.min_trade,
         problem.penalty, by_gain, settings.max_trades is not None, settings.max_names is not None,
@@ -177,12 +178,48 @@ def piece_table(
 
 @compiled
 def _build(  # noqa: C901  one pass over flat arrays
-    held, shortfall, cost, alpha, delta, impact, lows, highs, lows_gains_only, wholes,
-    must_exit, grouped, in_order, has_loss, hinge_first, hinge_at, hinge_upper, lot_first,
-    lot_weight, lot_tax, lot_st, lot_lt, lot_is_loss, lot_number,
-    st_price, lt_price, per_trade, per_name, least, penalty, by_gain, count_trades, count_names,
-    extra_lo, extra_hi, extra_price, up, down, st, lt, bent,
-):  # fmt: skip
+    held: Array,
+    shortfall: Array,
+    cost: Array,
+    alpha: Array,
+    delta: Array,
+    impact: Array,
+    lows: Array,
+    highs: Array,
+    lows_gains_only: Array,
+    wholes: Array,
+    must_exit: Flags,
+    grouped: Flags,
+    in_order: Flags,
+    has_loss: Flags,
+    hinge_first: Indices,
+    hinge_at: Array,
+    hinge_upper: Flags,
+    lot_first: Indices,
+    lot_weight: Array,
+    lot_tax: Array,
+    lot_st: Array,
+    lot_lt: Array,
+    lot_is_loss: Flags,
+    lot_number: Indices,
+    st_price: float,
+    lt_price: float,
+    per_trade: float,
+    per_name: float,
+    least: float,
+    penalty: float,
+    by_gain: bool,
+    count_trades: bool,
+    count_names: bool,
+    extra_lo: Array,
+    extra_hi: Array,
+    extra_price: Array,
+    up: Array,
+    down: Array,
+    st: Array,
+    lt: Array,
+    bent: Indices,
+) -> tuple[Any, ...]:
     """Return piece and segment arrays of all names; see PieceTable for what each holds.
 
     A name of a wash-sale group of several gets its sell and buy sides apart, and a side that sells gains only, to be

@@ -8,13 +8,29 @@ Source: Qi & Sun, A nonsmooth version of Newton's method, Mathematical Programmi
 
 import numpy as np
 
+from engine.domain.market import Array
 from engine.plan.compiled import compiled
+from engine.plan.prepared import Indices
 
 
 @compiled
 def polish(  # noqa: C901  one Newton loop over flat arrays
-    first, start, length, gradient, curvature, rates, bent_start, matrix, y0, factors, lo, hi, price, near, steps
-):
+    first: Indices,
+    start: Array,
+    length: Array,
+    gradient: Array,
+    curvature: Array,
+    rates: Array,
+    bent_start: Array,
+    matrix: Array,
+    y0: Array,
+    factors: int,
+    lo: Array,
+    hi: Array,
+    price: Array,
+    near: Array,
+    steps: int,
+) -> tuple[bool, Array, Array, Array]:
     """Return (whether it converged, u (columns,), prices, fill of each segment (j,)).
 
     Segments of column c: first[c] to first[c + 1]. price (factors + m,): where to start, straight rows before bent ones

@@ -22,12 +22,12 @@ class Prepared:
     """A problem as arrays.
 
     Names (n,): held, shortfall, cost, alpha, specific, impact; lo and hi of the trade, limits included, lo_gains_only
-    where no loss may be sold; whole: the holding where all of it may be sold, else 0; must_exit, grouped, in_order (lots
-    are sold as they come, whatever their tax), has_loss.
+    where no loss may be sold; whole: the holding where all of it may be sold, else 0; must_exit, grouped, in_order
+    (lots are sold as they come, whatever their tax), has_loss.
     Hinges, limits that are broken and priced, of name i: hinge_first[i] to hinge_first[i + 1]; at, upper.
-    Lots that may be sold, of name i: lot_first[i] to lot_first[i + 1]; weight, tax, st_gain and lt_gain per dollar sold,
-    is_loss, number among all lots of the name. A disallowed loss has the tax it may still save one day, and no gain;
-    where gains are netted over the year, every other lot has its gains alone.
+    Lots that may be sold, of name i: lot_first[i] to lot_first[i + 1]; weight; tax, st_gain and lt_gain per dollar
+    sold; is_loss; number among all lots of the name. A disallowed loss has the tax it may still save one day, and no
+    gain; where gains are netted over the year, every other lot has its gains alone.
     Rows (m,): up, down (m, n); st, lt: what a dollar of realised gain adds; lo, hi. Elastic columns (e,): extra_row,
     extra_sign, extra_hi, one for each side of a row that is broken and priced. groups: columns of securities that are
     substantially identical to each other.

@@ -1,4 +1,4 @@
-"""Which lots does each name sell? In an order that its piece gives, but for those that a rule on gains has sold in part.
+"""Which lots does each name sell? In an order that its piece gives, but for those sold in part under a rule on gains.
 
 Where gains have a price, lots go by tax and that price. At the price at which two lots tie, one saving more tax and the
 other realising less gain, any mix of them is as cheap, and one mix just keeps the rule.
@@ -23,7 +23,8 @@ Orders = tuple[tuple[SaleLot, ...], ...]
 def sale_orders(problem: Problem, table: PieceTable, pieces: Indices, sold: Array | None) -> Orders:
     """Return each name's lots in their order of sale; of those sold in part, first what is sold, last what is left.
 
-    sold (lots,): weight sold of each lot, in the order of problem.prepared; None where each is sold out before the next.
+    sold (lots,): weight sold of each lot, in the order of problem.prepared; None where each is sold out before the
+    next.
     """
     first, number = problem.prepared.lot_first, problem.prepared.lot_number
     orders = []

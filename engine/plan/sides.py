@@ -29,7 +29,7 @@ class Found:
 
     trade u and pieces (columns,); solution: the exact problem's prices on those pieces; table: what they refer to.
     sold (lots,): weight sold of each lot, in the order of problem.prepared; None where each lot is sold out before the
-    next.
+    next. term_price (n,): what the firm's own convex terms make a unit of weight cost at the margin; None without them.
     """
 
     table: PieceTable
@@ -41,6 +41,7 @@ class Found:
     solution: Solution
     nodes: int
     fallback: bool
+    term_price: Array | None = None
 
     def orders(self, problem: Problem) -> Orders:
         """Return each name's lots in the order in which they are sold."""
@@ -127,7 +128,7 @@ def nearest_pieces(chains: Chains, trade: Array) -> Indices:
 
 
 @compiled
-def _nearest(arc_col, arc_piece, arc_lo, arc_hi, trade):
+def _nearest(arc_col: Indices, arc_piece: Indices, arc_lo: Array, arc_hi: Array, trade: Array) -> Indices:
     chosen, closest = np.zeros(len(trade), np.intp), np.full(len(trade), np.inf)
     for a in range(len(arc_col)):
         c = arc_col[a]
@@ -169,7 +170,16 @@ def objective(table: PieceTable, pieces: Indices, trade: Array) -> float:
 
 
 @compiled
-def _costs(first_segment, value, start, length, gradient, bend, pieces, trade):
+def _costs(
+    first_segment: Indices,
+    value: Array,
+    start: Array,
+    length: Array,
+    gradient: Array,
+    bend: Array,
+    pieces: Indices,
+    trade: Array,
+) -> float:
     total = 0.0
     for c in range(len(pieces)):
         p = pieces[c]
