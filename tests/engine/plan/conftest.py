@@ -38,12 +38,12 @@ def as_of() -> date:
     return AS_OF
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def market_of() -> Callable[..., MarketSnapshot]:
     return _market
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def account_of() -> Callable[..., AccountSnapshot]:
     return _account
 
