@@ -39,9 +39,13 @@ def frontier(
     """
     if points < 1:
         raise DataError(f"frontier: expected at least 1 point, found {points}")
-    centre = settings.risk_aversion or _DEFAULT_CENTRE
+    return frontier_of(build_problem(snapshot, market, settings, locks=household_locks(snapshot, market)), points=points)
+
+
+def frontier_of(problem: Problem, *, points: int) -> tuple[FrontierPoint, ...]:
+    """Return the same for a problem that is built already."""
+    centre = problem.settings.risk_aversion or _DEFAULT_CENTRE
     scale = [1.0] if points == 1 else np.geomspace(1.0 / REACH, REACH, points).tolist()
-    problem = build_problem(snapshot, market, settings, locks=household_locks(snapshot, market))
     found = []
     for factor in scale:
         weighed = _with_aversion(problem, centre * factor)

@@ -83,10 +83,11 @@ def sale_lots(
     shares = sum((lot.quantity for lot in lots), Decimal(0))
     order = choose_lots(lots, shares, method=settings.lot_method, price=price, on=on, st_rate=st_rate, lt_rate=lt_rate)
     found: list[SaleLot] = []
-    for lot, _ in order:
-        held = term(lot.held_from, on)
-        gain_usd = gain(lot, lot.quantity, price)
-        per_dollar = float(gain_usd / (lot.quantity * price)) if price > 0 else 0.0
+    rates = {Term.SHORT: float(st_rate), Term.LONG: float(lt_rate)}
+    for lot, quantity in order:
+        held, worth = term(lot.held_from, on), quantity * price
+        gain_usd = worth - lot.basis
+        per_dollar = float(gain_usd / worth) if price > 0 else 0.0
         may_wash = caught is not None and not is_recent(lot, on)
         blocked = _blocked(lot, gain_usd, settings, rules, taxable=taxable, may_wash=may_wash)
         if blocked is None and is_ordered(settings.lot_method) and found and found[-1].blocked is not None:
@@ -96,8 +97,8 @@ def sale_lots(
                 lot=lot,
                 term=held,
                 quantity=lot.quantity,
-                weight=float(lot.quantity * price / value),
-                tax=float(lt_rate if held is Term.LONG else st_rate) * per_dollar,
+                weight=float(worth / value),
+                tax=rates[held] * per_dollar,
                 gain=per_dollar,
                 gain_usd=gain_usd,
                 blocked=blocked,

@@ -1,10 +1,12 @@
 """Short-term or long-term? The holding period as the law counts it."""
 
 from datetime import date, timedelta
+from functools import lru_cache
 
 from engine.domain.plans import Term
 
 
+@lru_cache(maxsize=1 << 16)
 def long_term_on(held_from: date) -> date:
     """Return the first day on which a sale is long-term.
 
