@@ -39,7 +39,8 @@ def frontier(
     """
     if points < 1:
         raise DataError(f"frontier: expected at least 1 point, found {points}")
-    return frontier_of(build_problem(snapshot, market, settings, locks=household_locks(snapshot, market)), points=points)
+    problem = build_problem(snapshot, market, settings, locks=household_locks(snapshot, market))
+    return frontier_of(problem, points=points)
 
 
 def frontier_of(problem: Problem, *, points: int) -> tuple[FrontierPoint, ...]:
