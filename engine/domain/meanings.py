@@ -146,6 +146,6 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "liquidate": _of(
         "Sell everything",
         Unit.SWITCH,
-        "Sell all that may be sold and buy nothing; limits on cash, weights, tracking error and names step aside.",
+        "Sell all that may be sold and buy nothing; every limit but max_trades steps aside.",
     ),
 }

@@ -9,8 +9,9 @@ from engine.domain.settings import PlanSettings, WashSalePolicy
 
 _TAX: Final = ("tax_weight", "net_taxes", "carryforward_value", "max_net_gain", "gains_budget", "wash_sales",
                "harvest_min_loss_usd", "harvest_min_loss_pct")  # fmt: skip
-_BOUNDS: Final = ("min_cash", "max_cash", "max_active_weight", "max_sector_active", "max_factor_active",
-                  "max_tracking_error", "max_names", "enforce", "breach_penalty", "tilt", "deposit")  # fmt: skip
+_LIMITS: Final = ("min_cash", "max_cash", "max_active_weight", "max_sector_active", "max_factor_active",
+                  "max_tracking_error", "max_turnover", "max_net_gain", "max_names", "enforce", "breach_penalty", "tilt",
+                  "deposit")  # fmt: skip
 
 
 def inapplicable(settings: PlanSettings, account: Account, market: MarketSnapshot) -> Mapping[str, str]:
@@ -23,7 +24,7 @@ def inapplicable(settings: PlanSettings, account: Account, market: MarketSnapsho
     if not settings.net_taxes and settings.wash_sales is WashSalePolicy.BLOCK:
         found.setdefault("carryforward_value", "gains are not netted, and no loss is deferred")
     if settings.liquidate:
-        found |= dict.fromkeys(_BOUNDS, "everything is to be sold")
+        found |= dict.fromkeys(_LIMITS, "everything is to be sold")
     elif settings.enforce:
         found["breach_penalty"] = "broken limits are forced back, not priced"
     if not any(security.adv_usd for security in market.securities.values()):

@@ -7,10 +7,11 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Final
 
-from engine.domain.accounts import AccountSnapshot, Lot, Transaction, TransactionType
+from engine.domain.accounts import AccountSnapshot, Lot, Restriction, Rule, Transaction, TransactionType
 from engine.domain.identifiers import LotId, SecurityId
 from engine.domain.market import MarketSnapshot, Security
 from engine.domain.plans import LotSale, Plan, Side, Trade
+from engine.domain.policy import means, restrictions_in_force
 from engine.domain.settings import PlanSettings
 from engine.domain.valuation import net_asset_value, positions
 
@@ -88,6 +89,17 @@ class Case:
 
     def security(self, security_id: SecurityId) -> Security:
         return self.market.securities[security_id]
+
+    def must_go(self, security_id: SecurityId) -> bool:
+        """Return whether the account may not hold a security: restricted, or excluded by the settings."""
+        barred = [r.target for r in self.in_force if r.rule is Rule.DO_NOT_HOLD]
+        security = self.security(security_id)
+        return any(means(target, security) for target in (*barred, *self.settings.exclude))
+
+    @cached_property
+    def in_force(self) -> tuple[Restriction, ...]:
+        snapshot = self.snapshot
+        return restrictions_in_force(snapshot.restrictions, snapshot.account, snapshot.as_of)
 
     def weight(self, shares: Mapping[SecurityId, Decimal], security_id: SecurityId) -> Decimal:
         held = shares.get(security_id, Decimal(0))

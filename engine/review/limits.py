@@ -6,8 +6,9 @@ from math import sqrt
 from typing import Final
 
 from engine.domain.accounts import Rule
+from engine.domain.identifiers import SecurityId
 from engine.domain.plans import Side
-from engine.domain.policy import means, restrictions_in_force
+from engine.domain.policy import means
 from engine.domain.settings import LotMethod, WashSalePolicy
 from engine.review.case import ACQUIRES, WEIGHT_SLACK, Case, gain_of
 from engine.review.replacements import WINDOW
@@ -17,32 +18,42 @@ _FIXED_ORDER: Final = frozenset({LotMethod.FIFO, LotMethod.LIFO, LotMethod.HIFO}
 
 
 def trade_limits(case: Case) -> Iterable[str]:
-    """Turnover, realised gain, size of a trade, number of trades and of names stay within their limits."""
+    """Turnover, realised gain, size of a trade, number of trades and of names stay within their limits.
+
+    Selling everything keeps the number of trades alone. What must go may be sold as far as it can be, however little.
+    """
     settings, trades = case.settings, case.plan.trades
+    if settings.max_trades is not None and len(trades) > settings.max_trades:
+        yield f"{len(trades)} trades, limit {settings.max_trades}"
+    if settings.liquidate:
+        return
     turnover = sum((trade.quantity * trade.price for trade in trades), Decimal(0)) / 2 / case.value
     if settings.max_turnover is not None and turnover > Decimal(str(settings.max_turnover)) + WEIGHT_SLACK:
         yield f"turnover {turnover:.4f}, limit {settings.max_turnover}"
-    gain = case.plan.tax.st_gain + case.plan.tax.lt_gain
-    if settings.max_net_gain is not None and gain > settings.max_net_gain + 1 and gain > 0:
+    gain, taxable = case.plan.tax.st_gain + case.plan.tax.lt_gain, case.snapshot.account.registration.is_taxable
+    if taxable and settings.max_net_gain is not None and gain > settings.max_net_gain + 1 and gain > 0:
         yield f"net gain {gain:.2f}, limit {settings.max_net_gain}"
     for trade in trades:
-        exits = case.shares_after[trade.security_id] == 0
+        exits = case.shares_after[trade.security_id] == 0 or case.must_go(trade.security_id)
         if trade.quantity * trade.price < settings.min_trade_usd and not exits:
             yield f"{trade.security_id}: trade of {trade.amount}, minimum {settings.min_trade_usd}"
-    if settings.max_trades is not None and len(trades) > settings.max_trades:
-        yield f"{len(trades)} trades, limit {settings.max_trades}"
     held = sum(shares > 0 for shares in case.shares_after.values())
-    if settings.max_names is not None and held > settings.max_names and not settings.liquidate:
+    if settings.max_names is not None and held > settings.max_names:
         yield f"{held} names held after the plan, limit {settings.max_names}"
 
 
 def active_weights(case: Case) -> Iterable[str]:
-    """A trade may not push a name out of its band; one that is out already may not get worse."""
+    """A trade may not push a name out of its band; one that is out already may not get worse.
+
+    A name that must go has no band.
+    """
     bound = case.settings.max_active_weight
     if bound is None or case.settings.liquidate:
         return
     for trade in case.plan.trades:
         name = trade.security_id
+        if case.must_go(name):
+            continue
         target = case.targets.get(name, Decimal(0))
         before = abs(case.weight(case.shares_before, name) - target)
         after = case.weight(case.shares_after, name) - target
@@ -66,7 +77,7 @@ def sectors(case: Case) -> Iterable[str]:
         members = [name for name in names if case.security(name).sector == sector]
         was = sum((before.get(name, Decimal(0)) for name in members), Decimal(0))
         now = sum((after.get(name, Decimal(0)) for name in members), Decimal(0))
-        gone = sum((case.targets.get(name, Decimal(0)) for name in members if _must_go(case, name)), Decimal(0))
+        gone = sum((case.targets.get(name, Decimal(0)) for name in members if case.must_go(name)), Decimal(0))
         low, high = min(-room - gone, was), max(room, was)
         if not low - WEIGHT_SLACK <= now <= high + WEIGHT_SLACK:
             yield f"{sector}: active weight {now:.4f}, bound {bound}"
@@ -103,19 +114,17 @@ def liquidation(case: Case) -> Iterable[str]:
 
 
 def _is_capped(case: Case) -> bool:
-    """Return whether a limit on all trades together may stop a sale of everything."""
-    settings = case.settings
-    caps = (settings.max_turnover, settings.max_net_gain, settings.max_trades)
-    return any(cap is not None for cap in caps) or settings.lot_method in _FIXED_ORDER
+    """Return whether a count of trades, or an order of lots that must be kept, may stop a sale of everything."""
+    return case.settings.max_trades is not None or case.settings.lot_method in _FIXED_ORDER
 
 
-def _is_kept(case: Case, name: str) -> bool:
+def _is_kept(case: Case, name: SecurityId) -> bool:
     """Return whether a rule may keep shares of a name: a restriction, a wash sale, too small a loss, no market."""
-    security = case.security(name)  # type: ignore[arg-type]  # a key of the account's own positions
+    security = case.security(name)
     price = case.market.marks[security.security_id].price
     if security.tradable is False or price <= 0:
         return True
-    for restriction in restrictions_in_force(case.snapshot.restrictions, case.snapshot.account, case.snapshot.as_of):
+    for restriction in case.in_force:
         if restriction.rule in (Rule.DO_NOT_SELL, Rule.MIN_WEIGHT) and means(restriction.target, security):
             return True
     left = [lot for lot in case.snapshot.lots if lot.security_id == name]
@@ -137,10 +146,3 @@ def _bought_lately(case: Case, group: str) -> bool:
         and lot.acquired >= since
         for lot in lots
     )
-
-
-def _must_go(case: Case, name: str) -> bool:
-    security = case.security(name)  # type: ignore[arg-type]  # a key of positions or targets
-    in_force = restrictions_in_force(case.snapshot.restrictions, case.snapshot.account, case.snapshot.as_of)
-    barred = [r.target for r in in_force if r.rule is Rule.DO_NOT_HOLD]
-    return any(means(target, security) for target in (*barred, *case.settings.exclude))

@@ -274,3 +274,27 @@ def test_a_restriction_may_keep_what_is_to_be_sold(plan, snapshot, market):
 
     assert "BETA: 500 shares stay" in failed(partly, snapshot, market)["liquidation"]
     assert "liquidation" not in failed(partly, replace(snapshot, restrictions=(kept,)), market)
+
+
+def barring(name):
+    return Restriction(scope="A", target=name, rule=Rule.DO_NOT_HOLD, value=None, until=None, reason="policy")
+
+
+def test_what_must_go_has_no_band_and_no_smallest_trade(plan, snapshot, market):
+    # ALFA is sold from its target of 40 % to 30 %, in a trade of 10,000 USD.
+    strict = replace(under(plan, max_active_weight=0.096, min_trade_usd=D(10_001)), trades=plan.trades[:1])
+    barred = replace(snapshot, restrictions=(barring("ALFA"),))
+
+    found = failed(strict, snapshot, market)
+    assert found["active weights"] == "ALFA: active weight -0.1000, bound 0.096"
+    assert "ALFA: trade of 10000, minimum 10001" in found["limits on trades and names"]
+    assert not {"active weights", "limits on trades and names"} & failed(strict, barred, market).keys()
+
+
+def test_a_cap_on_gains_means_nothing_where_no_tax_is_paid(plan, snapshot, market):
+    gain = replace(under(plan, max_net_gain=D(0)), tax=replace(plan.tax, st_gain=D(50), lt_gain=D(0), liability=D(0)))
+    ira = replace(snapshot.account, registration=Registration.IRA)
+    untaxed = replace(snapshot, book=replace(snapshot.book, account=ira))
+
+    assert "net gain 50.00, limit 0" in failed(gain, snapshot, market)["limits on trades and names"]
+    assert failed(gain, untaxed, market) == {}
