@@ -58,11 +58,27 @@ class Prices:
         return float(self.all_rows @ frame.st), float(self.all_rows @ frame.lt)
 
     @cached_property
+    def charged(self) -> Array:
+        """What each piece costs at best with all that is priced: (p,)."""
+        solution = self.found.solution
+        return piece_minima(self.found.table, factor_price=solution.factor_price, row_price=solution.row_price)
+
+    @property
     def lowest(self) -> Array:
-        """What each piece costs at best with all that is priced, but for charges on trades and names: (p,)."""
-        table, solution = self.found.table, self.found.solution
-        lowest = piece_minima(table, factor_price=solution.factor_price, row_price=solution.row_price)
-        return np.asarray(lowest - table.per_trade * table.trades - table.per_name * table.holds)
+        """The same but for charges on trades and names: (p,)."""
+        table = self.found.table
+        return np.asarray(self.charged - table.per_trade * table.trades - table.per_name * table.holds)
+
+    @cached_property
+    def lowest_at(self) -> Array:
+        """The trade at which each piece costs least: (p,)."""
+        table = self.found.table
+        pull = table.exposures @ self.found.solution.factor_price
+        slope = table.gradient + self.all_rows @ table.rates + pull[table.col[table.piece]]
+        bend = table.curvature
+        stop = np.divide(-slope, bend, out=table.length.copy(), where=bend > 0)
+        step = np.where(slope < 0, np.minimum(table.length, stop), 0.0)
+        return np.asarray(table.lo + np.bincount(table.piece, step, minlength=len(table.col)))
 
     def one_more(self, counted: Array) -> float:
         """Return the most that one more trade, or name, could save. counted (p,): 1 for pieces that are one."""

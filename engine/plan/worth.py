@@ -1,14 +1,16 @@
 """What is each trade worth? By how much the plan's objective worsens if it were forbidden and the rest solved again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from engine.domain.market import Array
 from engine.plan.branch_and_bound import tolerance_of
+from engine.plan.compiled import compiled
 from engine.plan.coupled import has_limits
+from engine.plan.prepared import Flags, Indices
 from engine.plan.prices import Prices
 from engine.plan.problem import Problem
 from engine.plan.relaxation import first_relaxation
@@ -16,6 +18,8 @@ from engine.plan.search import search
 from engine.plan.sides import rounded
 
 SOLVED_WORK: Final = 240  # trades x names up to which every one is solved again
+_SIDES_TRIED: Final = 96
+_NOISE: Final = 1e-9  # 1e-5 bp
 _NEAR: Final = 0.02  # of a worth: known to this it need not be known better
 _ALONE: Final = 1e-3  # of what a name's own curvature offers: less than this, and no other name makes up for it
 
@@ -24,15 +28,17 @@ def worth_of_trades(prices: Prices, traded: Sequence[int]) -> Mapping[int, float
     """Return by how much the objective worsens without each of these names' trades, fractions of V.
 
     None where without it no plan obeys the rules. In an account of few names each problem is solved; in a large one the
-    worth is estimated to second order, which is right as long as the others stay on their lots and sides. Up to the
-    same amount of work, trades that no other name could make up for are solved, then those with most second-order part.
+    worth is estimated to second order, one other name changing sides where that is cheaper. Up to the same amount of
+    work, trades that no other name could make up for are solved, then those with most second-order part.
     """
     solvable = SOLVED_WORK // max(len(prices.problem.names), 1)
     if len(traded) <= solvable:
         return {i: _solved_without(prices, i) for i in traded}
-    estimate, others, alone = _second_order(prices)
-    unsure = sorted(traded, key=lambda i: (not alone[i], -others[i], i))[:solvable]
-    return {i: _solved_without(prices, i) if i in unsure else float(estimate[i]) for i in traded}
+    estimate, second_order, alone = _estimates(prices, np.array(traded, dtype=np.intp))
+    unsure = sorted(range(len(traded)), key=lambda k: (not alone[k], -second_order[k], traded[k]))[:solvable]
+    found: dict[int, float | None] = dict(zip(traded, estimate.tolist(), strict=True))
+    found |= {traded[k]: _solved_without(prices, traded[k]) for k in unsure}
+    return found
 
 
 def without_trade(problem: Problem, i: int) -> Problem:
@@ -77,24 +83,98 @@ def _at_once(problem: Problem, prices: Prices) -> float | None:
     return found.objective if found.objective - found.bound <= near_enough else None
 
 
-def _second_order(prices: Prices) -> tuple[Array, Array, Array]:
-    """Return the worth of each name's trade to second order, that order's part, and whether it stands alone: (n,).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Model:
+    """The plan to second order. worth (n,): of each trade to first order, fractions of V.
+
+    free (n,): how far a name moves for a unit of slope. own (n,) and pull, onto (n, prices), cross = pull onto': by how
+    much the slope of a name, and of another, changes when it moves by a unit and all that can move do.
+    """
+
+    worth: Array
+    free: Array
+    own: Array
+    pull: Array
+    onto: Array
+
+
+def _estimates(prices: Prices, traded: Indices) -> tuple[Array, Array, Flags]:
+    """Return the worth of each traded name to second order, the part of it that is, and whether it stands alone: (t,).
 
     First order: the name's own Lagrangian at zero less that at its trade, a lower bound on the true worth. Second
     order: half of q u^2, with q the curvature that all others offer when they make up for a unit of this name (a Schur
-    complement, one factorisation for all). A name stands alone where no other can make up for it.
+    complement, one factorisation for all). Where it is cheaper so, one other name changes to another of its pieces.
+    A name stands alone where no other can make up for it.
     """
-    problem, table, trade = prices.problem, prices.found.table, prices.found.trade
+    model = _model(prices)
+    u = prices.found.trade[traded]
+    h, s = model.free[traded], model.own[traded]
+    alone = 1.0 - h * s <= _ALONE
+    second_order = 0.5 * np.where(alone, 0.0, s / np.where(alone, 1.0, 1.0 - h * s)) * u**2
+    worth = model.worth[traded] + second_order
+    other, dearer, moved = _other_sides(prices, model)
+    cross = model.pull[traded] @ model.onto[other].T
+    changed = _with_one_more(model.worth, model.free, model.own, cross, traded, -u, other, dearer, moved)
+    return np.maximum(np.minimum(worth, changed), 0.0), second_order, alone
+
+
+def _model(prices: Prices) -> _Model:
+    problem, table = prices.problem, prices.found.table
     p, n, k = problem.prepared, len(problem.names), table.exposures.shape[1]
     broken = np.bincount(np.repeat(np.arange(n), np.diff(p.hinge_first)), np.abs(p.hinge_at), minlength=n)
     at_zero = prices.aversion * p.specific * p.shortfall**2 + problem.penalty * broken + table.per_name * (p.held > 0)
-    first_order = at_zero - prices.lagrangian()[:n]
     rate, free = prices.state()
     gradient = np.hstack([table.exposures[: table.columns], rate[:, prices.firm_rows()]])
     matrix = (gradient * free[:, None]).T @ gradient
     matrix[:k, :k] += np.eye(k)
-    spread = np.einsum("ck,kc->c", gradient, np.linalg.pinv(matrix, hermitian=True) @ gradient.T)[:n]
-    left = 1.0 - free[:n] * spread
-    others = np.where(left > _ALONE, spread / np.maximum(left, _ALONE), 0.0)
-    second_order = 0.5 * others * trade[:n] ** 2
-    return np.maximum(first_order + second_order, 0.0), second_order, left <= _ALONE
+    onto = gradient[:n]
+    pull = onto @ np.linalg.pinv(matrix, hermitian=True)
+    return _Model(
+        worth=at_zero - prices.lagrangian()[:n],
+        free=free[:n],
+        own=np.einsum("nk,nk->n", pull, onto),
+        pull=pull,
+        onto=onto,
+    )
+
+
+def _other_sides(prices: Prices, model: _Model) -> tuple[Indices, Array, Array]:
+    """Return the changes of one name to another piece that cost least: the name, the cost to first order, the step."""
+    table, n = prices.found.table, len(prices.problem.names)
+    is_other = table.col < n
+    is_other[prices.found.pieces] = False
+    for group in table.groups:  # what one of them does binds the others
+        is_other &= ~np.isin(table.col, group)
+    pieces = np.flatnonzero(is_other)
+    names = table.col[pieces]
+    dearer = prices.charged[pieces] - prices.lagrangian()[names]
+    moved = prices.lowest_at[pieces] - prices.found.trade[names]
+    h, s = model.free[names], model.own[names]
+    lost = dearer + 0.5 * s / np.maximum(1.0 - h * s, _ALONE) * moved**2
+    # A change that would better the plan by more than its gap runs into a rule that does not bind yet.
+    lost[lost < prices.found.bound - prices.found.objective - _NOISE] = np.inf
+    chosen = np.argsort(lost, kind="stable")[: min(_SIDES_TRIED, int(np.isfinite(lost).sum()))]
+    return names[chosen], dearer[chosen], moved[chosen]
+
+
+@compiled
+def _with_one_more(
+    worth: Array, free: Array, own: Array, cross: Array, traded: Indices, steps: Array,
+    other: Indices, dearer: Array, moved: Array,
+) -> Array:  # fmt: skip
+    """Return the least worth of each trade if one other name changes its piece as well: (t,); inf where none can.
+
+    With H the freedom of the two names and S their part of the spread, the others offer them Q = (S^-1 - H)^-1.
+    """
+    found = np.full(len(traded), np.inf)
+    for t in range(len(traded)):
+        i, u = traded[t], steps[t]
+        for k in range(len(other)):
+            c, v, both = other[k], moved[k], cross[t, k]
+            left, right = 1.0 - free[i] * own[i], 1.0 - free[c] * own[c]
+            determinant = left * right - free[i] * free[c] * both * both
+            if c == i or determinant <= _ALONE:
+                continue
+            bend = (own[i] * right + free[c] * both * both) * u * u + (own[c] * left + free[i] * both * both) * v * v
+            found[t] = min(found[t], worth[i] + dearer[k] + (0.5 * bend + both * u * v) / determinant)
+    return found

@@ -327,3 +327,18 @@ def test_fractional_shares_keep_to_the_safe_side_of_the_cash_band(market_of, acc
     plan, _ = propose_plan(account_of(1_000), market, settings, inputs_hash="")
 
     assert D(10) <= plan.after.cash <= D("10.00001")
+
+
+def test_the_cost_of_whole_shares_is_stated_against_the_fractional_plan(market_of, account_of):
+    # A share is 10 % of value: 5.4 shares are wanted of A, 4.6 of B, and 5 of each are the nearest. That leaves 4 % off
+    # in each: 10 x 0.05 x 2 x 0.04^2 = 16 bp, where fractions leave nothing.
+    market = market_of({"A": 100, "B": 100}, {"A": "0.54", "B": "0.46"}, specific=0.05)
+    settings = PlanSettings(
+        risk_aversion=10.0, cost_bp=0.0, min_cash=0.0, max_cash=0.0, max_active_weight=None, max_sector_active=None
+    )
+
+    plan, _ = propose_plan(account_of(1_000), market, settings, inputs_hash="")
+
+    assert signed(plan) == {"A": D(5), "B": D(5)}
+    assert plan.objective.rounding == pytest.approx(16.0, abs=1e-3)
+    assert plan.objective.gap == pytest.approx(16.0, abs=1e-3)

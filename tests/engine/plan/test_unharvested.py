@@ -6,8 +6,8 @@ from decimal import Decimal as D
 
 import pytest
 
-from engine.domain.accounts import Registration, Restriction, Rule
-from engine.domain.settings import LotMethod, PlanSettings
+from engine.domain.accounts import AccountBook, Registration, Restriction, Rule, Transaction, TransactionType
+from engine.domain.settings import LotMethod, PlanSettings, WashSalePolicy
 from engine.plan.propose import propose_plan
 
 LONG_AGO = date(2024, 1, 5)
@@ -150,3 +150,54 @@ def test_every_loss_is_either_sold_or_explained(random_case):
         }
         explained = {n.lot_id: n.loss for n in plan.not_harvested}
         assert explained == {lot: loss for lot, loss in losing.items() if loss > 0}
+
+
+def test_a_limit_on_trades_keeps_it(account, market, settings):
+    # Both A and B stand at a loss and may be sold for cash; the one trade allowed goes to A, whose loss is the larger.
+    lots = (account.lots[0], replace(account.lots[1], cost_per_share=D(105)), account.lots[2])
+    book = replace(account.book, lots=lots)
+    free = replace(settings, risk_aversion=0.1, max_cash=1.0)
+
+    code, plan = reason(replace(account, book=book, household_books=(book,)), market, replace(free, max_trades=1), "b")
+
+    assert [t.security_id for t in plan.trades] == ["A"]
+    assert code == "max_trades"
+
+
+def test_a_year_that_it_does_not_help_keeps_it(account, market, settings):
+    # 3,000 USD of loss come off income and what is beyond is worth nothing: the loss of the year so far is larger.
+    book = replace(account.book, account=replace(account.account, ytd_lt_gain=D(-20_000)))
+    settings = replace(settings, net_taxes=True, carryforward_value=0.0)
+
+    code, plan = reason(replace(account, book=book, household_books=(book,)), market, settings)
+
+    assert code == "no_tax_value"
+    assert "netted with the rest of the year the loss saves no tax" in plan.not_harvested[0].sentence
+
+
+def test_a_limit_on_the_tracking_error_keeps_it(account, market, settings):
+    # Without the limit all of A would go: its tax is worth 2.8 cents a dollar, its risk, 0.1 x 0.05 x 0.4^2, next to
+    # nothing.
+    free = replace(settings, risk_aversion=0.1, max_cash=1.0)
+    without, _ = reason(account, market, free)
+    limited, _ = reason(account, market, replace(free, max_tracking_error=0.02))
+
+    assert (without, limited) == (None, "max_tracking_error")
+
+
+def test_a_loss_that_an_ira_would_take_away_says_so(account, market, settings):
+    # The household's IRA bought as many shares as the account holds, nine days ago.
+    day = account.as_of - timedelta(9)
+    row = Transaction(
+        transaction_id="T1", account_id="B", trade_date=day, security_id="A", type=TransactionType.BUY, quantity=D(400),
+        price=D(100), lot_id="ira"
+    )  # fmt: skip
+    lot = replace(account.lots[0], account_id="B", lot_id="ira", cost_per_share=D(100), acquired=day)
+    ira = replace(account.account, account_id="B", registration=Registration.IRA)
+    other = AccountBook(account=ira, lots=(lot,), transactions=(row,))
+    snapshot = replace(account, household_books=(account.book, other))
+
+    code, plan = reason(snapshot, market, replace(settings, wash_sales=WashSalePolicy.ALLOW))
+
+    assert code == "disallowed"
+    assert plan.not_harvested[0].loss == D(4_448)
