@@ -30,6 +30,7 @@ from engine.plan.problem import (
 )
 from engine.plan.rules import LIQUIDATE, NOT_TRADABLE, WASH_SALES
 from engine.plan.sale_order import FRACTION
+from engine.plan.term_checks import term_checks
 
 STALE_PRICE_DAYS: Final = 5  # calendar days: over a long weekend, and no more
 _CLOSE: Final = 1e-6  # a weight this near to its limit is at it
@@ -67,6 +68,7 @@ def plan_checks(problem: Problem, done: Outcome) -> tuple[Check, ...]:
         checks.append(
             _check("min_trade_usd", _small_trades(problem, done), f"no trade below {settings.min_trade_usd} USD")
         )
+    checks += term_checks(problem, done)
     checks.append(_check("price age", _price_age(problem), f"every price is of the last {STALE_PRICE_DAYS} days"))
     return tuple(checks)
 
@@ -218,8 +220,9 @@ def _rows(problem: Problem, done: Outcome) -> Iterable[tuple[str, _Faults]]:
     """Judge limits on sums of names, one check for all sectors and one for all factors."""
     faults: dict[str, _Faults] = {}
     values = row_values(problem, done.trade, done.year).tolist()
+    elsewhere = {CASH, TURNOVER, *(term.name for term in problem.terms)}
     for row, value in zip(problem.rows, values, strict=True):
-        if row.by_lot_gain or row.rule in (CASH, TURNOVER):
+        if row.by_lot_gain or row.rule in elsewhere:
             continue
         rule = next((kind for kind in (SECTOR, FACTOR) if row.rule.startswith(kind)), row.rule)
         found = faults.setdefault(rule, _Faults())

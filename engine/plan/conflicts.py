@@ -37,6 +37,7 @@ from engine.plan.problem import (
 )
 from engine.plan.rules import EXCLUDE, NOT_TRADABLE, WASH_SALES, in_force, rule_name
 from engine.plan.search import search
+from engine.plan.terms import NameCost, Term
 
 WITHDRAWAL: Final = "withdrawal"
 DEPOSIT: Final = "deposit"
@@ -59,6 +60,7 @@ class Inputs:
     snapshot: AccountSnapshot
     settings: PlanSettings
     locks: tuple[Lock, ...]
+    terms: tuple[Term, ...] = ()
 
     def having(self, **changes: object) -> "Inputs":
         return replace(self, settings=replace(self.settings, **changes))  # type: ignore[arg-type]  # keys are ours
@@ -112,6 +114,7 @@ def _drops(inputs: Inputs) -> Mapping[str, Drop]:
         (TRADES, settings.max_trades is not None, lambda i: i.having(max_trades=None)),
         (NAMES, settings.max_names is not None, lambda i: i.having(max_names=None)),
     ]
+    early += [(term.name, True, _without_term(term)) for term in inputs.terms if not isinstance(term, NameCost)]
     names = dict.fromkeys(rule_name(r.rule, r.target) for r in in_force(inputs.snapshot))
     restrictions = [(name, True, _without_restriction(name)) for name in names]
     late: list[tuple[str, bool, Drop]] = [
@@ -134,22 +137,27 @@ def _without_restriction(rule: str) -> Drop:
     return drop
 
 
+def _without_term(term: Term) -> Drop:
+    return lambda inputs: replace(inputs, terms=tuple(other for other in inputs.terms if other != term))
+
+
 def _is_feasible(inputs: Inputs, market: MarketSnapshot) -> bool:
     if value_after_flow(inputs.snapshot, market, inputs.settings) <= 0:
         return False
     settings = inputs.settings
-    problem = build_problem(inputs.snapshot, market, settings, locks=inputs.locks)
+    problem = build_problem(inputs.snapshot, market, settings, locks=inputs.locks, terms=inputs.terms)
     table = piece_table(problem)
     everything = np.ones(len(table.col), dtype=bool)
     limits = {} if settings.liquidate else {"max_trades": settings.max_trades, "max_names": settings.max_names}
     if feasible_pieces(table, everything, **limits) is None:
         return False
-    return settings.max_tracking_error is None or settings.liquidate or search(problem) is not None
+    limited = settings.max_tracking_error is not None and not settings.liquidate
+    return (not limited and problem.written is None) or search(problem) is not None
 
 
 def _repair(inputs: Inputs, market: MarketSnapshot, rules: Sequence[str]) -> str:
     """Return the way out that moves least money: one rule of the conflict, loosened alone, all others as they are."""
-    problem = build_problem(inputs.snapshot, market, inputs.settings, locks=inputs.locks)
+    problem = build_problem(inputs.snapshot, market, inputs.settings, locks=inputs.locks, terms=inputs.terms)
     needs = [(_needed(problem, rule), rule) for rule in rules]
     known = [(needed, rule) for needed, rule in needs if needed is not None]
     if not known:

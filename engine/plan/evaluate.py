@@ -13,12 +13,13 @@ from engine.domain.settings import PlanSettings
 from engine.plan.decided import disallowed_by_term
 from engine.plan.lots import SaleLot
 from engine.plan.outcome import outcome
-from engine.plan.prices import Prices
 from engine.plan.problem import Name, Problem, build_problem
 from engine.plan.propose import household_locks
 from engine.plan.report import plan_of
 from engine.plan.run import reading, run_since
 from engine.plan.search import search
+from engine.plan.terms import Term
+from engine.plan.tradable import prices_of
 
 
 def evaluate_trades(
@@ -29,6 +30,7 @@ def evaluate_trades(
     *,
     inputs_hash: str,
     edited: tuple[SecurityId, ...],
+    terms: Sequence[Term] = (),
 ) -> tuple[Plan, Run]:
     """Return the plan of exactly these signed shares (buy > 0); its gap is what they cost against the proven bound.
 
@@ -37,7 +39,9 @@ def evaluate_trades(
     unknown security, or a sale of more than is held.
     """
     began = reading()
-    problem = build_problem(snapshot, market, settings, locks=household_locks(snapshot, market), also=tuple(shares))
+    problem = build_problem(
+        snapshot, market, settings, locks=household_locks(snapshot, market), also=tuple(shares), terms=terms
+    )
     _require_held(problem, shares)
     solving = reading()
     found = search(problem)
@@ -51,7 +55,7 @@ def evaluate_trades(
         problem,
         done,
         bound=done.total if found is None else found.bound,
-        prices=None if found is None else Prices(problem=problem, found=found),
+        prices=None if found is None else prices_of(problem, found),
         worth={},
         inputs_hash=inputs_hash,
         disallowed=sum(disallowed_by_term(problem, done), Decimal(0)),
@@ -60,7 +64,8 @@ def evaluate_trades(
     status = PlanStatus.FEASIBLE if edited and plan.status is PlanStatus.OPTIMAL else plan.status
     plan = replace(plan, status=status, edited=edited)
     fallback = found is not None and found.fallback
-    return plan, run_since(began, solving=solving, solved=solved, fallback=fallback)
+    own = () if problem.written is None else problem.written.names
+    return plan, run_since(began, solving=solving, solved=solved, fallback=fallback, terms=own)
 
 
 def _require_held(problem: Problem, shares: Mapping[SecurityId, Decimal]) -> None:

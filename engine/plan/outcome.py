@@ -94,9 +94,15 @@ def outcome(problem: Problem, shares: Sequence[Decimal], orders: Sequence[Sequen
         risk=problem.settings.risk_aversion * variance,
         tax=problem.settings.tax_weight * float((liability_usd(problem, year) - year.later) / problem.value),
         cost=float(p.cost @ np.abs(trade) + p.impact @ (trade * trade)),
-        tilt=-float(p.alpha @ trade),
+        tilt=_tilt(problem, trade),
         breach=_breach(problem, trade, year),
     )
+
+
+def _tilt(problem: Problem, trade: Array) -> float:
+    """Return what the firm's tilts and its own convex terms cost."""
+    tilt = -float(problem.prepared.alpha @ trade)
+    return tilt if problem.written is None else tilt + problem.written.cost_at(problem.prepared.held + trade)
 
 
 def total_of(parts: Iterable[Counted]) -> Counted:

@@ -29,12 +29,14 @@ from engine.domain.valuation import net_asset_value, positions
 from engine.plan.lots import SaleLot, sale_lots
 from engine.plan.netted import Netting, netting_of
 from engine.plan.rules import NameRules, name_rules, weight_limits
+from engine.plan.terms import LinearRule, Term, costs_of, require_terms
 from engine.plan.washes import Caught, caught_losses
 from engine.risk.measure import require_risk
 
 if TYPE_CHECKING:
     from engine.plan.frame import Frame
     from engine.plan.prepared import Prepared
+    from engine.plan.written import Written
 
 BP: Final = 1e4
 PERCENT: Final = 0.01
@@ -126,6 +128,7 @@ class Problem:
     min_trade: float
     penalty: float
     netting: Netting | None = None
+    terms: tuple[Term, ...] = ()
 
     @cached_property
     def prepared(self) -> "Prepared":
@@ -140,6 +143,13 @@ class Problem:
         from engine.plan.frame import frame_of  # which is written in terms of a problem
 
         return frame_of(self)
+
+    @cached_property
+    def written(self) -> "Written | None":
+        """The firm's own convex terms; None where there are none."""
+        from engine.plan.written import written_terms  # which is written in terms of a problem
+
+        return written_terms(self)
 
     @cached_property
     def impact(self) -> Array:
@@ -166,12 +176,13 @@ def build_problem(
     *,
     locks: Iterable[Lock],
     also: Sequence[SecurityId] = (),
+    terms: Sequence[Term] = (),
 ) -> Problem:
     """Return the problem of one account; names are its holdings and its model's securities, ordered by security_id.
 
-    also: further securities that may be traded.
-    Raises DataError for a missing price, risk row, security or model, a value of V not above 0, or tax rates that
-    net_taxes cannot net.
+    also: further securities that may be traded. terms: the firm's own.
+    Raises DataError for a missing price, risk row, security or model, a value of V not above 0, tax rates that
+    net_taxes cannot net, or a term that is not sound.
     """
     account, risk = snapshot.account, market.risk
     value = value_after_flow(snapshot, market, settings)
@@ -180,13 +191,14 @@ def build_problem(
     held, targets = positions(snapshot.lots), _targets(snapshot, market)
     ids = sorted({*held, *targets, *also})
     _require_priced(ids, market)
+    require_terms(terms, market)
     require_risk(risk, ids)
     securities = [market.securities[name] for name in ids]
     rules = name_rules(snapshot, market, settings, locks, securities)
     lots: dict[SecurityId, list[Lot]] = {}
     for lot in snapshot.lots:
         lots.setdefault(lot.security_id, []).append(lot)
-    inputs = _Inputs(snapshot=snapshot, market=market, settings=settings, value=value)
+    inputs = _Inputs(snapshot=snapshot, market=market, settings=settings, value=value, terms=tuple(terms))
     inputs = replace(inputs, caught=_caught(inputs, securities, rules, lots))
     names = tuple(
         _name(security, answer, lots.get(security.security_id, []), targets.get(security.security_id, 0.0), inputs)
@@ -199,12 +211,13 @@ def build_problem(
         market=market,
         settings=settings,
         value=value,
-        names=names,
+        names=tuple(_with_costs(name, inputs.terms) for name in names),  # which rows, being cash, do not know
         loadings=exposures @ _square_root(risk.factor_covariance),
         rows=tuple(_rows(inputs, names, exposures)),
         min_trade=float(settings.min_trade_usd / value),
         penalty=settings.breach_penalty / BP / PERCENT,
         netting=_netting(inputs),
+        terms=inputs.terms,
     )
 
 
@@ -250,6 +263,7 @@ class _Inputs:
     market: MarketSnapshot
     settings: PlanSettings
     value: Decimal
+    terms: tuple[Term, ...]
     caught: Mapping[SecurityId, Mapping[LotId, tuple[Caught, ...]]] = field(default_factory=dict)
 
 
@@ -380,6 +394,26 @@ def _rows(inputs: _Inputs, names: Sequence[Name], exposures: Array) -> Iterable[
     if settings.max_net_gain is not None and snapshot.account.registration.is_taxable:
         cap = float(settings.max_net_gain / value)
         yield Row(rule=NET_GAIN, up=0 * ones, down=0 * ones, lo=-np.inf, hi=cap, st=1.0, lt=1.0)
+    yield from _own_rules(inputs, names)
+
+
+def _own_rules(inputs: _Inputs, names: Sequence[Name]) -> Iterable[Row]:
+    """Return the firm's own linear rules as rows, in units of each rule's largest coefficient."""
+    for term in inputs.terms:
+        if isinstance(term, LinearRule):
+            own = [float(term.coefficients.get(name.security.security_id, 0.0)) for name in names]
+            weights = np.array(own) / term.scale
+            start = [-name.shortfall if term.active else name.held for name in names]
+            lo, hi = term.lo / term.scale, term.hi / term.scale
+            yield _banded(term.name, weights, float(weights @ start), lo, hi, inputs.settings)
+
+
+def _with_costs(name: Name, terms: Sequence[Term]) -> Name:
+    """Return the name with what the firm's own costs ask of it."""
+    if not terms:
+        return name
+    weight, traded, squared = costs_of(terms, name.security.security_id)
+    return replace(name, alpha=name.alpha - weight, cost=name.cost + traded, impact=name.impact + squared)
 
 
 def _banded(rule: str, weights: Array, start: float, lo: float, hi: float, settings: PlanSettings) -> Row:

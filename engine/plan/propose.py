@@ -1,5 +1,6 @@
 """What should this account trade? From snapshot and settings to a certified plan of whole shares and lots."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
@@ -11,12 +12,12 @@ from engine.domain.settings import PlanSettings, WashSalePolicy
 from engine.plan.conflicts import Inputs, find_conflict
 from engine.plan.decided import disallowed_by_term
 from engine.plan.outcome import Outcome, outcome
-from engine.plan.prices import Prices
 from engine.plan.problem import Problem, build_problem, value_after_flow
 from engine.plan.report import infeasible, plan_of
-from engine.plan.rounding import tradable_shares
 from engine.plan.run import reading, run_since
 from engine.plan.search import search
+from engine.plan.terms import Term
+from engine.plan.tradable import prices_of, tradable
 from engine.plan.worth import worth_of_trades
 from engine.tax.wash_sales import locks
 
@@ -24,26 +25,31 @@ _WHOLE_SHARES_REPAIR: Final = "No plan of whole shares was found that obeys thes
 
 
 def propose_plan(
-    snapshot: AccountSnapshot, market: MarketSnapshot, settings: PlanSettings, *, inputs_hash: str
+    snapshot: AccountSnapshot,
+    market: MarketSnapshot,
+    settings: PlanSettings,
+    *,
+    inputs_hash: str,
+    terms: Sequence[Term] = (),
 ) -> tuple[Plan, Run]:
     """Return the best plan found for an account, with its certified gap, and how it was computed.
 
-    An account whose rules conflict gets a plan without trades whose status is infeasible and which names them. Raises
-    DataError for missing data, SolverFailed when no solver meets its tolerance.
+    terms: the firm's own rules and costs. An account whose rules conflict gets a plan without trades whose status is
+    infeasible and which names them. Raises DataError for missing data, SolverFailed when no solver meets its tolerance.
     """
     began = reading()
     held = household_locks(snapshot, market)
+    inputs = Inputs(snapshot=snapshot, settings=settings, locks=held, terms=tuple(terms))
     if value_after_flow(snapshot, market, settings) <= 0:
-        return _no_plan(snapshot, market, settings, held, inputs_hash, began)
-    problem = build_problem(snapshot, market, settings, locks=held)
+        return _no_plan(inputs, market, inputs_hash, began)
+    problem = build_problem(snapshot, market, settings, locks=held, terms=terms)
     solving = reading()
     found = search(problem)
     solved = reading()
     if found is None:
-        return _no_plan(snapshot, market, settings, held, inputs_hash, began)
-    orders = found.orders(problem)
-    done = outcome(problem, tradable_shares(problem, found, orders), orders)
-    prices = Prices(problem=problem, found=found)
+        return _no_plan(inputs, market, inputs_hash, began)
+    done = tradable(problem, found)
+    prices = prices_of(problem, found)
     plan = plan_of(
         problem,
         done,
@@ -56,7 +62,8 @@ def propose_plan(
     )
     if plan.status is PlanStatus.INFEASIBLE:
         plan = replace(plan, repair=_WHOLE_SHARES_REPAIR)
-    return plan, run_since(began, solving=solving, solved=solved, fallback=found.fallback)
+    own = () if problem.written is None else problem.written.names
+    return plan, run_since(began, solving=solving, solved=solved, fallback=found.fallback, terms=own)
 
 
 def _disallowed(problem: Problem, done: Outcome) -> Decimal:
@@ -77,22 +84,17 @@ def _free_trades(problem: Problem, done: Outcome) -> list[int]:
     return [i for i, name in enumerate(problem.names) if done.shares[i] != 0 and not name.rules.must_exit]
 
 
-def _no_plan(
-    snapshot: AccountSnapshot,
-    market: MarketSnapshot,
-    settings: PlanSettings,
-    held: tuple[Lock, ...],
-    inputs_hash: str,
-    began: float,
-) -> tuple[Plan, Run]:
-    conflict = find_conflict(Inputs(snapshot=snapshot, settings=settings, locks=held), market)
+def _no_plan(inputs: Inputs, market: MarketSnapshot, inputs_hash: str, began: float) -> tuple[Plan, Run]:
+    conflict = find_conflict(inputs, market)
+    snapshot, settings = inputs.snapshot, inputs.settings
     stated = settings
     if value_after_flow(snapshot, market, settings) <= 0:
         stated = replace(settings, withdrawal=Decimal(0))
-    problem = build_problem(snapshot, market, stated, locks=held)
+    problem = build_problem(snapshot, market, stated, locks=inputs.locks, terms=inputs.terms)
     idle = outcome(problem, [Decimal(0)] * len(problem.names), [()] * len(problem.names))
     plan = plan_of(
         problem, idle, bound=idle.total, prices=None, worth={}, inputs_hash=inputs_hash, disallowed=Decimal(0)
     )
     plan = infeasible(replace(plan, settings=settings), conflicts=conflict.rules, repair=conflict.repair)
-    return plan, run_since(began, solving=began, solved=reading(), fallback=False)
+    own = () if problem.written is None else problem.written.names
+    return plan, run_since(began, solving=began, solved=reading(), fallback=False, terms=own)

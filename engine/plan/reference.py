@@ -15,6 +15,8 @@ from engine.domain.market import Array
 from engine.plan.lots import SaleLot
 from engine.plan.outcome import priced_bounds
 from engine.plan.problem import Name, Problem
+from engine.plan.terms import ConvexTerm
+from engine.plan.written import facts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +53,12 @@ def reference_optimum(problem: Problem, sides: Sequence[int]) -> tuple[float, An
         *_name_rules(model, sides),
         *_row_rules(model),
     ]
+    own_cost, own_rules = _own_terms(model)
     breach = [*_name_breaches(model), *_row_breaches(model)]
-    statement = cp.Problem(cp.Minimize(_cost(model) + problem.penalty * sum(cp.pos(over) for over in breach)), rules)
+    statement = cp.Problem(
+        cp.Minimize(_cost(model) + own_cost + problem.penalty * sum(cp.pos(over) for over in breach)),
+        [*rules, *own_rules],
+    )
     statement.solve(solver=cp.CLARABEL)
     if statement.status in (cp.INFEASIBLE, cp.INFEASIBLE_INACCURATE):
         return None
@@ -86,8 +92,22 @@ def _cost(model: _Model) -> Any:
     risk = settings.risk_aversion * (cp.sum_squares(factor) + cp.sum(specific))
     tax = settings.tax_weight * (_column([lot.tax for _, lot in model.lots]) @ model.sold)
     cost = np.array([name.cost for name in problem.names]) @ (model.buy + model.sell)
+    impact = cp.sum(cp.multiply(problem.impact, cp.square(model.trade)))
     tilt = -np.array([name.alpha for name in problem.names]) @ model.trade
-    return risk + tax + cost + tilt
+    return risk + tax + cost + impact + tilt
+
+
+def _own_terms(model: _Model) -> tuple[Any, list[Any]]:
+    """Return the cost and rules of the firm's own convex terms."""
+    problem = model.problem
+    held = np.array([name.held for name in problem.names])
+    cost: Any = 0.0
+    rules: list[Any] = []
+    for term in problem.terms:
+        if isinstance(term, ConvexTerm) and not problem.settings.liquidate:
+            own_cost, own_rules = term.write(model.cp, held + model.trade, facts_of(problem))
+            cost, rules = cost + own_cost, [*rules, *own_rules]
+    return cost, rules
 
 
 def _name_rules(model: _Model, sides: Sequence[int]) -> Iterator[Any]:

@@ -4,6 +4,7 @@ The one place where the engine reads a clock: a monotonic one, whose readings re
 that they never change what is planned or its identity.
 """
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Final
 
@@ -18,11 +19,15 @@ def reading() -> float:
     return perf_counter()
 
 
-def run_since(began: float, *, solving: float, solved: float, fallback: bool) -> Run:
-    """Return how a plan was computed that began, and was being solved, between these readings."""
+def run_since(began: float, *, solving: float, solved: float, fallback: bool, terms: Sequence[str] = ()) -> Run:
+    """Return how a plan was computed that began, and was being solved, between these readings.
+
+    terms: the firm's own convex terms, which only the fallback knows.
+    """
+    why = f", for the firm's own terms: {', '.join(terms)}" if terms else ""
     return Run(
-        solver=FALLBACK_SOLVER if fallback else SOLVER,
-        fallback=fallback,
+        solver=FALLBACK_SOLVER + why if fallback or terms else SOLVER,
+        fallback=fallback or bool(terms),
         solve_ms=(solved - solving) * 1e3,
         total_ms=(reading() - began) * 1e3,
     )

@@ -12,6 +12,7 @@ from engine.plan.netted import branches, tax_of_year
 from engine.plan.problem import Problem
 from engine.plan.relaxation import first_relaxation
 from engine.plan.sides import Found
+from engine.plan.stated_search import best_with_terms
 
 
 def search(problem: Problem) -> Found | None:
@@ -19,9 +20,22 @@ def search(problem: Problem) -> Found | None:
 
     Raises SolverFailed when a relaxation defeats every solver.
     """
+    if problem.written is not None:
+        return _best_stated(problem)
     if problem.netting is None:
         return _best(problem, problem.frame, None)
     return _best_netted(problem)
+
+
+def _best_stated(problem: Problem) -> Found | None:
+    """Return the best plan with the firm's own convex terms."""
+    if problem.netting is None:
+        return best_with_terms(problem, (problem.frame,), search)
+    found = best_with_terms(problem, _frames(problem), search)
+    if found is None:
+        return None
+    netted = _netted(problem, found)
+    return replace(netted, bound=min(netted.bound, netted.objective))
 
 
 def _best(problem: Problem, frame: Frame, prices: Array | None) -> Found | None:

@@ -1,5 +1,6 @@
-"""What if the interior-point method does not converge? The same problem of chains, stated in cvxpy."""
+"""What does cvxpy make of a problem of chains? Asked where the interior point fails, or a firm adds convex terms."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,45 @@ from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
 from engine.plan.envelope import Chains
 from engine.plan.pieces import PieceTable
+from engine.plan.written import Written, solve_tightly
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chained:
+    """Chains as cvxpy sees them: the filling of each segment, the cost, and the rules.
+
+    above, below: the rows that have such a limit.
+    """
+
+    table: PieceTable
+    filled: Any
+    y: Any
+    cost: Any
+    above: Any
+    below: Any
+    rules: tuple[Any, ...]
+
+    @property
+    def row_price(self) -> Array:
+        price = np.zeros(len(self.table.lo_rows))
+        price[np.isfinite(self.table.hi_rows)] += self.above.dual_value
+        price[np.isfinite(self.table.lo_rows)] -= self.below.dual_value
+        return price
+
+    @property
+    def factor_price(self) -> Array:
+        return np.asarray(self.y.value if self.table.exposures.shape[1] else self.y)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stated:
+    """The optimum with the terms: filling of the segments, prices of factors, rows and a unit of weight; its value."""
+
+    filled: Array
+    factor_price: Array
+    row_price: Array
+    term_price: Array
+    value: float
 
 
 def stated(table: PieceTable, chains: Chains) -> tuple[Array, Array, Array]:
@@ -18,6 +58,39 @@ def stated(table: PieceTable, chains: Chains) -> tuple[Array, Array, Array]:
     import cvxpy  # takes a second to load, and is seldom needed
 
     cp: Any = cvxpy
+    model = _chained(cp, table, chains)
+    problem = cp.Problem(cp.Minimize(model.cost), list(model.rules))
+    problem.solve(solver=cp.CLARABEL)
+    if problem.status != cp.OPTIMAL:
+        raise SolverFailed(f"the interior-point method did not converge, and Clarabel ended {problem.status}")
+    return np.clip(model.filled.value, 0.0, chains.length), model.factor_price, model.row_price
+
+
+def stated_with(
+    written: Written, table: PieceTable, chains: Chains, held: Array, rules: tuple[Any, ...]
+) -> Stated | None:
+    """Return the optimum of the chains with the terms' cost and these rules on the weights; None where there is none.
+
+    held (n,): weights before the trade. Raises SolverFailed when Clarabel does not reach its tolerance.
+    """
+    cp = written.cp
+    model = _chained(cp, table, chains)
+    of_names = (chains.col[None, :] == np.arange(len(held))[:, None]).astype(float)
+    copied = written.weights == held + chains.start[: len(held)] + of_names @ model.filled
+    problem = cp.Problem(cp.Minimize(model.cost + written.cost), [*model.rules, copied, *rules, *written.limit])
+    value, _ = solve_tightly(cp, problem, f"plan with {', '.join(written.names)}")
+    if value is None:
+        return None
+    return Stated(
+        filled=np.clip(model.filled.value, 0.0, chains.length),
+        factor_price=model.factor_price,
+        row_price=model.row_price,
+        term_price=-np.asarray(copied.dual_value),
+        value=value,
+    )
+
+
+def _chained(cp: Any, table: PieceTable, chains: Chains) -> _Chained:
     filled = cp.Variable(len(chains.length))
     factors = table.exposures.shape[1]
     y: Any = cp.Variable(factors) if factors else np.zeros(0)
@@ -30,11 +103,4 @@ def stated(table: PieceTable, chains: Chains) -> tuple[Array, Array, Array]:
     if factors:
         cost += cp.sum_squares(y) / 2
         rules.append(y == start + table.exposures[chains.col].T @ filled)
-    problem = cp.Problem(cp.Minimize(cost), rules)
-    problem.solve(solver=cp.CLARABEL)
-    if problem.status != cp.OPTIMAL:
-        raise SolverFailed(f"the interior-point method did not converge, and Clarabel ended {problem.status}")
-    price = np.zeros(len(table.lo_rows))
-    price[upper] += above.dual_value
-    price[lower] -= below.dual_value
-    return np.clip(filled.value, 0.0, chains.length), np.asarray(y.value if factors else y), price
+    return _Chained(table=table, filled=filled, y=y, cost=cost, above=above, below=below, rules=tuple(rules))
