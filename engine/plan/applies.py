@@ -10,8 +10,8 @@ from engine.domain.settings import PlanSettings, WashSalePolicy
 _TAX: Final = ("tax_weight", "net_taxes", "carryforward_value", "max_net_gain", "gains_budget", "wash_sales",
                "harvest_min_loss_usd", "harvest_min_loss_pct")  # fmt: skip
 _LIMITS: Final = ("min_cash", "max_cash", "max_active_weight", "max_sector_active", "max_factor_active",
-                  "max_tracking_error", "max_turnover", "max_net_gain", "max_names", "enforce", "breach_penalty", "tilt",
-                  "deposit")  # fmt: skip
+                  "max_tracking_error", "max_turnover", "max_net_gain", "max_names", "enforce", "breach_penalty",
+                  "tilt", "deposit")  # fmt: skip
 
 
 def inapplicable(settings: PlanSettings, account: Account, market: MarketSnapshot) -> Mapping[str, str]:
