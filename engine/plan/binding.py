@@ -12,7 +12,9 @@ from engine.plan.lifted import lifted_rules
 from engine.plan.outcome import Outcome, names_held
 from engine.plan.prices import Prices
 from engine.plan.problem import BP, CASH, PERCENT, TURNOVER, Problem
+from engine.plan.terms import LinearRule
 
+_BINDS: Final = 1e-6  # a price above this, of a constraint in cvxpy, is one
 _MORE_TRACKING: Final = 0.001  # room that a tracking-error limit's price is stated for
 _CASH_DETAIL: Final = {
     "upper": "cash is at its minimum; price is for 1 % of value more to spend",
@@ -25,7 +27,7 @@ def bindings(problem: Problem, done: Outcome, prices: Prices | None) -> tuple[Bi
     if prices is None:
         return ()
     found = [*_rows(problem, prices), *_bounds(problem, done, prices), *_limits(problem, done, prices)]
-    found += _lifted(problem, prices)
+    found += [*_lifted(problem, prices), *_own_rules(problem, prices)]
     return tuple(sorted(found, key=lambda binding: (-binding.price_bp, binding.rule)))
 
 
@@ -36,13 +38,27 @@ def _binding(problem: Problem, rule: str, saved: float, detail: str) -> Binding:
 
 
 def _rows(problem: Problem, prices: Prices) -> Iterator[Binding]:
+    own = {term.name: term.scale for term in problem.terms if isinstance(term, LinearRule)}
     for row, price in zip(problem.rows, prices.rows.tolist(), strict=True):
         if price != 0.0:
             side = "upper" if price > 0 else "lower"
             detail = _CASH_DETAIL[side] if row.rule == CASH else f"at its {side} limit; price is for 1 % of value"
             if row.rule == TURNOVER:
                 detail = "all of the turnover allowed is used; price is for 1 % of value"
+            if row.rule in own:
+                detail = f"at its {side} limit; price is for {PERCENT * own[row.rule]:.3g} of room"
             yield _binding(problem, row.rule, abs(price) * PERCENT, detail)
+
+
+def _own_rules(problem: Problem, prices: Prices) -> Iterator[Binding]:
+    """Yield the constraints of the firm's own convex terms that bind."""
+    if problem.written is None or prices.found.rule_price is None:
+        return
+    names = [part.name for part in problem.written.parts for _ in part.rules]
+    for name, price in zip(names, prices.found.rule_price.tolist(), strict=True):
+        if price > _BINDS:
+            detail = f"a constraint is at its limit; price is for {PERCENT} of room in its own units"
+            yield _binding(problem, name, price * PERCENT, detail)
 
 
 def _bounds(problem: Problem, done: Outcome, prices: Prices) -> Iterator[Binding]:

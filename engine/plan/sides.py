@@ -29,7 +29,8 @@ class Found:
 
     trade u and pieces (columns,); solution: the exact problem's prices on those pieces; table: what they refer to.
     sold (lots,): weight sold of each lot, in the order of problem.prepared; None where each lot is sold out before the
-    next. term_price (n,): what the firm's own convex terms make a unit of weight cost at the margin; None without them.
+    next. term_price (n,): what the firm's own convex terms make a unit of weight cost at the margin; rule_price: what a
+    unit of room in each of their constraints would save. None without such terms.
     """
 
     table: PieceTable
@@ -42,6 +43,7 @@ class Found:
     nodes: int
     fallback: bool
     term_price: Array | None = None
+    rule_price: Array | None = None
 
     def orders(self, problem: Problem) -> Orders:
         """Return each name's lots in the order in which they are sold."""

@@ -230,6 +230,7 @@ def _found(
         nodes=1,
         fallback=True,
         term_price=stated.term_price,
+        rule_price=stated.rule_price,
     )
 
 

@@ -41,13 +41,16 @@ class _Chained:
 
 @dataclass(frozen=True, kw_only=True)
 class Stated:
-    """The optimum with the terms: filling of the segments, prices of factors, rows and a unit of weight; its value."""
+    """The optimum with the terms: filling of the segments, prices of factors, rows and a unit of weight.
+
+    rule_price: of each rule on the weights, 0 for one that is no single inequality.
+    """
 
     filled: Array
     factor_price: Array
     row_price: Array
     term_price: Array
-    value: float
+    rule_price: Array
 
 
 def stated(table: PieceTable, chains: Chains) -> tuple[Array, Array, Array]:
@@ -86,8 +89,13 @@ def stated_with(
         factor_price=model.factor_price,
         row_price=model.row_price,
         term_price=-np.asarray(copied.dual_value),
-        value=value,
+        rule_price=np.array([_price(cp, rule) for rule in rules], dtype=float),
     )
+
+
+def _price(cp: Any, rule: Any) -> float:
+    is_single = isinstance(rule, cp.constraints.Inequality) and rule.size == 1
+    return max(float(np.asarray(rule.dual_value).item()), 0.0) if is_single else 0.0
 
 
 def _chained(cp: Any, table: PieceTable, chains: Chains) -> _Chained:
