@@ -18,6 +18,7 @@ from app.tables import (
 from engine.domain.meanings import MEANINGS
 from engine.domain.plans import Check, PlanStatus, Verdict
 from engine.domain.settings import PlanSettings
+from engine.plan.run import FALLBACK_SOLVER
 
 BP: Final = 1e4
 _VERDICT_ICONS: Final = {Verdict.PASS: ":green[✓]", Verdict.WARN: ":orange[!]", Verdict.FAIL: ":red[✗]"}
@@ -65,10 +66,8 @@ def proof(found: WhatIf) -> None:
         parts.append(f"Whole shares cost {objective.rounding:.3f} bp of the gap.")
     st.caption(" ".join(parts))
     if run.fallback:
-        st.caption(
-            ":material/swap_horiz: The fast solver did not meet its tolerance on this account, so a general one solved "
-            "it; the certificate is as good."
-        )
+        why = run.solver.removeprefix(FALLBACK_SOLVER).removeprefix(", ") or "the fast one did not meet its tolerance"
+        st.caption(f":material/swap_horiz: The general solver, not the fast one: {why}. The certificate is as good.")
     if plan.status is PlanStatus.FEASIBLE and not plan.edited:
         st.caption(
             f":material/info: The gap is above the {plan.settings.gap_tolerance_bp:g} bp that the settings ask for: "
