@@ -16,10 +16,11 @@ from engine.domain.market import Array
 from engine.plan.branch_and_bound import best_of, branched, tightened, tolerance_of
 from engine.plan.feasibility import feasible_pieces
 from engine.plan.frame import Frame, frame_of
+from engine.plan.pieces import piece_table
 from engine.plan.prepared import Flags, Indices
 from engine.plan.problem import BP, Problem
 from engine.plan.relaxation import Relaxation, first_relaxation, narrowed
-from engine.plan.sides import Found, on_pieces, rounded
+from engine.plan.sides import Found, on_pieces, on_table, rounded
 
 _EVALUATIONS: Final = 9  # of one price, in one round
 _ROUNDS: Final = 3
@@ -27,6 +28,7 @@ _DEAREST: Final = 1e7  # a price above this proves nothing more
 _CLOSE: Final = 1e-9
 _AT_LIMIT: Final = 1e-6  # of the variance's limit: near enough
 _WORK: Final = 8000  # of branching at the best prices, nodes times columns
+_LAST_RESORT: Final = 40  # nodes to look for any plan at all
 _TOLERANCE: Final = 0.5 / BP  # a gap that is good enough with such limits
 _NEVER: Final = 1e6  # more than any trade costs
 _SWAPS: Final = 4  # rounds of exchanging the least worthy trades
@@ -93,15 +95,33 @@ def best_within_limits(problem: Problem, frame: Frame, row_prices: Array | None)
         if points[-1].keeps:
             break
     bound = max(point.bound for point in points)
+    if bound > _dearest(problem):
+        return None
     plans = [point.found for point in points if point.keeps]
     plans += _kept(problem, _mended(problem, points))
-    plans = plans or _kept(problem, _anything(problem, points))
+    if not plans:
+        anything = list(_anything(problem, points))
+        if not anything:
+            return None
+        plans = _kept(problem, anything)
     closest = max(points, key=lambda point: point.bound)
     best = min(plans, key=lambda plan: plan.objective, default=None)
     tolerance = max(tolerance_of(problem), _TOLERANCE)
     if best is None or best.objective - bound > tolerance:
         best = _branched(problem, closest, best, bound, tolerance)
     return None if best is None else replace(best, bound=min(max(bound, best.bound), best.objective))
+
+
+def _dearest(problem: Problem) -> float:
+    """Return what no plan within the limits can cost more than: a bound above it proves that there is none."""
+    p, settings = problem.prepared, problem.settings
+    cap = np.inf if settings.max_tracking_error is None else settings.max_tracking_error
+    tax = settings.tax_weight * float(
+        p.lot_weight @ (np.abs(p.lot_tax) + np.abs(p.lot_st_gain) + np.abs(p.lot_lt_gain))
+    )
+    trading = float((p.cost + np.abs(p.alpha) + p.impact) @ np.maximum(np.abs(p.lo), np.abs(p.hi)))
+    breach = problem.penalty * float(np.abs(p.hinge_at).sum() + len(p.hinge_at) + p.extra_hi.sum())
+    return settings.risk_aversion * cap**2 + tax + trading + breach + 1.0
 
 
 def _kept(problem: Problem, plans: Iterable[Found]) -> list[Found]:
@@ -111,14 +131,28 @@ def _kept(problem: Problem, plans: Iterable[Found]) -> list[Found]:
 def _branched(problem: Problem, at: Point, best: Found | None, bound: float, tolerance: float) -> Found | None:
     """Return the best plan that branching at the best prices finds; they stay, so that every node's bound holds."""
 
+    least = np.inf if best is None else best.objective
+
     def judge(found: Found) -> Found | None:
+        nonlocal least
         plan = _without_prices(problem, at.prices, found)
-        plans = [plan, *(_at_limit(problem, plan, at.prices.variance) if _excess(problem, plan)[2] > _CLOSE else ())]
-        return min(_kept(problem, plans), key=lambda kept: kept.objective, default=None)
+        over = _excess(problem, plan)[2]
+        plans = [plan]
+        if (
+            over > _CLOSE
+        ):  # on these sides, nothing within the limit is cheaper than this plan with what it is over priced
+            cap = problem.settings.max_tracking_error or 0.0
+            if plan.objective + at.prices.variance * over * cap**2 >= least:
+                return None
+            plans = list(_at_limit(problem, plan, at.prices.variance))
+        judged = min(_kept(problem, plans), key=lambda kept: kept.objective, default=None)
+        least = least if judged is None else min(least, judged.objective)
+        return judged
 
     none = replace(at.found, objective=np.inf)
     start = replace(none if best is None else best, bound=bound)
-    found = branched(problem, at.node, start, judge=judge, spent=at.spent, tolerance=tolerance, work=_WORK)
+    work = _WORK if best is not None else _LAST_RESORT * at.node.table.columns
+    found = branched(problem, at.node, start, judge=judge, spent=at.spent, tolerance=tolerance, work=work)
     return found if np.isfinite(found.objective) else None
 
 
@@ -353,14 +387,15 @@ def _allowed(problem: Problem, node: Relaxation, pieces: Indices, worth: list[Ar
 def _at_limit(problem: Problem, plan: Found, price: float) -> Iterator[Found]:
     """Yield the plan's sides with variance priced so that it is at its limit."""
     root = _Root(max(price, 1e-3 * max(problem.settings.risk_aversion, 1.0)) * 1.01, widening=1.05)
-    for _ in range(2 * _EVALUATIONS):
+    for _ in range(_EVALUATIONS):
         frame = frame_of(problem, variance=root.price, branch=plan.table.frame.branch)
-        node = first_relaxation(problem, frame=frame, prices=plan.solution.row_price)
-        if node is None or len(node.table.col) != len(plan.table.col):
+        table = piece_table(problem, frame=frame, prices=plan.solution.row_price)
+        if len(table.col) != len(plan.table.col):
             return
-        found = on_pieces(problem, node, plan.pieces)
+        found = on_table(problem, table, plan.pieces, near=plan.solution)
         if found is None:
             return
+        plan = replace(plan, solution=found.solution)
         found = _without_prices(problem, Prices(variance=root.price), found)
         excess = _excess(problem, found)[2]
         if excess <= 0:

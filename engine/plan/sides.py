@@ -1,7 +1,7 @@
 """Which side does each name take? The one nearest to its relaxed trade, and the exact problem on these sides."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -63,31 +63,41 @@ def rounded(problem: Problem, node: Relaxation) -> Found | None:
 
 
 def on_pieces(problem: Problem, node: Relaxation, pieces: Indices) -> Found | None:
-    """Return the exact problem's optimum on one piece for each column; None where no trade there obeys the rows.
+    """Return the exact problem's optimum on one piece for each column; None where no trade there obeys the rows."""
+    found = on_table(problem, node.table, pieces, near=node.solution)
+    if found is None:
+        return None
+    return replace(found, bound=node.certificate.bound, fallback=node.solution.fallback or found.fallback)
+
+
+def on_table(problem: Problem, table: PieceTable, pieces: Indices, *, near: Solution) -> Found | None:
+    """Return the same from a table of pieces, without a bound. near: a solution whose prices are nearly right.
 
     Where gains have a price, lots are put in the order that the plan's own price asks for until it asks for no other.
     Orders that take turns are left so: see with_lots_mixed.
     """
-    best, table = None, node.table
+    best, first = None, table
     for _ in range(_ORDERS):
-        exact = exact_optimum(table, chosen_chains(table, pieces), near=node.solution)
+        exact = exact_optimum(table, chosen_chains(table, pieces), near=near)
         if exact is None:
             break
         value = objective(table, pieces, exact.trade)
         if best is None or value < best.objective:
-            best = _found(node, table, pieces, exact, value, None)
+            best = _found(table, pieces, exact, value, None)
         if table.gain_price is None or agrees(best):
             break
         table = reordered(problem, table, exact.row_price)
-    if best is None and table.gain_price is not None:
-        return _mixed(problem, node, table, pieces)
+    if best is None and first.gain_price is not None:
+        return _mixed(problem, first, pieces)
     return best
 
 
 def with_lots_mixed(problem: Problem, node: Relaxation, found: Found) -> Found:
     """Return the plan on the same pieces with lots sold in the best mix, or the plan itself where that is as good."""
-    mixed = None if agrees(found) else _mixed(problem, node, found.table, found.pieces)
-    return found if mixed is None or mixed.objective >= found.objective else mixed
+    mixed = None if agrees(found) else _mixed(problem, found.table, found.pieces)
+    if mixed is None or mixed.objective >= found.objective:
+        return found
+    return replace(mixed, bound=node.certificate.bound, fallback=found.fallback)
 
 
 def agrees(found: Found) -> bool:
@@ -98,29 +108,27 @@ def agrees(found: Found) -> bool:
     return bool((np.abs(found.solution.row_price - price)[found.table.is_gain_row] <= _SAME_PRICE).all())
 
 
-def _mixed(problem: Problem, node: Relaxation, table: PieceTable, pieces: Indices) -> Found | None:
+def _mixed(problem: Problem, table: PieceTable, pieces: Indices) -> Found | None:
     mix = mixed_lots(problem, table, pieces)
     if mix is None:
         return None
     solution = Solution(
         trade=mix.trade, rows=mix.rows, factor_price=mix.factor_price, row_price=mix.row_price, slack=0.0
     )
-    return _found(node, table, pieces, solution, mix.cost, mix.sold)
+    return _found(table, pieces, solution, mix.cost, mix.sold)
 
 
-def _found(
-    node: Relaxation, table: PieceTable, pieces: Indices, exact: Solution, value: float, sold: Array | None
-) -> Found:
+def _found(table: PieceTable, pieces: Indices, exact: Solution, value: float, sold: Array | None) -> Found:
     return Found(
         table=table,
         pieces=pieces,
         trade=exact.trade,
         sold=sold,
         objective=value,
-        bound=node.certificate.bound,
+        bound=-np.inf,
         solution=exact,
         nodes=1,
-        fallback=node.solution.fallback or exact.fallback,
+        fallback=exact.fallback,
     )
 
 
