@@ -108,8 +108,9 @@ class Prices:
                 if price > _BINDS:
                     yield i, bound.rule, float(price), bound.upper
 
+    @cached_property
     def lagrangian(self) -> Array:
-        """Return each column's cost at its trade with the prices' linear terms."""
+        """Each column's cost at its trade with the prices' linear terms."""
         table, found = self.found.table, self.found
         own = self._own_segments
         step = np.clip(found.trade[table.col[table.piece[own]]] - table.start[own], 0.0, table.length[own])

@@ -18,7 +18,7 @@ from engine.plan.search import search
 from engine.plan.sides import rounded
 
 SOLVED_WORK: Final = 240  # trades x names up to which every one is solved again
-_SIDES_TRIED: Final = 96
+_SIDES_TRIED: Final = 32
 _NOISE: Final = 1e-9  # 1e-5 bp
 _NEAR: Final = 0.02  # of a worth: known to this it need not be known better
 _ALONE: Final = 1e-3  # of what a name's own curvature offers: less than this, and no other name makes up for it
@@ -130,7 +130,7 @@ def _model(prices: Prices) -> _Model:
     onto = gradient[:n]
     pull = onto @ np.linalg.pinv(matrix, hermitian=True)
     return _Model(
-        worth=at_zero - prices.lagrangian()[:n],
+        worth=at_zero - prices.lagrangian[:n],
         free=free[:n],
         own=np.einsum("nk,nk->n", pull, onto),
         pull=pull,
@@ -147,7 +147,7 @@ def _other_sides(prices: Prices, model: _Model) -> tuple[Indices, Array, Array]:
         is_other &= ~np.isin(table.col, group)
     pieces = np.flatnonzero(is_other)
     names = table.col[pieces]
-    dearer = prices.charged[pieces] - prices.lagrangian()[names]
+    dearer = prices.charged[pieces] - prices.lagrangian[names]
     moved = prices.lowest_at[pieces] - prices.found.trade[names]
     h, s = model.free[names], model.own[names]
     lost = dearer + 0.5 * s / np.maximum(1.0 - h * s, _ALONE) * moved**2
