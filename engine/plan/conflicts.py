@@ -36,7 +36,7 @@ from engine.plan.problem import (
     value_after_flow,
 )
 from engine.plan.rules import EXCLUDE, NOT_TRADABLE, WASH_SALES, in_force, rule_name
-from engine.plan.search import search
+from engine.plan.search import is_found, search
 from engine.plan.terms import NameCost, Term
 
 WITHDRAWAL: Final = "withdrawal"
@@ -49,7 +49,7 @@ TRACKING_ERROR: Final = "max_tracking_error"
 TRADES: Final = "max_trades"
 NAMES: Final = "max_names"
 _ZERO: Final = Decimal(0)
-_ROUNDING: Final = 1e-9
+_ROUNDING: Final = 1e-7
 _NOTHING_BUT_RISK: Final = 1e6
 
 
@@ -152,17 +152,18 @@ def _is_feasible(inputs: Inputs, market: MarketSnapshot) -> bool:
     if feasible_pieces(table, everything, **limits) is None:
         return False
     limited = settings.max_tracking_error is not None and not settings.liquidate
-    return (not limited and problem.written is None) or search(problem) is not None
+    return (not limited and problem.written is None) or is_found(problem)
 
 
 def _repair(inputs: Inputs, market: MarketSnapshot, rules: Sequence[str]) -> str:
     """Return the way out that moves least money: one rule of the conflict, loosened alone, all others as they are."""
     problem = build_problem(inputs.snapshot, market, inputs.settings, locks=inputs.locks, terms=inputs.terms)
     needs = [(_needed(problem, rule), rule) for rule in rules]
-    known = [(needed, rule) for needed, rule in needs if needed is not None]
+    known = [(needed, rule) for needed, rule in needs if needed is not None and needed > _ROUNDING]
     if not known:
         return f"Lift one of: {', '.join(rules)}."
-    needed, rule = min(known)
+    each = 1.0 / len(problem.names)  # a trade, or a name, weighs as much as its share of all
+    needed, rule = min(known, key=lambda entry: (entry[0] * (each if entry[1] in (TRADES, NAMES) else 1.0), entry[1]))
     return _sentence(problem, rule, needed)
 
 

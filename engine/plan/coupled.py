@@ -20,7 +20,7 @@ from engine.plan.pieces import piece_table
 from engine.plan.prepared import Flags, Indices
 from engine.plan.problem import BP, Problem
 from engine.plan.relaxation import Relaxation, first_relaxation, narrowed
-from engine.plan.sides import Found, on_pieces, on_table, rounded
+from engine.plan.sides import Found, on_pieces, rounded, within_tracking_error
 
 _EVALUATIONS: Final = 9  # of one price, in one round
 _ROUNDS: Final = 3
@@ -28,7 +28,7 @@ _DEAREST: Final = 1e7  # a price above this proves nothing more
 _CLOSE: Final = 1e-9
 _AT_LIMIT: Final = 1e-6  # of the variance's limit: near enough
 _WORK: Final = 8000  # of branching at the best prices, nodes times columns
-_LAST_RESORT: Final = 40  # nodes to look for any plan at all
+_LAST_RESORT: Final = 40  # nodes, where a plan is only to be found, or gains are counted
 _TOLERANCE: Final = 0.5 / BP  # a gap that is good enough with such limits
 _NEVER: Final = 1e6  # more than any trade costs
 _SWAPS: Final = 4  # rounds of exchanging the least worthy trades
@@ -144,14 +144,15 @@ def _branched(problem: Problem, at: Point, best: Found | None, bound: float, tol
             cap = problem.settings.max_tracking_error or 0.0
             if plan.objective + at.prices.variance * over * cap**2 >= least:
                 return None
-            plans = list(_at_limit(problem, plan, at.prices.variance))
+            plans = list(_at_limit(problem, plan))
         judged = min(_kept(problem, plans), key=lambda kept: kept.objective, default=None)
         least = least if judged is None else min(least, judged.objective)
         return judged
 
     none = replace(at.found, objective=np.inf)
     start = replace(none if best is None else best, bound=bound)
-    work = _WORK if best is not None else _LAST_RESORT * at.node.table.columns
+    few = best is None or at.node.table.gain_price is not None  # nodes that count gains are dear
+    work = _LAST_RESORT * at.node.table.columns if few else _WORK
     found = branched(problem, at.node, start, judge=judge, spent=at.spent, tolerance=tolerance, work=work)
     return found if np.isfinite(found.objective) else None
 
@@ -167,7 +168,7 @@ def _anything(problem: Problem, points: list[Point]) -> Iterator[Found]:
         plan = _without_prices(problem, first.prices, found)
         yield plan
         if settings.max_tracking_error is not None:
-            yield from _at_limit(problem, plan, max(point.prices.variance for point in points))
+            yield from _at_limit(problem, plan)
 
 
 class _Evaluator:
@@ -327,21 +328,21 @@ def _mended(problem: Problem, points: list[Point]) -> Iterator[Found]:
     """Yield plans that use what the limits leave: trades and names chosen by worth, the variance at its limit."""
     settings = problem.settings
     counts = [k for k, limit in enumerate((settings.max_trades, settings.max_names)) if limit is not None]
-    plans = []
+    plans: list[Found] = []
     if counts:
         missed = [(max(point.excess[k] for k in counts), order) for order, point in enumerate(points)]
         above = min((entry for entry in missed if entry[0] > 0), default=None)
         below = max((entry for entry in missed if entry[0] <= 0), default=None)
         for entry in (above, below):
             if entry is not None:
-                plans += [(plan, points[entry[1]].prices) for plan in _chosen_by_worth(problem, points[entry[1]])]
+                plans += _chosen_by_worth(problem, points[entry[1]])
     else:
         ranked = sorted(points, key=lambda point: abs(point.excess[2]))
-        plans = [(point.found, point.prices) for point in ranked[:2]]
-    for plan, prices in plans:
+        plans = [point.found for point in ranked[:2]]
+    for plan in plans:
         yield plan
         if settings.max_tracking_error is not None:
-            yield from _at_limit(problem, plan, prices.variance)
+            yield from _at_limit(problem, plan)
 
 
 def _chosen_by_worth(problem: Problem, point: Point) -> Iterator[Found]:
@@ -384,21 +385,13 @@ def _allowed(problem: Problem, node: Relaxation, pieces: Indices, worth: list[Ar
     return allowed
 
 
-def _at_limit(problem: Problem, plan: Found, price: float) -> Iterator[Found]:
-    """Yield the plan's sides with variance priced so that it is at its limit."""
-    root = _Root(max(price, 1e-3 * max(problem.settings.risk_aversion, 1.0)) * 1.01, widening=1.05)
-    for _ in range(_EVALUATIONS):
-        frame = frame_of(problem, variance=root.price, branch=plan.table.frame.branch)
-        table = piece_table(problem, frame=frame, prices=plan.solution.row_price)
-        if len(table.col) != len(plan.table.col):
-            return
-        found = on_table(problem, table, plan.pieces, near=plan.solution)
-        if found is None:
-            return
-        plan = replace(plan, solution=found.solution)
-        found = _without_prices(problem, Prices(variance=root.price), found)
-        excess = _excess(problem, found)[2]
-        if excess <= 0:
-            yield found
-        if root.is_found(float(np.log1p(excess)), near=_AT_LIMIT):
-            return
+def _at_limit(problem: Problem, plan: Found) -> Iterator[Found]:
+    """Yield the best plan on the plan's sides with its tracking error within the limit, if there is one."""
+    frame = frame_of(problem, branch=plan.table.frame.branch)
+    table = piece_table(problem, frame=frame, prices=plan.solution.row_price)
+    limit = problem.settings.max_tracking_error
+    if limit is None or len(table.col) != len(plan.table.col):
+        return
+    found = within_tracking_error(problem, table, plan.pieces, limit)
+    if found is not None:
+        yield found

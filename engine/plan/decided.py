@@ -27,7 +27,10 @@ def plan_transactions(plan: Plan, *, label: str, on: date) -> Iterator[Transacti
 
 
 def disallowed_by_term(problem: Problem, done: Outcome) -> tuple[Decimal, Decimal]:
-    """Return the short-term and long-term losses of these sales that the household's ledger would disallow, USD."""
+    """Return the short-term and long-term losses of these sales that the household's ledger would disallow, USD.
+
+    The ledger says of how many shares; a share's loss is the sale's own, on the basis that the account's book states.
+    """
     zero = Decimal(0)
     if not any(sale.gain < 0 for part in done.sold for sale in part):
         return zero, zero
@@ -48,10 +51,13 @@ def disallowed_by_term(problem: Problem, done: Outcome) -> tuple[Decimal, Decima
     ]
     played = replay(snapshot.household_books, as_of=snapshot.as_of, groups=groups, pending=(*snapshot.pending, *rows))
     made = {row.transaction_id for row in rows}
+    sales = {sale.lot_id: sale for part in done.sold for sale in part}
     found = {Term.SHORT: zero, Term.LONG: zero}
     for piece in realised_pieces(played):
-        if piece.transaction_id in made and piece.term is not None:
-            found[piece.term] += piece.disallowed
+        if piece.transaction_id in made and piece.disallowed > 0:
+            sale = sales[piece.lot_id]
+            shares = piece.quantity * piece.disallowed / (piece.basis - piece.proceeds)
+            found[sale.term] += max(-sale.gain, zero) * shares / sale.quantity
     return found[Term.SHORT], found[Term.LONG]
 
 

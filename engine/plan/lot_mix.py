@@ -52,8 +52,13 @@ class _Parts:
     hinge_owner: Indices
 
 
-def mixed_lots(problem: Problem, table: PieceTable, pieces: Indices) -> Mix | None:
-    """Return the optimum on one piece for each column with the lots of sales free; None where Clarabel finds none."""
+def mixed_lots(
+    problem: Problem, table: PieceTable, pieces: Indices, *, tracking_error: float | None = None
+) -> Mix | None:
+    """Return the optimum on one piece for each column with the lots of sales free; None where Clarabel finds none.
+
+    tracking_error: annual, at most this much; a second-order cone.
+    """
     parts = _parts(problem, table, pieces)
     p, frame, chains = problem.prepared, table.frame, parts.chains
     k, j, lots, h = table.exposures.shape[1], int(parts.fixed.sum()), len(parts.lots), len(parts.hinges)
@@ -123,7 +128,10 @@ def mixed_lots(problem: Problem, table: PieceTable, pieces: Indices) -> Mix | No
             most,
         ]
     )
-    answer = _clarabel(quadratic, linear, less, bound, equations=k)
+    cone: tuple[Any, Array] | None = None
+    if tracking_error is not None:
+        cone = _within(parts, sign_to_column, start, tracking_error, left=k, right=h)
+    answer = _clarabel(quadratic, linear, less, bound, equations=k, cone=cone)
     if answer is None:
         return None
     x, z = answer
@@ -142,6 +150,21 @@ def mixed_lots(problem: Problem, table: PieceTable, pieces: Indices) -> Mix | No
         factor_price=table.y0 + trade @ table.exposures[:-1],
         row_price=row_price,
     )
+
+
+def _within(
+    parts: _Parts, moves: Any, start: Array, tracking_error: float, *, left: int, right: int
+) -> tuple[Any, Array]:
+    """Return A and b of |b - A x| in the cone: (cap, L'd, D^1/2 d), with d = u - shortfall of the names."""
+    p, problem = parts.problem.prepared, parts.problem
+    n, deep = len(p.held), np.sqrt(p.specific)
+    own = moves.tocsr()[:n]
+    before = start[:n] - p.shortfall
+    factors = sparse.csr_array(problem.loadings.T @ own.toarray())
+    part = sparse.vstack([sparse.csr_array((1, own.shape[1])), -factors, -sparse.diags_array(deep) @ own])
+    rows = part.shape[0]
+    matrix = sparse.hstack([sparse.csr_array((rows, left)), part, sparse.csr_array((rows, right))], format="csc")
+    return matrix, np.concatenate([[tracking_error * (1.0 - _TOLERANCE)], before @ problem.loadings, deep * before])
 
 
 def _parts(problem: Problem, table: PieceTable, pieces: Indices) -> _Parts:
@@ -207,9 +230,12 @@ def _cost(parts: _Parts, trade: Array, fill: Array, sold: Array) -> float:
 
 
 def _clarabel(
-    quadratic: Any, linear: Array, matrix: Any, bound: Array, *, equations: int
+    quadratic: Any, linear: Array, matrix: Any, bound: Array, *, equations: int, cone: tuple[Any, Array] | None
 ) -> tuple[Array, Array] | None:
-    """Return x and the constraints' prices of min 1/2 x'Px + q'x subject to Ax = b (the first), Ax <= b (the rest)."""
+    """Return x and the constraints' prices of min 1/2 x'Px + q'x subject to Ax = b (the first), Ax <= b (the rest).
+
+    cone: further A and b with b - Ax in a second-order cone.
+    """
     import clarabel  # comes with cvxpy, and only rules that count gains need it
 
     settings = clarabel.DefaultSettings()
@@ -217,6 +243,9 @@ def _clarabel(
     settings.max_threads = 1
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _TOLERANCE
     cones = [clarabel.ZeroConeT(equations), clarabel.NonnegativeConeT(len(bound) - equations)]
+    if cone is not None:
+        cones.append(clarabel.SecondOrderConeT(len(cone[1])))
+        matrix, bound = sparse.vstack([matrix, cone[0]], format="csc"), np.concatenate([bound, cone[1]])
     found = clarabel.DefaultSolver(sparse.triu(quadratic, format="csc"), linear, matrix, bound, cones, settings).solve()
     if str(found.status) != _WORKS:
         return None

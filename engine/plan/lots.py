@@ -88,7 +88,7 @@ def sale_lots(
         held, worth = term(lot.held_from, on), quantity * price
         gain_usd = worth - lot.basis
         per_dollar = float(gain_usd / worth) if price > 0 else 0.0
-        may_wash = caught is not None and not is_recent(lot, on)
+        may_wash = caught is not None and (settings.liquidate or not is_recent(lot, on))
         blocked = _blocked(lot, gain_usd, settings, rules, taxable=taxable, may_wash=may_wash)
         if blocked is None and is_ordered(settings.lot_method) and found and found[-1].blocked is not None:
             blocked = LOT_METHOD

@@ -288,7 +288,7 @@ def _caught(
         entry.lot
         for name, rule in names.items()
         for entry in _sale_lots(lots.get(name, []), rule, inputs.market.marks[name].price, inputs, {})
-        if entry.is_loss and entry.blocked is None
+        if entry.blocked is None and (entry.is_loss or settings.liquidate)  # what is sold out replaces nothing
     ]
     found = caught_losses(snapshot, inputs.market, sellable)
     return dict.fromkeys(names, found)

@@ -8,9 +8,8 @@ from typing import Final
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock, Plan, PlanStatus, Run
-from engine.domain.settings import PlanSettings, WashSalePolicy
+from engine.domain.settings import PlanSettings
 from engine.plan.conflicts import Inputs, find_conflict
-from engine.plan.decided import disallowed_by_term
 from engine.plan.outcome import Outcome, outcome
 from engine.plan.problem import Problem, build_problem, value_after_flow
 from engine.plan.report import infeasible, plan_of
@@ -57,20 +56,12 @@ def propose_plan(
         prices=prices,
         worth=worth_of_trades(prices, _free_trades(problem, done)),
         inputs_hash=inputs_hash,
-        disallowed=_disallowed(problem, done),
         rounded_from=found.objective,
     )
     if plan.status is PlanStatus.INFEASIBLE:
         plan = replace(plan, repair=_WHOLE_SHARES_REPAIR)
     own = () if problem.written is None else problem.written.names
     return plan, run_since(began, solving=solving, solved=solved, fallback=found.fallback, terms=own)
-
-
-def _disallowed(problem: Problem, done: Outcome) -> Decimal:
-    """Return the losses that these sales are known to lose to wash sales; none where the policy is to block them."""
-    if problem.settings.wash_sales is not WashSalePolicy.ALLOW:
-        return Decimal(0)
-    return sum(disallowed_by_term(problem, done), Decimal(0))
 
 
 def household_locks(snapshot: AccountSnapshot, market: MarketSnapshot) -> tuple[Lock, ...]:

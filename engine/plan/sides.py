@@ -108,8 +108,15 @@ def agrees(found: Found) -> bool:
     return bool((np.abs(found.solution.row_price - price)[found.table.is_gain_row] <= _SAME_PRICE).all())
 
 
-def _mixed(problem: Problem, table: PieceTable, pieces: Indices) -> Found | None:
-    mix = mixed_lots(problem, table, pieces)
+def within_tracking_error(problem: Problem, table: PieceTable, pieces: Indices, limit: float) -> Found | None:
+    """Return the optimum on one piece for each column with a tracking error within the limit, annual."""
+    return _mixed(problem, table, pieces, tracking_error=limit)
+
+
+def _mixed(
+    problem: Problem, table: PieceTable, pieces: Indices, *, tracking_error: float | None = None
+) -> Found | None:
+    mix = mixed_lots(problem, table, pieces, tracking_error=tracking_error)
     if mix is None:
         return None
     solution = Solution(

@@ -35,7 +35,7 @@ def is_recent(lot: Lot, as_of: date) -> bool:
 def caught_losses(
     snapshot: AccountSnapshot, market: MarketSnapshot, lots: Iterable[Lot]
 ) -> Mapping[LotId, tuple[Caught, ...]]:
-    """Return which shares of these loss lots would be caught, were all of them sold on as_of."""
+    """Return which shares of these lots would be caught at a loss, were all of them sold on as_of."""
     lots = sorted(lots, key=lambda lot: (lot.acquired, lot.lot_id))
     if not lots:
         return {}
