@@ -12,7 +12,7 @@ from engine.plan.netted import branches, tax_of_year
 from engine.plan.problem import Problem
 from engine.plan.relaxation import first_relaxation
 from engine.plan.sides import Found
-from engine.plan.stated_search import best_with_terms
+from engine.plan.stated_search import best_with_terms, has_plan
 
 
 def search(problem: Problem) -> Found | None:
@@ -25,6 +25,13 @@ def search(problem: Problem) -> Found | None:
     if problem.netting is None:
         return _best(problem, problem.frame, None)
     return _best_netted(problem)
+
+
+def is_found(problem: Problem) -> bool:
+    """Return whether a plan is found at all, in less time than it takes to find the best."""
+    if problem.written is None:
+        return search(problem) is not None
+    return has_plan(problem, (problem.frame,) if problem.netting is None else _frames(problem)[:1])
 
 
 def _best_stated(problem: Problem) -> Found | None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
 from engine.plan.branch_and_bound import tolerance_of
 from engine.plan.certificate import certify, group_modes
@@ -33,8 +34,10 @@ Search = Callable[[Problem], Found | None]
 
 _ROUNDS: Final = 3  # of prices: the relaxation's, then those of the plans found
 _FOLDS: Final = 2  # of the root's row prices
-_NODES: Final = 40
+_NODES: Final = 24
+_FEW_NODES: Final = 4
 _ORDERS: Final = 4  # of lots, where rules count gains
+_SLACK_PRICE: Final = 10.0  # times the steepest cost
 _SNAP: Final = 1e-8  # weights: a filling this near to an end of its segment is there
 
 
@@ -80,6 +83,17 @@ def best_with_terms(problem: Problem, frames: tuple[Frame, ...], search: Search)
     if best is None or best.objective - bound > tolerance_of(problem):
         best, bound = _branched(problem, written, roots, best, bound)
     return None if best is None else replace(best, bound=min(bound, best.objective))
+
+
+def has_plan(problem: Problem, frames: tuple[Frame, ...]) -> bool:
+    """Return whether a few nodes of branch and bound come upon a plan that obeys the rules and terms."""
+    written = problem.written
+    assert written is not None
+    for frame in frames:
+        root = _root(problem, written, frame)
+        if root is not None and _branched(problem, written, [root], None, -np.inf, nodes=_FEW_NODES)[0] is not None:
+            return True
+    return False
 
 
 def at_prices(problem: Problem, price: Array) -> Problem:
@@ -138,7 +152,8 @@ def _node(problem: Problem, written: Written, table: PieceTable, allowed: Flags,
     if (np.bincount(table.col, weights=allowed, minlength=table.columns) == 0).any():
         return None
     chains, held = relaxed_chains(table, allowed, folded), problem.prepared.held
-    stated = stated_with(written, table, chains, held, written.rules)
+    steepest = max(1.0, float((np.abs(chains.gradient) + chains.curvature * chains.length).max(initial=0.0)))
+    stated = stated_with(written, table, chains, held, written.rules, slack_price=_SLACK_PRICE * steepest)
     least = None if stated is None else written.least(stated.term_price)
     if stated is None or least is None:
         return None
@@ -256,26 +271,38 @@ def _better(found: Found | None, best: Found | None) -> Found | None:
 
 
 def _branched(
-    problem: Problem, written: Written, roots: list[_Node], best: Found | None, bound: float
+    problem: Problem,
+    written: Written,
+    roots: list[_Node],
+    best: Found | None,
+    bound: float,
+    *,
+    nodes: int | None = None,
 ) -> tuple[Found | None, float]:
-    """Return the best plan and bound after branch and bound, best bound first, over a fixed number of nodes."""
-    tolerance = tolerance_of(problem)
+    """Return the best plan and bound after branch and bound, best bound first, over a fixed number of nodes.
+
+    nodes: so many at the most, and none after the first plan; None for the usual number, and the best plan.
+    """
+    tolerance, most = (tolerance_of(problem), _NODES) if nodes is None else (np.inf, nodes)
     heap = [(root.bound, order, root) for order, root in enumerate(roots)]
     heapq.heapify(heap)
-    nodes, settled = len(heap), np.inf
-    while heap and nodes < _NODES and (best is None or heap[0][0] < best.objective - tolerance):
+    count, settled = len(heap), np.inf
+    while heap and count < most and (best is None or heap[0][0] < best.objective - tolerance):
         lower, _, node = heapq.heappop(heap)
-        best = _better(_rounded(problem, written, node), best)
-        parts = list(_divided(node))
-        if not parts:
+        try:
+            best = _better(_rounded(problem, written, node), best)
+            children = [_node(problem, written, node.table, part, node.folded) for part in _divided(node)]
+        except SolverFailed:  # no worse than a node that does not divide: its own bound stands
             settled = min(settled, lower)
-        for allowed in parts:
-            nodes += 1
-            child = _node(problem, written, node.table, allowed, node.folded)
+            continue
+        if not children:
+            settled = min(settled, lower)
+        for child in children:
+            count += 1
             if child is not None:
-                heapq.heappush(heap, (max(child.bound, lower), nodes, child))
+                heapq.heappush(heap, (max(child.bound, lower), count, child))
     proven = min([settled, *(entry[0] for entry in heap)])
-    return None if best is None else replace(best, nodes=nodes), max(bound, proven)
+    return None if best is None else replace(best, nodes=count), max(bound, proven)
 
 
 def _rounded(problem: Problem, written: Written, node: _Node) -> Found | None:

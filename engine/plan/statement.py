@@ -70,14 +70,22 @@ def stated(table: PieceTable, chains: Chains) -> tuple[Array, Array, Array]:
 
 
 def stated_with(
-    written: Written, table: PieceTable, chains: Chains, held: Array, rules: tuple[Any, ...]
+    written: Written,
+    table: PieceTable,
+    chains: Chains,
+    held: Array,
+    rules: tuple[Any, ...],
+    *,
+    slack_price: float | None = None,
 ) -> Stated | None:
     """Return the optimum of the chains with the terms' cost and these rules on the weights; None where there is none.
 
-    held (n,): weights before the trade. Raises SolverFailed when Clarabel does not reach its tolerance.
+    held (n,): weights before the trade. slack_price: of slack in bent rows; None for none. Along a bridge such a row is
+    higher than where the name stands still, so that only with slack is a relaxation one. Raises SolverFailed when
+    Clarabel does not reach its tolerance.
     """
     cp = written.cp
-    model = _chained(cp, table, chains)
+    model = _chained(cp, table, chains, slack_price=slack_price)
     of_names = (chains.col[None, :] == np.arange(len(held))[:, None]).astype(float)
     copied = written.weights == held + chains.start[: len(held)] + of_names @ model.filled
     problem = cp.Problem(cp.Minimize(model.cost + written.cost), [*model.rules, copied, *rules, *written.limit])
@@ -98,17 +106,26 @@ def _price(cp: Any, rule: Any) -> float:
     return max(float(np.asarray(rule.dual_value).item()), 0.0) if is_single else 0.0
 
 
-def _chained(cp: Any, table: PieceTable, chains: Chains) -> _Chained:
+def _chained(cp: Any, table: PieceTable, chains: Chains, *, slack_price: float | None = None) -> _Chained:
     filled = cp.Variable(len(chains.length))
     factors = table.exposures.shape[1]
     y: Any = cp.Variable(factors) if factors else np.zeros(0)
     start = table.y0 + table.exposures[: table.columns].T @ chains.start
-    rows = chains.rows + chains.rates @ filled
-    upper, lower = np.isfinite(table.hi_rows), np.isfinite(table.lo_rows)
-    above, below = rows[upper] <= table.hi_rows[upper], rows[lower] >= table.lo_rows[lower]
     cost = chains.gradient @ filled + cp.sum(cp.multiply(chains.curvature / 2, cp.square(filled)))
-    rules = [above, below, filled >= 0, filled <= chains.length]
+    rules = [filled >= 0, filled <= chains.length]
+    rows = chains.rows + chains.rates @ filled
+    over: Any = np.zeros(len(chains.rows))
+    under = over
+    if slack_price is not None and len(table.frame.bent):
+        give = np.zeros((len(chains.rows), len(table.frame.bent)))
+        give[table.frame.bent, np.arange(len(table.frame.bent))] = 1.0
+        more, less = (cp.Variable(len(table.frame.bent), nonneg=True) for _ in range(2))
+        over, under = give @ more, give @ less
+        cost += slack_price * cp.sum(more + less)
+    upper, lower = np.isfinite(table.hi_rows), np.isfinite(table.lo_rows)
+    above = (rows - over)[upper] <= table.hi_rows[upper]
+    below = (rows + under)[lower] >= table.lo_rows[lower]
     if factors:
         cost += cp.sum_squares(y) / 2
         rules.append(y == start + table.exposures[chains.col].T @ filled)
-    return _Chained(table=table, filled=filled, y=y, cost=cost, above=above, below=below, rules=tuple(rules))
+    return _Chained(table=table, filled=filled, y=y, cost=cost, above=above, below=below, rules=(above, below, *rules))

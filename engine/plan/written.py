@@ -71,6 +71,17 @@ class Written:
         self.weights.value = weights
         return np.array([float(np.max(rule.violation(), initial=0.0)) for rule in self.rules])
 
+    def planes(self, rule: Any, weights: Array) -> list[tuple[float, Array]]:
+        """Return (value, slope (n,)) of each part of an inequality at these weights; nothing for another constraint."""
+        if not isinstance(rule, self.cp.constraints.Inequality):
+            return []
+        self.weights.value = weights
+        slopes = rule.expr.grad.get(self.weights)
+        if slopes is None:
+            return []
+        values = np.ravel(rule.expr.value, order="F")
+        return list(zip(values.tolist(), np.asarray(slopes.todense()).T, strict=True))
+
     def tightened(self, margins: Array) -> tuple[Any, ...]:
         """Return the constraints, each harder to obey by its margin; one that cannot be tightened stays as it is."""
         return tuple(_tightened(self.cp, rule, float(m)) for rule, m in zip(self.rules, margins, strict=True))
