@@ -105,11 +105,24 @@ def best_within_limits(problem: Problem, frame: Frame, row_prices: Array | None)
             return None
         plans = _kept(problem, anything)
     closest = max(points, key=lambda point: point.bound)
+    if closest.node.table.gain_price is not None:
+        closest = _nearer(problem, closest)
+        bound, plans = max(bound, closest.bound), plans + _kept(problem, [closest.found])
     best = min(plans, key=lambda plan: plan.objective, default=None)
     tolerance = max(tolerance_of(problem), _TOLERANCE)
     if best is None or best.objective - bound > tolerance:
         best = _branched(problem, closest, best, bound, tolerance)
     return None if best is None else replace(best, bound=min(max(bound, best.bound), best.objective))
+
+
+def _nearer(problem: Problem, point: Point) -> Point:
+    """Return the point with its relaxation at the prices that its own plan puts on gains."""
+    node, priced = tightened(problem, point.node)
+    if node is None or priced is None:
+        return point
+    plan = _without_prices(problem, point.prices, priced)
+    bound = max(point.bound, priced.bound - point.spent)
+    return replace(point, node=node, priced=priced, found=plan, bound=bound, excess=_excess(problem, plan))
 
 
 def _dearest(problem: Problem) -> float:
@@ -186,14 +199,11 @@ class _Evaluator:
         )
         if node is None:
             return None
-        if node.table.gain_price is None:
-            found = rounded(problem, node)
-        else:
-            node, found = tightened(problem, node)
-        if node is not None and found is None:
+        found = rounded(problem, node)
+        if found is None:
             pieces = feasible_pieces(node.table, node.allowed)
             found = None if pieces is None else on_pieces(problem, node, pieces)
-        if found is None or node is None:
+        if found is None:
             return None
         self.row_prices = node.solution.row_price
         spent = (
