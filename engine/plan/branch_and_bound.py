@@ -131,7 +131,8 @@ def branched(
     """
     tolerance = tolerance_of(problem) if tolerance is None else tolerance
     bound = best.bound
-    limit = min(max(work // max(root.table.columns, 1), MIN_NODES), MAX_NODES)
+    limit = min(work // max(root.table.columns, 1), MAX_NODES)
+    limit = max(limit, MIN_NODES) if work == NODE_WORK else limit
     heap = [(root.certificate.bound - spent, 0, root)]
     nodes, settled = 1, np.inf  # settled: the lowest bound among nodes that cannot be branched any more
     while heap and nodes < limit and heap[0][0] < best.objective - tolerance:
