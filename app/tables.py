@@ -47,6 +47,7 @@ _BLOCKED: Final = {
     "pending": "an order for it is on its way",
     "below_threshold": "the loss is smaller than the settings ask for",
 }
+_RULES: Final = {"wash_sales": "wash-sale lock on"}  # the name of a lock, where a setting has it too
 REASONS: Final = tuple(_REASONS.values())
 
 
@@ -291,12 +292,12 @@ def not_harvested_table(plan: Plan, market: MarketSnapshot) -> pd.DataFrame:
     )
 
 
-def binding_table(plan: Plan) -> pd.DataFrame:
+def binding_table(plan: Plan, market: MarketSnapshot) -> pd.DataFrame:
     """Return one row a rule at its limit, the dearest first."""
     return _frame(
         [
             {
-                "rule": rule.rule,
+                "rule": rule_text(rule.rule, market),
                 "price_bp": rule.price_bp,
                 "price_usd": None if rule.price_usd is None else float(rule.price_usd),
                 "detail": rule.detail,
@@ -305,6 +306,21 @@ def binding_table(plan: Plan) -> pd.DataFrame:
         ],
         "rule price_bp price_usd detail",
     )
+
+
+def rule_text(rule: str, market: MarketSnapshot) -> str:
+    """Return a rule's name as people say it: a setting by its label, a restriction in words, securities by ticker."""
+    words = []
+    for place, word in enumerate(rule.split(" ")):
+        known = market.securities.get(SecurityId(word))
+        if known is not None:
+            words.append(known.ticker)
+        elif place == 0:
+            label = _RULES.get(word) or (MEANINGS[word].label if word in MEANINGS else word.replace("_", " "))
+            words.append(label[:1].upper() + label[1:])
+        else:
+            words.append(word.replace(":", " ") if word.startswith(("sector:", "tag:")) else word)
+    return " ".join(words)
 
 
 def comparison_table(plans: Sequence[tuple[str, PlanSummary]], market: MarketSnapshot) -> pd.DataFrame:

@@ -11,13 +11,13 @@ from app.steps.plan import WhatIf
 from app.tables import (
     binding_table,
     not_harvested_table,
+    rule_text,
     sale_table,
     setting_text,
     trade_table,
 )
 from engine.domain.meanings import MEANINGS
 from engine.domain.plans import Check, PlanStatus, Verdict
-from engine.domain.settings import PlanSettings
 from engine.plan.run import FALLBACK_SOLVER
 
 BP: Final = 1e4
@@ -89,18 +89,21 @@ def infeasible(found: WhatIf) -> bool:
     with st.container(border=True):
         st.error("These rules cannot all be obeyed. Without any one of them there is a plan:", icon=":material/block:",
                  title="No plan")  # fmt: skip
-        st.markdown("\n".join(f"- {rule_words(rule, plan.settings)}" for rule in plan.conflicts))
+        st.markdown("\n".join(f"- {rule_words(rule, found)}" for rule in plan.conflicts))
         if plan.repair:
             st.markdown(f"**Cheapest way out:** {plan.repair}")
     return True
 
 
-def rule_words(rule: str, settings: PlanSettings) -> str:
-    """Return a rule of a conflict in words: a setting with its value and what it means, a restriction as it is."""
+def rule_words(rule: str, found: WhatIf) -> str:
+    """Return a rule of a conflict in words: a setting with its value and what it means, a restriction by its target."""
     meaning = MEANINGS.get(rule)
-    if meaning is None:
-        return f"`{rule}`"
-    return f"**{meaning.label}**, `{rule}` = {setting_text(rule, getattr(settings, rule))}: {meaning.text}"
+    if meaning is None or rule == "wash_sales":  # a lock, not the setting of that name
+        return (
+            f"**{rule_text(rule, found.market)}**" if rule != "wash_sales" else "**Wash-sale locks** of the household"
+        )
+    value = setting_text(rule, getattr(found.plan.settings, rule))
+    return f"**{meaning.label}**, `{rule}` = {value}: {meaning.text}"
 
 
 def details(found: WhatIf, *, key: str) -> None:
@@ -124,7 +127,7 @@ def details(found: WhatIf, *, key: str) -> None:
         frame.table(not_harvested_table(plan, market), key=f"{key}:left", empty="No loss is left.")
     with binding:
         st.caption("What each rule at its limit costs: its price is what a little more room would save.")
-        frame.table(binding_table(plan), key=f"{key}:binding", empty="No rule is at its limit.")
+        frame.table(binding_table(plan, market), key=f"{key}:binding", empty="No rule is at its limit.")
     with checks:
         verdicts(plan.checks)
 

@@ -1,15 +1,29 @@
 """What the screen shows of a value: filters, signs and units, against values worked out by hand."""
 
+from datetime import date
 from decimal import Decimal
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from app.charts.sensitivity import sensitivity_figure
-from app.tables import filtered_queue, sensitivity_table, setting_text, usd
+from app.tables import filtered_queue, rule_text, sensitivity_table, setting_text, usd
+from engine.domain.market import MarketSnapshot, RiskModel, Security
 from engine.plan.fractional import Figures
 from engine.plan.sensitivity import Sensitivities, Sensitivity, Step
 
+MARKET = MarketSnapshot(
+    as_of=date(2026, 11, 20),
+    securities={"S1": Security(security_id="S1", ticker="ABC", name="Alphabet Soup", sector="Food")},
+    marks={},
+    models={},
+    substitutes=(),
+    risk=RiskModel(
+        security_ids=(), factors=(), exposures=np.zeros((0, 0)), factor_covariance=np.zeros((0, 0)),
+        specific_variance=np.zeros(0),
+    ),
+)  # fmt: skip
 QUEUE = pd.DataFrame(
     {
         "account": ["A1", "A2", "B1"],
@@ -123,3 +137,20 @@ def test_the_setting_that_moves_most_is_on_top_and_one_that_moves_nothing_is_nam
     assert list(figure.data[0].y) == ["Turnover, one way", "Weight of tax"]  # drawn from below
     assert list(figure.data[0].x) == [0.0, -600.0]
     assert list(figure.data[1].x) == [-100.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ("cash band", "Cash band"),
+        ("max_turnover", "Turnover, one way"),
+        ("max_sector_active Energy", "Drift of a sector Energy"),
+        ("max_active_weight S1", "Drift of a name ABC"),
+        ("do_not_sell S1", "Do not sell ABC"),
+        ("do_not_hold tag:fossil S1", "Do not hold tag fossil ABC"),
+        ("wash_sales S1", "Wash-sale lock on ABC"),
+        ("max_weight S9", "Max weight S9"),  # unknown today: as it was stored
+    ],
+)
+def test_a_rule_is_told_in_words_and_its_security_by_its_ticker(rule, text):
+    assert rule_text(rule, MARKET) == text

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 PATIENCE_S = 30
+expect.set_options(timeout=PATIENCE_S * 1000)  # a machine at work on something else is slow, not wrong
 LOTSMITH = str(Path(sys.executable).with_name("lotsmith"))
 
 
