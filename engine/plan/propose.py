@@ -48,19 +48,19 @@ def propose_plan(
     if found is None:
         return _no_plan(inputs, market, inputs_hash, began)
     done = tradable(problem, found)
+    own = () if problem.written is None else problem.written.names
     prices = prices_of(problem, found)
     plan = plan_of(
         problem,
         done,
         bound=found.bound,
         prices=prices,
-        worth=worth_of_trades(prices, _free_trades(problem, done)),
+        worth={} if own else worth_of_trades(prices, _free_trades(problem, done)),  # terms are prices there
         inputs_hash=inputs_hash,
         rounded_from=found.objective,
     )
     if plan.status is PlanStatus.INFEASIBLE:
         plan = replace(plan, repair=_WHOLE_SHARES_REPAIR)
-    own = () if problem.written is None else problem.written.names
     return plan, run_since(began, solving=solving, solved=solved, fallback=found.fallback, terms=own)
 
 

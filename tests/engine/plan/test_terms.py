@@ -238,6 +238,25 @@ def test_no_price_on_weights_makes_the_bound_pass_the_best_plan(enumerated):
         assert priced.bound + float(price @ problem.prepared.held) + least <= best + EPSILON
 
 
+@pytest.mark.parametrize(("seed", "changes"), [
+    (4, {}),
+    (32, {}),  # a turnover cap that leaves hardly any choice, and a minimum trade
+    (9, {"net_taxes": True}),
+    (9, {"max_names": 6, "max_trades": 6}),
+])  # fmt: skip
+def test_a_term_that_asks_for_nothing_changes_nothing(random_case, seed, changes):
+    snapshot, market, settings, locks = random_case(seed)
+    settings = replace(settings, **changes)
+    idle = ConvexTerm(name="idle", write=lambda cp, w, facts: (0, [cp.norm(w) <= 10.0]))
+
+    without = search(build_problem(snapshot, market, settings, locks=locks))
+    with_it = search(build_problem(snapshot, market, settings, locks=locks, terms=[idle]))
+
+    assert with_it.objective == pytest.approx(without.objective, abs=without.objective - without.bound + 0.01 / BP)
+    assert with_it.bound <= without.objective + EPSILON
+    assert without.bound <= with_it.objective + EPSILON
+
+
 def tracking_error(cap):
     """The model's own tracking error, written by hand."""
 
