@@ -106,9 +106,21 @@ def _array(value: Any) -> dict[str, Any]:
 
 def _dataclass(kind: type[Any]) -> Codec:
     parts = _parts_of(kind)
+    later = {field.name for field in fields(kind) if field.metadata.get("written_if_given")}
+    if not later:
+        return Codec(
+            write=lambda value: {name: part.write(getattr(value, name)) for name, part in parts.items()},
+            read=lambda value: kind(**{name: part.read(value[name]) for name, part in parts.items()}),
+        )
     return Codec(
-        write=lambda value: {name: part.write(getattr(value, name)) for name, part in parts.items()},
-        read=lambda value: kind(**{name: part.read(value[name]) for name, part in parts.items()}),
+        write=lambda value: {
+            name: part.write(getattr(value, name))
+            for name, part in parts.items()
+            if name not in later or getattr(value, name) is not None
+        },
+        read=lambda value: kind(
+            **{name: part.read(value[name]) for name, part in parts.items() if name not in later or name in value}
+        ),
     )
 
 

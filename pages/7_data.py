@@ -10,6 +10,7 @@ from app.tables import problem_table
 services, user = session.services(), session.user()
 st.title("Firm data")
 data.summary(services)
+data.risk(services)
 st.subheader("Problems found by the last scan")
 scan = monitor.last_scan(services)
 frame.table(problem_table(scan.documents if scan else {}), key="data_problems", empty="No account has a data problem.")

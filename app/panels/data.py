@@ -2,17 +2,19 @@
 
 import streamlit as st
 
+from app.charts.risk import risk_figure
 from app.panels import frame
 from app.ports import Services
 from app.steps import firm
-from app.steps.market import todays_market
+from app.steps.market import judged_risk, todays_market
 from engine.domain.lifecycle import Role, User
+from engine.domain.market import RiskQuality
 
 _IMPORTERS = frozenset({Role.PORTFOLIO_MANAGER, Role.COMPLIANCE})
 
 
 def summary(services: Services) -> None:
-    """Show what the firm consists of, and how good its risk model is; nothing before a firm was imported."""
+    """Show what the firm consists of; nothing before a firm was imported."""
     if services.firm.is_empty():
         return
     present, market = services.firm.firm(), todays_market(services)
@@ -23,7 +25,53 @@ def summary(services: Services) -> None:
         st.metric("Securities", f"{len(market.securities):,}", border=True)
         st.metric("Models", f"{len(market.models):,}", border=True)
     st.caption(f"Imported {present.imported_at:%d %b %Y %H:%M} UTC.")
-    st.markdown(f"**Risk model.** {market.risk.quality}")
+
+
+def risk(services: Services) -> None:
+    """Show how the risk model in use was made, what it covers and how its forecasts came out."""
+    if services.firm.is_empty():
+        return
+    model = judged_risk(services)
+    st.subheader("Risk model")
+    judged = model.judged
+    if judged is None:
+        st.caption(f"{model.quality} Not judged here: no prices to try it on.")
+        return
+    st.caption(judged.made)
+    with st.grid(5, min_column_width=140, gap="small"):
+        st.metric("Names covered", f"{len(model.security_ids):,}", border=True)
+        st.metric("Short histories", f"{judged.short_histories:,}", border=True,
+                  help="Fewer than 60 days of returns: no statistical factors, a cautious specific risk.")  # fmt: skip
+        st.metric("Prices to", f"{judged.to_day:%d %b %Y}", border=True)
+        st.metric("Bias statistic", f"{judged.bias:.2f}" if judged.test_days else "untested", border=True,
+                  help="Active risk met over active risk predicted, day by day; 1 is perfect.")  # fmt: skip
+        st.metric("In words", _verdict(judged), border=True)
+    if not judged.test_days:
+        st.caption("Too little history to test it out of sample.")
+        return
+    st.plotly_chart(risk_figure(judged.months), key="risk_months", alt="Predicted and realised tracking error by month")
+    st.caption(_how(judged))
+
+
+def _verdict(judged: RiskQuality) -> str:
+    if not judged.test_days:
+        return "untested"
+    if judged.bias > judged.high:
+        return "understates"
+    return "overstates" if judged.bias < judged.low else "about right"
+
+
+def _how(judged: RiskQuality) -> str:
+    days = (
+        f"The model was held against the last {judged.test_days} days, which it may have been made from."
+        if judged.hindsight
+        else f"Fitted anew every 21 days and held against the next 21, over {judged.test_days} days in all."
+    )
+    return (
+        f"{days} {judged.portfolios} active portfolios, half of them chosen by the model to track closely. "
+        f"{judged.within:.0%} have a bias between {judged.low:.2f} and {judged.high:.2f}, where 95 % would be if the "
+        f"model were right and returns normal. By the median instead of the mean the bias is {judged.robust:.2f}."
+    )
 
 
 def bring_in(services: Services, user: User) -> None:

@@ -1,9 +1,13 @@
 """What do all accounts share today? The market, with the firm's risk model or one estimated from its prices."""
 
+from dataclasses import replace
+from typing import Final
+
 from app.ports import Services
-from engine.domain.market import MarketSnapshot
-from engine.plan.report import ENGINE_VERSION
-from engine.risk.estimate import estimate_risk
+from engine.domain.market import MarketSnapshot, RiskModel
+from engine.risk.estimate import ESTIMATOR, estimate_risk, judge_imported
+
+_JUDGED: Final = "judged"
 
 
 def todays_market(services: Services) -> MarketSnapshot:
@@ -15,11 +19,27 @@ def todays_market(services: Services) -> MarketSnapshot:
     version = f"{firm.imported_at.isoformat()} {firm.as_of}"
     if version not in services.markets:
         parts = services.firm.market_parts()
-        risk = services.firm.risk(estimator=ENGINE_VERSION)
+        risk = services.firm.risk(estimator=ESTIMATOR)
         if risk is None:
             prices = services.firm.prices()
             risk = estimate_risk(prices, tuple(parts.securities.values()), as_of=parts.as_of)
-            services.firm.save_risk(risk, estimator=ENGINE_VERSION)
+            services.firm.save_risk(risk, estimator=ESTIMATOR)
         services.markets.clear()
         services.markets[version] = parts.with_risk(risk)
     return services.markets[version]
+
+
+def judged_risk(services: Services) -> RiskModel:
+    """Return the risk model in use with figures on its quality; an imported one is tried on the firm's own prices.
+
+    No plan is computed from these figures: an imported model stays as it came wherever else it is used. Raises
+    DataError as todays_market does.
+    """
+    market = todays_market(services)
+    if market.risk.judged is not None:
+        return market.risk
+    if _JUDGED not in services.markets:
+        securities = tuple(market.securities.values())
+        risk = judge_imported(market.risk, services.firm.prices(), securities, as_of=market.as_of)
+        services.markets[_JUDGED] = replace(market, risk=risk)
+    return services.markets[_JUDGED].risk

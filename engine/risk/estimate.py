@@ -7,9 +7,11 @@ from typing import Final
 
 from engine.domain.errors import DataError
 from engine.domain.market import PriceHistory, RiskModel, Security
-from engine.risk.factors import SECTOR_PREFIX, STATISTICAL_PREFIX, fit_factors
-from engine.risk.out_of_sample import bias_sentence
+from engine.risk.factors import COMPANY_PREFIX, SECTOR_PREFIX, STATISTICAL_PREFIX, fit_factors
+from engine.risk.out_of_sample import judge_estimates, judge_model, sentence
 from engine.risk.returns import daily_returns
+
+ESTIMATOR: Final = "risk 2"  # changes with the method, so that no model of an older one is taken for today's
 
 MIN_DAYS: Final = 20  # fewer days than this say nothing about covariances
 
@@ -28,10 +30,25 @@ def estimate_risk(histories: Sequence[PriceHistory], securities: Sequence[Securi
             "give more price history or import risk/"
         )
     model = fit_factors(returns)
-    sectors = sum(factor.startswith(SECTOR_PREFIX) for factor in model.factors)
-    statistical = sum(factor.startswith(STATISTICAL_PREFIX) for factor in model.factors)
-    summary = (
-        f"Estimated from {days} days of returns of {len(returns.security_ids)} securities: market, "
-        f"{sectors} sectors, {statistical} statistical factors."
+    parts = [f"{sum(f.startswith(SECTOR_PREFIX) for f in model.factors)} sectors",
+             f"{sum(f.startswith(STATISTICAL_PREFIX) for f in model.factors)} statistical factors"]  # fmt: skip
+    companies = sum(factor.startswith(COMPANY_PREFIX) for factor in model.factors)
+    if companies:
+        parts.append(f"{companies} companies of several share classes")
+    made = (
+        f"Estimated from {days} days of returns of {len(returns.security_ids)} securities: market, {', '.join(parts)}."
     )
-    return replace(model, quality=f"{summary} {bias_sentence(returns)}")
+    judged = judge_estimates(returns, made=made)
+    return replace(model, quality=f"{made} {sentence(judged)}", judged=judged)
+
+
+def judge_imported(
+    model: RiskModel, histories: Sequence[PriceHistory], securities: Sequence[Security], *, as_of: date
+) -> RiskModel:
+    """Return an imported model with figures on how it fits the firm's own prices; as it is where there are too few."""
+    returns = daily_returns(histories, securities, as_of=as_of)
+    if len(returns.matrix) < MIN_DAYS or not any(name in model.position for name in returns.security_ids):
+        return model
+    made = model.quality[:1].upper() + model.quality[1:].rstrip(".") + "."
+    judged = judge_model(model, returns, made=made)
+    return replace(model, quality=f"{made} {sentence(judged)}", judged=judged)

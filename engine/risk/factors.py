@@ -7,32 +7,34 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from engine.domain.market import Array, RiskModel
+from engine.risk.components import components
 from engine.risk.returns import DailyReturns
+from engine.risk.share_classes import ShareClasses, share_classes
 
-TRADING_DAYS: Final = 252
-HALF_LIFE_DAYS: Final = 252.0  # yesterday counts twice as much as a day one year back
+HALF_LIFE_YEARS: Final = 1.0  # yesterday counts twice as much as a day one year back
+REGIME_HALF_LIFE_YEARS: Final = 0.25  # for how wild the market as a whole is
 SHORT_HISTORY_DAYS: Final = 60  # a name with fewer keeps market and sector only
 MIN_SECTOR_NAMES: Final = 4  # the mean of fewer names is mostly their own noise
-MAX_STATISTICAL: Final = 10
 MIN_SPECIFIC_SHARE: Final = 0.05  # of a name's total variance: no name is all factor
 CAUTIOUS_QUANTILE: Final = 0.8  # where the specific variance of a short history is placed among all others
 PRIOR_DAYS: Final = 40.0  # the weight, in days, of the typical name in each specific variance
 SECTOR_PREFIX: Final = "sector:"
 STATISTICAL_PREFIX: Final = "statistical:"
+COMPANY_PREFIX: Final = "company:"
 
 
 def fit_factors(returns: DailyReturns) -> RiskModel:
-    """Return the factor model of daily returns, annual variances (252 days), without a sentence on its quality.
+    """Return the factor model of daily returns, annual variances, without a word on its quality.
 
     Market is the equal-weighted mean return and sectors are means of what it leaves; betas to both are shrunk towards
     their mean by their own sampling error (Vasicek 1973). Statistical factors are principal components of the rest
-    that stand above pure noise, shrunk for Frobenius loss (Donoho, Gavish & Johnstone 2018). Recent days weigh more.
+    that stand above pure noise. Share classes of one company share a factor. Recent days weigh more, and all variances
+    are scaled by how wild the last quarter was against the years (Menchero, Orr & Wang 2011). See docs/risk-model.md.
     """
     seen = ~np.isnan(returns.matrix)
     values = np.where(seen, returns.matrix, 0.0)
-    age = np.arange(len(values))[::-1]
-    weights = 0.5 ** (age / HALF_LIFE_DAYS)
-    weights /= weights.sum()
+    weights = _recency(len(values), HALF_LIFE_YEARS * returns.per_year)
+    mass = np.maximum(weights @ seen, 1e-300)
     effective = seen.T @ weights / np.maximum(seen.T @ weights**2, 1e-300)  # (n,) days' worth of evidence
 
     market = _mean_of(values, seen)
@@ -44,31 +46,51 @@ def fit_factors(returns: DailyReturns) -> RiskModel:
     )
     sector_beta, left = _explain(left, seen, weights, sector_returns, member, effective)
 
-    residual_variance = weights @ (left * left) / np.maximum(weights @ seen, 1e-300)
+    residual_variance = weights @ (left * left) / mass
     noise = _averaging_noise(residual_variance, member)
     observable = _covariance(np.column_stack([market, sector_returns]), weights, noise)
     long_enough = seen.sum(axis=0) >= SHORT_HISTORY_DAYS
-    loadings, variances = _components(left, weights, residual_variance, long_enough)
+    loadings, variances = components(left, seen, weights, long_enough)
 
     exposures = np.column_stack([beta, sector_beta, loadings])
     covariance = block_diag(observable, np.diag(variances))
-    total = weights @ (values * values) / np.maximum(weights @ seen, 1e-300)
+    total = weights @ (values * values) / mass
     common = np.einsum("ik,kl,il->i", exposures, covariance, exposures)
     specific = _specific(total, common, effective, long_enough)
+    classes = share_classes(returns, weights, exposures @ covariance, exposures, np.maximum(total - common, 0.0))
+    scale = _regime(values, seen, total, weights, REGIME_HALF_LIFE_YEARS * returns.per_year) * returns.per_year
     return RiskModel(
         security_ids=returns.security_ids,
-        factors=_names(sectors, len(variances)),
-        exposures=exposures,
-        factor_covariance=covariance * TRADING_DAYS,
-        specific_variance=specific * TRADING_DAYS,
+        factors=_names(sectors, len(variances), classes),
+        exposures=np.column_stack([exposures, classes.loadings]),
+        factor_covariance=block_diag(covariance, np.eye(len(classes.groups))) * scale,
+        specific_variance=np.where(np.isnan(classes.specific), specific, classes.specific) * scale,
     )
 
 
-def _names(sectors: Sequence[str], statistical: int) -> tuple[str, ...]:
+def _recency(days: int, half_life: float) -> Array:
+    """Return the weight of each day, the newest last; they sum to 1."""
+    weights: Array = 0.5 ** (np.arange(days)[::-1] / half_life)
+    return np.asarray(weights / max(weights.sum(), 1e-300))
+
+
+def _regime(values: Array, seen: np.ndarray, total: Array, weights: Array, half_life: float) -> float:
+    """Return how many times the usual variance the recent past had, over all names with a variance."""
+    moving = total > 0
+    if not moving.any():
+        return 1.0
+    known = seen[:, moving]
+    wildness = (values[:, moving] ** 2 / total[moving]).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    recent = _recency(len(values), half_life)
+    return float(recent @ wildness) / max(float(weights @ wildness), 1e-300)
+
+
+def _names(sectors: Sequence[str], statistical: int, classes: ShareClasses) -> tuple[str, ...]:
     return (
         "market",
         *(SECTOR_PREFIX + sector for sector in sectors),
         *(f"{STATISTICAL_PREFIX}{k + 1}" for k in range(statistical)),
+        *(COMPANY_PREFIX + group for group in classes.groups),
     )
 
 
@@ -136,29 +158,6 @@ def _covariance(factors: Array, weights: Array, noise: Array) -> Array:
     mixed = (1.0 - shrink) * sample + shrink * np.diag(variance)
     shrunk: Array = mixed * np.outer(scale, scale)
     return shrunk
-
-
-def _components(left: Array, weights: Array, variance: Array, usable: np.ndarray) -> tuple[Array, Array]:
-    """Return loadings (n, k) and variances (k,) of the principal components of the residuals that are not noise."""
-    names = np.flatnonzero(usable & (variance > 0))
-    empty = np.zeros((left.shape[1], 0)), np.zeros(0)
-    if len(names) < MIN_SECTOR_NAMES:
-        return empty
-    sigma = np.sqrt(variance[names])
-    scaled = left[:, names] / sigma * np.sqrt(weights)[:, None]
-    values, vectors = np.linalg.eigh(scaled.T @ scaled)
-    ratio = len(names) * float(weights @ weights)  # names per day of evidence
-    chosen = [k for k in range(len(names))[::-1] if values[k] > (1.0 + np.sqrt(ratio)) ** 2 * 1.02][:MAX_STATISTICAL]
-    if not chosen:
-        return empty
-    top = values[chosen]
-    half = top + 1.0 - ratio
-    spike = (half + np.sqrt(np.maximum(half**2 - 4.0 * top, 0.0))) / 2.0  # what the sample eigenvalue stands for
-    cosine = (1.0 - ratio / (spike - 1.0) ** 2) / (1.0 + ratio / (spike - 1.0))
-    loadings = np.zeros((left.shape[1], len(chosen)))
-    loadings[names] = vectors[:, chosen] * sigma[:, None]
-    loadings *= np.where(loadings.sum(axis=0) < 0, -1.0, 1.0)  # an eigenvector's sign is arbitrary
-    return loadings, (spike - 1.0) * np.clip(cosine, 0.0, 1.0)
 
 
 def _specific(total: Array, common: Array, effective: Array, long_enough: np.ndarray) -> Array:

@@ -1,12 +1,13 @@
 """What did each security earn on each day? Prices of many histories aligned to one calendar."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.domain.identifiers import SecurityId
 from engine.domain.market import Array, PriceHistory, Security
@@ -15,24 +16,41 @@ WINDOW_DAYS: Final = 3 * 365 + 1  # calendar days of history used
 CALENDAR_SHARE: Final = 0.5  # a day belongs to the calendar when half as many names traded as on the busiest day
 OUTLIER_SIGMAS: Final = 8.0  # beyond this, robustly measured, a return is a data fault or a jump: it is cut to it
 MAD_TO_SIGMA: Final = 1.4826
+STALE_RUN: Final = 5  # a price that stands still for so many steps is no price but the memory of one
+LONGEST_CLOSURE_DAYS: Final = 6  # more calendar days than usual between two rows: history is missing there
+TRADING_DAYS: Final = 252
+DAYS_A_YEAR: Final = 365.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyReturns:
-    """matrix: (days, n) simple returns, nan where there is none. sectors: each security's sector."""
+    """matrix: (days, n) simple returns, nan where there is none; days: the day that each row ends on.
+
+    sectors: each security's sector. groups: the word that share classes of one company share, "" for all others; empty
+    for no groups. per_year: rows in a year, 252 for daily prices.
+    """
 
     security_ids: tuple[SecurityId, ...]
     sectors: tuple[str, ...]
+    days: tuple[date, ...]
     matrix: Array
+    groups: tuple[str, ...] = ()
+    per_year: float = TRADING_DAYS
+
+    def between(self, start: int, end: int) -> "DailyReturns":
+        """Return the rows from start up to but not including end."""
+        return replace(self, days=self.days[start:end], matrix=self.matrix[start:end])
 
 
 def daily_returns(histories: Sequence[PriceHistory], securities: Sequence[Security], *, as_of: date) -> DailyReturns:
     """Return daily simple returns of the last three years for every security with a price on or before as_of.
 
     A return is taken between adjusted closes where both days have one, else between closes; extremes are cut to eight
-    robust standard deviations of the name. Days on which few names traded are left out.
+    robust standard deviations of the name. Days on which few names traded are left out, and so are steps across which
+    history is missing. A price that stands still for five steps has no return there, nor on the step that ends it.
     """
     sector_of = {security.security_id: security.sector for security in securities}
+    group_of = {security.security_id: security.identical_group or "" for security in securities}
     priced = sorted(
         (h for h in histories if h.security_id in sector_of and h.dates and h.dates[0] <= as_of),
         key=lambda h: h.security_id,
@@ -47,11 +65,15 @@ def daily_returns(histories: Sequence[PriceHistory], securities: Sequence[Securi
         closes[rows[inside], column] = _floats(history.closes)[inside]
         adjusted[rows[inside], column] = _floats(history.adjusted)[inside]
     by_adjusted, by_close = _changes(adjusted), _changes(closes)
-    matrix = np.where(np.isnan(by_adjusted), by_close, by_adjusted)
+    matrix = _without_stale(np.where(np.isnan(by_adjusted), by_close, by_adjusted))
+    whole, per_year = _steps(calendar)
     return DailyReturns(
         security_ids=tuple(h.security_id for h in priced),
         sectors=tuple(sector_of[h.security_id] for h in priced),
-        matrix=_without_outliers(matrix),
+        groups=tuple(group_of[h.security_id] for h in priced),
+        days=tuple(day for day, kept in zip(calendar[1:], whole, strict=True) if kept),
+        matrix=_without_outliers(matrix[whole]),
+        per_year=per_year,
     )
 
 
@@ -77,11 +99,32 @@ def _changes(prices: Array) -> Array:
     return change
 
 
+def _steps(calendar: Sequence[date]) -> tuple[NDArray[np.bool_], float]:
+    """Return which steps of the calendar are no longer than usual, and how many of them make a year."""
+    gaps = np.diff(np.array([float(day.toordinal()) for day in calendar]))
+    usual = float(np.median(gaps)) if gaps.size else 1.0
+    whole: NDArray[np.bool_] = gaps <= usual + LONGEST_CLOSURE_DAYS
+    return whole, TRADING_DAYS if usual <= 1.0 else DAYS_A_YEAR / float(gaps[whole].mean())
+
+
+def _without_stale(matrix: Array) -> Array:
+    """Return the returns without runs of zeros and the step after each, but for a name that never moves at all."""
+    if len(matrix) < STALE_RUN:
+        return matrix
+    moves = (np.nan_to_num(matrix) != 0.0).any(axis=0)
+    still = (matrix == 0.0) & moves
+    stale = np.zeros_like(still)
+    windows = np.lib.stride_tricks.sliding_window_view(still, STALE_RUN, axis=0)
+    runs: NDArray[np.bool_] = np.asarray(windows.all(axis=-1))
+    for shift in range(STALE_RUN + 1):
+        stale[shift : shift + len(runs)] |= runs[: len(matrix) - shift]
+    return np.where(stale, np.nan, matrix)
+
+
 def _without_outliers(matrix: Array) -> Array:
     clipped = matrix.copy()
     for column in range(matrix.shape[1]):
-        seen = matrix[~np.isnan(matrix[:, column]), column]
-        sigma = MAD_TO_SIGMA * np.median(np.abs(seen - np.median(seen))) if seen.size else 0.0
-        if sigma > 0:
-            clipped[:, column] = np.clip(matrix[:, column], -OUTLIER_SIGMAS * sigma, OUTLIER_SIGMAS * sigma)
+        moves = np.abs(matrix[np.nan_to_num(matrix[:, column]) != 0.0, column])  # many zeros would hide what is usual
+        sigma = MAD_TO_SIGMA * np.median(moves) if moves.size else 0.0
+        clipped[:, column] = np.clip(matrix[:, column], -OUTLIER_SIGMAS * sigma, OUTLIER_SIGMAS * sigma)
     return clipped

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from data.codec import codec, dumps, from_columns, loads, to_columns
 from engine.domain.accounts import Lot, Restriction, Rule
-from engine.domain.market import Mark, RiskModel
+from engine.domain.market import Mark, RiskModel, RiskMonth, RiskQuality
 from engine.domain.orders import Fill
 
 decimals = some.decimals(allow_nan=False, allow_infinity=False)
@@ -78,6 +78,37 @@ def test_a_risk_model_without_names_or_factors_keeps_its_shapes():
     back = loads(RiskModel, dumps(model))
 
     assert (back.exposures.shape, back.factor_covariance.shape, back.specific_variance.shape) == ((0, 2), (2, 2), (0,))
+
+
+def test_a_risk_model_that_nobody_judged_is_written_as_before_there_were_figures_and_read_so():
+    """Word for word the document of the first release, whose hash stands in every stored plan."""
+    document = (
+        b'{"exposures":{"shape":[1,1],"values":[1.0]},"factor_covariance":{"shape":[1,1],"values":[0.04]},'
+        b'"factors":["f"],"quality":"by hand","security_ids":["X"],"specific_variance":{"shape":[1],"values":[0.09]}}'
+    )
+
+    model = loads(RiskModel, document)
+
+    assert model.judged is None
+    assert dumps(model) == document
+
+
+def test_the_figures_of_a_judged_risk_model_come_back():
+    judged = RiskQuality(
+        made="by hand", hindsight=True, names=1, short_histories=0, from_day=date(2025, 1, 2), to_day=date(2026, 1, 2),
+        test_days=21, portfolios=2, bias=1.01, robust=0.99, within=0.5, low=0.7, high=1.3,
+        months=(RiskMonth(ends=date(2026, 1, 2), predicted=0.01, realised=0.1 + 0.2),),
+    )  # fmt: skip
+    model = RiskModel(
+        security_ids=(),
+        factors=(),
+        exposures=np.zeros((0, 0)),
+        factor_covariance=np.zeros((0, 0)),
+        specific_variance=np.zeros(0),
+        judged=judged,
+    )
+
+    assert loads(RiskModel, dumps(model)).judged == judged
 
 
 def test_a_risk_model_with_a_nan_is_not_written():

@@ -1,5 +1,6 @@
 """Daily returns from prices, by hand."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal as D
 
@@ -128,3 +129,80 @@ def test_a_price_of_zero_makes_no_return_out_of_nothing(returns_of):
     found = returns_of({"A": week(10, 0, 10, 10, 10), "B": week(1, 1, 1, 1, 1)})
 
     np.testing.assert_allclose(found.matrix[:, 0], [-1.0, nan, 0.0, 0.0], atol=1e-12)
+
+
+def days_on(first, count, step=1):
+    return [first + timedelta(days=step * k) for k in range(count)]
+
+
+def test_each_row_carries_the_day_that_it_ends_on(returns_of):
+    assert returns_of({"A": week(1, 2, 3, 4, 5)}).days == tuple(WEEK[1:])
+
+
+def test_a_price_that_stands_still_for_five_days_is_missing_and_so_is_the_jump_that_ends_it(returns_of):
+    """The memory of a price: after the halt the close catches up with six days at once."""
+    still = list(zip(days_on(MONDAY, 9), [100, 110, 110, 110, 110, 110, 110, 140, 147], strict=True))
+
+    found = returns_of({"A": still}, as_of=still[-1][0])
+
+    np.testing.assert_allclose(found.matrix[:, 0], [0.1, nan, nan, nan, nan, nan, nan, 0.05], atol=1e-12)
+
+
+def test_a_price_that_stands_still_for_four_days_stays(returns_of):
+    quiet = list(zip(days_on(MONDAY, 8), [100, 110, 110, 110, 110, 110, 121, 121], strict=True))
+
+    found = returns_of({"A": quiet}, as_of=quiet[-1][0])
+
+    assert found.matrix[:, 0] == pytest.approx([0.1, 0, 0, 0, 0, 0.1, 0])
+
+
+def test_the_last_price_of_a_name_that_is_gone_repeated_for_ever_is_no_calm(returns_of):
+    gone = list(zip(days_on(MONDAY, 9), [100, 110, 99, *[99] * 6], strict=True))
+
+    found = returns_of({"A": gone}, as_of=gone[-1][0])
+
+    np.testing.assert_allclose(found.matrix[:, 0], [0.1, -0.1, *[nan] * 6], atol=1e-12)
+
+
+def test_a_price_that_never_moves_in_all_its_history_is_as_calm_as_it_looks(returns_of):
+    cash = list(zip(days_on(MONDAY, 9), [1] * 9, strict=True))
+
+    assert returns_of({"A": cash}, as_of=cash[-1][0]).matrix[:, 0].tolist() == [0.0] * 8
+
+
+def test_days_without_a_trade_do_not_make_the_ordinary_moves_of_a_name_look_wild(returns_of):
+    """Moves of 3, 2 and 1 % on every other day: the median of all absolute returns is near 0, and would cut them."""
+    price, rows = 100.0, []
+    for k, day in enumerate(days_on(MONDAY - timedelta(days=59), 60)):
+        price *= 1 + (0, 0.03, 0, -0.02, 0, 0.01)[k % 6]
+        rows.append((day, price))
+
+    found = returns_of({"A": rows}, as_of=MONDAY).matrix[:, 0]
+
+    assert [found.max(), found.min()] == pytest.approx([0.03, -0.02])
+
+
+@pytest.mark.parametrize(("step", "per_year"), [(1, 252), (7, 365.25 / 7), (28, 365.25 / 28)])
+def test_a_year_has_252_daily_rows_and_as_many_weekly_ones_as_weeks(returns_of, step, per_year):
+    rows = [(day, 100 + k % 2) for k, day in enumerate(days_on(MONDAY - timedelta(days=step * 20), 21, step))]
+
+    assert returns_of({"A": rows}, as_of=MONDAY).per_year == pytest.approx(per_year)
+
+
+def test_no_return_is_taken_across_a_hole_in_the_history_of_all_names(returns_of):
+    """Three months of prices were never delivered; a closure of a week, as in September 2001, is no hole."""
+    days = [*days_on(date(2026, 1, 5), 4), *days_on(date(2026, 1, 15), 3), *days_on(date(2026, 4, 20), 3)]
+    rows = list(zip(days, [100, 110, 121, 100, 110, 121, 133.1, 300, 330, 363], strict=True))
+
+    found = returns_of({"A": rows}, as_of=days[-1])
+
+    assert found.days == (*days[1:7], *days[8:])
+    assert found.matrix[:, 0] == pytest.approx([0.1, 0.1, 100 / 121 - 1, 0.1, 0.1, 0.1, 0.1, 0.1])
+
+
+def test_share_classes_of_one_company_carry_its_word(make_history, make_security):
+    names = [replace(make_security(name), identical_group=group) for name, group in [("A", "G"), ("B", None)]]
+
+    found = daily_returns([make_history(name, WEEK, [1, 2, 3, 4, 5]) for name in "AB"], names, as_of=FRIDAY)
+
+    assert found.groups == ("G", "")
