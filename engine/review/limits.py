@@ -137,8 +137,7 @@ def _bought_lately(case: Case, group: str) -> bool:
     since = case.snapshot.as_of - WINDOW
     lots = [lot for book in case.snapshot.household_books for lot in book.lots]
     if case.settings.wash_sales is WashSalePolicy.ALLOW and group not in case.twin_groups:
-        lots = list(case.snapshot.lots)
-        return any(case.security(lot.security_id).group == group and lot.acquired >= since for lot in lots)
+        return False
     rows = [row for row in case.history() if row.type in ACQUIRES and row.trade_date >= since]
     return any(case.security(row.security_id).group == group for row in rows) or any(
         lot.security_id in case.market.securities

@@ -97,14 +97,17 @@ def wash_sales(case: Case) -> Iterable[str]:
 
 
 def _losses_after_purchases(case: Case, recent: Iterable[Transaction]) -> Iterable[str]:
-    """A loss of a name bought lately is sold nowhere; where it is allowed, only not among twins, nor the purchase."""
+    """A loss of a name bought lately is sold nowhere; where it is allowed, only not among twins, nor the purchase.
+
+    Where everything is to be sold, the purchase goes too: shares sold together replace each other no more.
+    """
     allowed = case.settings.wash_sales is WashSalePolicy.ALLOW
     barred = case.loss_groups & case.twin_groups if allowed else case.loss_groups
     for entry in recent:
         group = case.security(entry.security_id).group
         if entry.type in ACQUIRES and group in barred:
             yield f"{group}: sold at a loss, but bought on {entry.trade_date} ({entry.transaction_id})"
-    for trade, sale in case.sales if allowed else ():
+    for trade, sale in case.sales if allowed and not case.settings.liquidate else ():
         lot = case.lots[sale.lot_id]
         if gain_of(lot, sale.quantity, trade.price) < 0 and _is_recent(lot.acquired, case.snapshot.as_of):
             yield f"lot {sale.lot_id}: sold at a loss, but itself bought on {lot.acquired}"

@@ -194,6 +194,19 @@ def test_the_recent_purchase_itself_and_twins_stay_blocked_where_losses_are_allo
     }
 
 
+def test_where_everything_is_sold_the_recent_purchase_may_go_too_but_not_where_losses_are_blocked(
+    plan, snapshot, market
+):
+    recent = replace(snapshot.lots[0], acquired=AS_OF - timedelta(days=10))
+    bought = replace(row(10, BUY, 100, account="A"), lot_id="a1")
+    book = replace(snapshot.book, lots=(recent, *snapshot.lots[1:]), transactions=(bought,))
+    itself = replace(snapshot, book=book, household_books=(book,))
+    sold_out = under(plan, liquidate=True)
+
+    assert "wash sales" not in failed(under(sold_out, wash_sales=WashSalePolicy.ALLOW), itself, market)
+    assert "sold at a loss, but bought on 2026-11-10" in failed(sold_out, itself, market)["wash sales"]
+
+
 def test_where_losses_are_allowed_buying_back_is_still_not(plan, snapshot, market):
     sold = replace(row(10, SELL, 10, price=50, basis=D(501)), security_id="GAMA")
 
