@@ -212,7 +212,7 @@ def _each(problem: Problem, name: Name, closed: Iterable[tuple[SaleLot, Decimal]
         made = gain(entry.lot, part, name.price)
         if entry.disallowed:
             later = _saved_later(problem, entry, -made)
-            yield Counted(disallowed=-made, later=later, gone=_ZERO if entry.tax < 0 else -made)
+            yield Counted(disallowed=-made, later=later, gone=_ZERO if entry.deferred else -made)
         else:
             loss = max(-made, _ZERO)
             yield Counted(st=made, losses=loss) if entry.term is Term.SHORT else Counted(lt=made, losses=loss)
@@ -220,7 +220,7 @@ def _each(problem: Problem, name: Name, closed: Iterable[tuple[SaleLot, Decimal]
 
 def _saved_later(problem: Problem, entry: SaleLot, loss: Decimal) -> Decimal:
     """Return what a disallowed loss may save when its replacement is sold; nothing where an IRA holds that."""
-    if entry.tax >= 0:
+    if not entry.deferred:
         return _ZERO
     st_rate, lt_rate = rates(problem)
     rate = st_rate if entry.term is Term.SHORT else lt_rate

@@ -124,6 +124,18 @@ class Prices:
         start = table.value[found.pieces] + self.all_rows @ table.rows[:, found.pieces]
         return np.asarray(start + costs + every * found.trade)
 
+    def slopes(self) -> tuple[Array, Flags]:
+        """Return what a unit more of each column costs where it stands, and which can move both ways: (columns,)."""
+        table, own = self.found.table, self._own_segments
+        column = table.col[table.piece[own]]
+        step = self.found.trade[column] - table.start[own]
+        inside = (step > _INSIDE) & (step < table.length[own] - _INSIDE)
+        column, own, step = column[inside], own[inside], step[inside]
+        slope, moves = np.zeros(table.columns), np.zeros(table.columns, dtype=bool)
+        slope[column] = table.gradient[own] + table.curvature[own] * step + self.all_rows @ table.rates[:, own]
+        moves[column] = True
+        return slope + table.exposures[: table.columns] @ self.found.solution.factor_price, moves
+
     def state(self) -> tuple[Array, Array]:
         """Return the rows' rates where each column stands (columns, m), and 1 / curvature where it can move."""
         table, found = self.found.table, self.found

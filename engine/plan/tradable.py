@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from engine.domain.market import Array
+from engine.plan.limit_price import with_limit_priced
 from engine.plan.outcome import Outcome, outcome, row_values
 from engine.plan.prices import Prices
 from engine.plan.problem import CASH, Problem, Row
@@ -83,7 +84,7 @@ def _missed(problem: Problem, done: Outcome) -> tuple[Array, Array]:
 def prices_of(problem: Problem, found: Found) -> Prices:
     """Return the plan's prices; convex terms are what they cost at the margin."""
     priced, plan = explained(problem, found)
-    return Prices(problem=priced, found=plan)
+    return Prices(problem=priced, found=with_limit_priced(priced, plan))
 
 
 def _done(problem: Problem, found: Found, searched: Problem) -> Outcome:

@@ -145,7 +145,7 @@ class _View:
             return entry.blocked, _blocked_sentence(problem, name, entry.blocked)
         if name.security.group in self.bought:
             return BOUGHT, "the plan buys it or a substantially identical security, so selling it would be a wash sale"
-        if entry.disallowed and entry.tax >= 0:
+        if entry.disallowed and not entry.deferred:
             return DISALLOWED, "a purchase in a retirement account within 30 days would take the loss away for good"
         weight = entry.weight if left == entry.quantity else float(left) * name.unit
         saving = self._saving(entry, weight)

@@ -107,6 +107,16 @@ def test_a_loss_that_a_wash_sale_defers_counts_in_no_gain_and_is_worth_what_carr
     )
 
 
+def test_a_deferred_loss_that_is_taken_to_be_worth_nothing_still_goes_into_the_basis(account, market, settings):
+    snapshot = bought_elsewhere(account, Registration.TAXABLE)
+    worthless = replace(settings, wash_sales=WashSalePolicy.ALLOW, carryforward_value=0.0)
+
+    plan = evaluated(snapshot, market, worthless, A=-200, B=200)
+
+    assert plan.objective.tax == pytest.approx(-93.75)
+    assert "1,250.00 USD go into the basis" in {c.rule: c.detail for c in plan.checks}["wash_sales"]
+
+
 def test_a_loss_that_an_ira_purchase_catches_is_lost_for_good(account, market, settings):
     snapshot = bought_elsewhere(account, Registration.IRA)
 
