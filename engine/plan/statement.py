@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
@@ -86,8 +87,9 @@ def stated_with(
     """
     cp = written.cp
     model = _chained(cp, table, chains, slack_price=slack_price)
-    of_names = (chains.col[None, :] == np.arange(len(held))[:, None]).astype(float)
-    copied = written.weights == held + chains.start[: len(held)] + of_names @ model.filled
+    n, segments = len(held), np.arange(len(chains.col))
+    moves = sparse.csr_array((np.ones(len(segments)), (chains.col, segments)), shape=(table.columns, len(segments)))
+    copied = written.weights == held + chains.start[:n] + moves[:n] @ model.filled
     problem = cp.Problem(cp.Minimize(model.cost + written.cost), [*model.rules, copied, *rules, *written.limit])
     value, _ = solve_tightly(cp, problem, f"plan with {', '.join(written.names)}")
     if value is None:
