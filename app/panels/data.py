@@ -45,7 +45,7 @@ def risk(services: Services) -> None:
         st.metric("Prices to", f"{judged.to_day:%d %b %Y}", border=True)
         st.metric("Bias statistic", f"{judged.bias:.2f}" if judged.test_days else "untested", border=True,
                   help="Active risk met over active risk predicted, day by day; 1 is perfect.")  # fmt: skip
-        st.metric("In words", _verdict(judged), border=True)
+        st.metric("Its forecasts are", _verdict(judged), border=True)
     if not judged.test_days:
         st.caption("Too little history to test it out of sample.")
         return
@@ -57,8 +57,8 @@ def _verdict(judged: RiskQuality) -> str:
     if not judged.test_days:
         return "untested"
     if judged.bias > judged.high:
-        return "understates"
-    return "overstates" if judged.bias < judged.low else "about right"
+        return "too low"
+    return "too high" if judged.bias < judged.low else "about right"
 
 
 def _how(judged: RiskQuality) -> str:
