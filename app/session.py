@@ -1,6 +1,7 @@
 """Who is looking, and at what? The only file that touches Streamlit's state and the address line."""
 
 from collections.abc import Callable, Hashable, Mapping
+from threading import Thread
 from typing import Any, Final, TypeVar, cast
 
 import streamlit as st
@@ -13,6 +14,7 @@ from engine.domain.errors import DataError, NotAllowed
 from engine.domain.identifiers import AccountId, PlanId, UserId
 from engine.domain.lifecycle import Role, User
 from engine.domain.settings import PlanSettings
+from engine.plan.warm import warm
 
 T = TypeVar("T")
 MAX_COMPARED: Final = 4
@@ -30,7 +32,8 @@ _COMPARED: Final = "compared_plans"
 
 @st.cache_resource(show_spinner="Opening the database…")
 def services() -> Services:
-    """Return the services of this process, shared by every session."""
+    """Return the services of this process, shared by every session; the plan engine is made ready meanwhile."""
+    Thread(target=warm, daemon=True).start()
     return wiring.connect(read_settings())
 
 
