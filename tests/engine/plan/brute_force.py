@@ -42,7 +42,7 @@ def best_plan(problem, *, tax_lines=None):
 
 
 def sides_of(problem, name):
-    """What a name may do. Where nothing is counted and any size will do, resting is buying nothing."""
+    """What a name may do. Where nothing is counted, and a twin does not mind, resting is buying nothing."""
     most = len(name.sellable)
     if name.rules.must_exit:
         yield LEAVE if most == len(name.lots) else SELL
@@ -50,7 +50,7 @@ def sides_of(problem, name):
     settings = problem.settings
     counted = settings.max_trades is not None or settings.max_names is not None
     can_buy = not name.rules.no_buy
-    if counted or problem.min_trade > 0 or not can_buy:
+    if counted or problem.min_trade > 0 or not can_buy or is_grouped(problem, name):
         yield REST
     if can_buy:
         yield BUY

@@ -16,7 +16,7 @@ def polished(chain, price, *, near=None, start=None):
     """What Newton's method makes of these prices: (whether it converged, u, prices, fill). A singular step is a no."""
     columns = len(chain.factors)
     start = np.zeros(columns) if start is None else start
-    matrix = np.hstack([chain.factors, chain.straight.T])
+    matrix = np.ascontiguousarray(np.hstack([chain.factors, chain.straight.T]))
     rows = chain.k + len(chain.straight)
     try:
         return polish(
