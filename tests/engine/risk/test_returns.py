@@ -171,15 +171,17 @@ def test_a_price_that_never_moves_in_all_its_history_is_as_calm_as_it_looks(retu
 
 
 def test_days_without_a_trade_do_not_make_the_ordinary_moves_of_a_name_look_wild(returns_of):
-    """Moves of 3, 2 and 1 % on every other day: the median of all absolute returns is near 0, and would cut them."""
-    price, rows = 100.0, []
-    for k, day in enumerate(days_on(MONDAY - timedelta(days=59), 60)):
-        price *= 1 + (0, 0.03, 0, -0.02, 0, 0.01)[k % 6]
-        rows.append((day, price))
+    """Ten days of 20 without a move, one of 0.1 %, nine of 1 to 3 %: the median of all absolute returns is 0.05 %."""
+    moves = [-0.001, 0.03, -0.02, 0.02, -0.03, 0.01, -0.01, 0.02, -0.02, 0.03]
+    steps = [step for move in moves for step in (0.0, move)]
+    price, rows = 100.0, [(MONDAY - timedelta(days=len(steps)), 100.0)]
+    for k, step in enumerate(steps):
+        price *= 1 + step
+        rows.append((MONDAY - timedelta(days=len(steps) - 1 - k), price))
 
     found = returns_of({"A": rows}, as_of=MONDAY).matrix[:, 0]
 
-    assert [found.max(), found.min()] == pytest.approx([0.03, -0.02])
+    assert [found.max(), found.min()] == pytest.approx([0.03, -0.03], abs=1e-6)
 
 
 @pytest.mark.parametrize(("step", "per_year"), [(1, 252), (7, 365.25 / 7), (28, 365.25 / 28)])
