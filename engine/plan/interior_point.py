@@ -12,39 +12,37 @@ Source: Mehrotra, On the implementation of a primal-dual interior point method, 
 import numpy as np
 
 from engine.domain.market import Array
-from engine.plan.compiled import compiled, compiled_in_any_order
+from engine.plan.compiled import compiled_in_any_order
 from engine.plan.prepared import Indices
 
 
-@compiled
+@compiled_in_any_order
 def _factorise(a: Array) -> bool:
-    """Overwrite the lower triangle with its Cholesky factor; return whether the matrix is positive definite."""
-    n = a.shape[0]
-    column = np.empty(n)
-    for k in range(n):
-        if not a[k, k] > 0.0 or not np.isfinite(a[k, k]):
+    """Overwrite the lower triangle with its Cholesky factor, row by row; return whether the matrix is positive."""
+    for i in range(a.shape[0]):
+        for j in range(i):
+            left = a[i, j]
+            for k in range(j):
+                left -= a[i, k] * a[j, k]
+            a[i, j] = left / a[j, j]
+        left = a[i, i]
+        for k in range(i):
+            left -= a[i, k] * a[i, k]
+        if not left > 0.0:
             return False
-        pivot = np.sqrt(a[k, k])
-        a[k, k] = pivot
-        for i in range(k + 1, n):
-            a[i, k] /= pivot
-            column[i] = a[i, k]
-        for i in range(k + 1, n):
-            factor = a[i, k]
-            for j in range(k + 1, i + 1):
-                a[i, j] -= factor * column[j]
+        a[i, i] = np.sqrt(left)
     return True
 
 
-@compiled
+@compiled_in_any_order
 def _solve(a: Array, b: Array) -> None:
     """Solve in place with the factor that _factorise left."""
-    n = a.shape[0]
-    for i in range(n):
-        b[i] /= a[i, i]
-        for j in range(i + 1, n):
-            b[j] -= a[j, i] * b[i]
-    for i in range(n - 1, -1, -1):
+    for i in range(a.shape[0]):
+        left = b[i]
+        for j in range(i):
+            left -= a[i, j] * b[j]
+        b[i] = left / a[i, i]
+    for i in range(a.shape[0] - 1, -1, -1):
         b[i] /= a[i, i]
         for j in range(i):
             b[j] -= a[i, j] * b[i]
