@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from engine.domain.market import Array
 from engine.domain.plans import Term
 from engine.plan.lots import SaleLot
 from engine.plan.netted import tax_of_year
@@ -22,7 +23,8 @@ class Figures:
     """A certified plan of fractional shares. tracking_error: annual fraction; tax_usd: now, negative for tax saved.
 
     Tax is at marginal rates, or netted over the year where the settings say so; what a deferred loss may save one day
-    is not in it. objective_bp is at least objective_bp - gap_bp for every plan.
+    is not in it. No plan's objective is below objective_bp - gap_bp. trades: names that are traded by half a share at
+    least, where shares are to be whole.
     """
 
     tracking_error: float
@@ -43,8 +45,14 @@ def figures(problem: Problem, found: Found) -> Figures:
         tax_usd=Decimal(f"{_tax(problem, found) * float(problem.value):.2f}"),
         objective_bp=found.objective * BP,
         gap_bp=(found.objective - found.bound) * BP,
-        trades=int((np.abs(trade) > _TRADED).sum()),
+        trades=_trades(problem, trade),
     )
+
+
+def _trades(problem: Problem, trade: Array) -> int:
+    """Return how many names are traded; less than half a share is none where shares are whole."""
+    least = 0.5 * np.array([name.unit for name in problem.names]) if problem.settings.whole_shares else _TRADED
+    return int((np.abs(trade) > least).sum())
 
 
 def _tax(problem: Problem, found: Found) -> float:
