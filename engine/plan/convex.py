@@ -5,7 +5,7 @@ suggests that no filling of these chains obeys them. Should the method not conve
 and given to Clarabel.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from engine.domain.market import Array
 from engine.plan.compiled import compiled
 from engine.plan.envelope import Chains
-from engine.plan.interior_point import interior_point
+from engine.plan.frame import Frame
+from engine.plan.interior_point import gather, interior_point
 from engine.plan.pieces import PieceTable
 from engine.plan.polish import polish
 from engine.plan.prepared import Indices
@@ -35,17 +36,16 @@ _FILLED: Final = 1e-7  # an interior point leaves so much of a segment open
 class Solution:
     """trade u (columns,); factor_price (k,) and row_price (m,), > 0 where an upper side binds, < 0 for a lower one.
 
-    rows (m,): what the rows come to, without slack. slack: the largest amount by which a row is not obeyed. in_order:
-    every chain is filled from its start; a rule that counts gains can make it worth more to fill a later segment.
-    fallback: solved by Clarabel through cvxpy.
+    rows (m,): what the rows come to, without slack. slack: the largest amount by which a row is not obeyed. fill (j,):
+    of the chains' segments, none where lots are mixed. fallback: solved by Clarabel through cvxpy.
     """
 
     trade: Array
     rows: Array
     factor_price: Array
     row_price: Array
-    slack: float
-    in_order: bool = True
+    slack: float = 0.0
+    fill: Array = field(default_factory=lambda: np.zeros(0))
     fallback: bool = False
 
 
@@ -81,12 +81,14 @@ def exact_optimum(table: PieceTable, chains: Chains, *, near: Solution | None = 
         return polished
     found = relaxed_optimum(table, chains)
     if found.slack <= NO_SLACK:
-        found = _polished(table, chains, found) or found
+        polished = _polished(table, chains, found)
+        if polished is not None:
+            return polished
     elif _is_feasible(table, chains):
         found = _solution(table, chains, *stated(table, chains), fallback=True)
     else:
         return None
-    return found if found.in_order else None
+    return found if _is_in_order(chains, found.fill) else None
 
 
 def _out_of_reach(table: PieceTable, chains: Chains) -> Solution:
@@ -109,7 +111,7 @@ def _is_feasible(table: PieceTable, chains: Chains) -> bool:
 def _interior(table: PieceTable, chains: Chains, slack_price: float) -> Solution | None:
     """Return what the interior-point method finds; None where it does not converge."""
     frame, factors, order = table.frame, table.exposures.shape[1], table.frame.order
-    reached = chains.start @ frame.map[:-1]
+    reached = _reached(frame, chains.start)
     offset = np.concatenate([table.y0 + reached[:factors], reached[factors:], chains.bent_start])
     lo, hi = table.lo_rows[order], table.hi_rows[order]
     below, above = np.isfinite(lo), np.isfinite(hi)
@@ -127,6 +129,13 @@ def _interior(table: PieceTable, chains: Chains, slack_price: float) -> Solution
     row_price[order] = price[factors:]
     found = _solution(table, chains, fill, price[:factors], row_price)
     return replace(found, slack=float(slack.max(initial=0.0)))
+
+
+def _reached(frame: Frame, moves: Array) -> Array:
+    """Return what columns' moves (columns,) add to each factor and straight row."""
+    into = np.empty(frame.map.shape[1])
+    gather(frame.dense, frame.member, frame.share, np.append(moves, 0.0), into)
+    return into
 
 
 def _span(chains: Chains) -> Array:
@@ -162,7 +171,7 @@ def _solution(
     trade = chains.start + moved
     frame = table.frame
     rows = np.empty(len(frame.st))
-    rows[frame.straight] = trade @ frame.map[:-1, table.exposures.shape[1] :]
+    rows[frame.straight] = _reached(frame, trade)[table.exposures.shape[1] :]
     rows[frame.bent] = chains.bent_start + chains.bent_rates @ fill
     return Solution(
         trade=trade,
@@ -170,13 +179,18 @@ def _solution(
         factor_price=factor_price,
         row_price=row_price,
         slack=0.0,
-        in_order=bool(_is_in_order(chains.col, chains.length, fill, _FILLED)) or _is_as_good_in_order(chains, fill),
+        fill=fill,
         fallback=fallback,
     )
 
 
+def _is_in_order(chains: Chains, fill: Array) -> bool:
+    """Whether every chain is filled from its start: a rule that counts gains can make a later segment worth more."""
+    return bool(_fills_in_order(chains.col, chains.length, fill, _FILLED)) or _is_as_good_in_order(chains, fill)
+
+
 @compiled
-def _is_in_order(col: Indices, length: Array, fill: Array, least: float) -> bool:
+def _fills_in_order(col: Indices, length: Array, fill: Array, least: float) -> bool:
     for j in range(1, len(col)):
         if col[j] == col[j - 1] and fill[j - 1] < length[j - 1] - least and fill[j] > least:
             return False

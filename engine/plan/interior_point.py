@@ -61,7 +61,7 @@ def _largest(values: Array) -> float:
 
 
 @compiled_in_any_order
-def _gather(dense: Array, member: Indices, share: Array, moved: Array, into: Array) -> None:
+def gather(dense: Array, member: Indices, share: Array, moved: Array, into: Array) -> None:
     """Set what columns' moves come to on each factor and straight row."""
     filled, columns = dense.shape
     for k in range(filled):
@@ -109,7 +109,7 @@ def _missing(
     moved[:] = 0.0
     for j in range(len(x)):
         moved[col[j]] += x[j]
-    _gather(dense, member, share, moved, residual)
+    gather(dense, member, share, moved, residual)
     for k in range(wide):
         residual[k] = w[k] - offset[k] - residual[k]
     for r in range(bent):
@@ -166,7 +166,7 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
     w = np.empty(size)
     for j in range(segments):
         moved[col[j]] += x[j]
-    _gather(dense, member, share, moved, w)
+    gather(dense, member, share, moved, w)
     for k in range(wide):
         w[k] += offset[k]
     for r in range(bent):
@@ -263,7 +263,7 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
                     across[r, k] += share[c] * scaled[c, k]
         system[filled:wide, :filled] = across
         for r in range(bent):
-            _gather(dense, member, share, b[r], system[wide + r])
+            gather(dense, member, share, b[r], system[wide + r])
         for r in range(bent):
             for q in range(r + 1):
                 both = 0.0
@@ -296,7 +296,7 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
                     dx[j] = -base[j] * weight[j]
             for j in range(segments):
                 moved[col[j]] += dx[j]
-            _gather(dense, member, share, moved, dp)
+            gather(dense, member, share, moved, dp)
             for r in range(bent):
                 done = 0.0
                 for j in range(segments):

@@ -83,6 +83,7 @@ def sale_lots(
     shares = sum((lot.quantity for lot in lots), Decimal(0))
     order = choose_lots(lots, shares, method=settings.lot_method, price=price, on=on, st_rate=st_rate, lt_rate=lt_rate)
     found: list[SaleLot] = []
+    catches = not settings.liquidate and any(lot.lot_id in (caught or {}) for lot in lots)
     rates = {Term.SHORT: float(st_rate), Term.LONG: float(lt_rate)}
     for lot, quantity in order:
         held, worth = term(lot.held_from, on), quantity * price
@@ -90,6 +91,8 @@ def sale_lots(
         per_dollar = float(gain_usd / worth) if price > 0 else 0.0
         may_wash = caught is not None and (settings.liquidate or not is_recent(lot, on))
         blocked = _blocked(lot, gain_usd, settings, rules, taxable=taxable, may_wash=may_wash)
+        if catches and is_recent(lot, on):
+            blocked = blocked or WASH_SALE_LOCK  # a replacement that is sold too would catch nothing
         if blocked is None and is_ordered(settings.lot_method) and found and found[-1].blocked is not None:
             blocked = LOT_METHOD
         found.append(
