@@ -138,13 +138,15 @@ def mixed_lots(
     fill = np.clip(x[k : k + j], 0.0, chains.length[parts.fixed])
     sold = np.zeros(len(p.lot_weight))
     sold[parts.lots] = np.clip(x[k + j : k + j + lots], 0.0, p.lot_weight[parts.lots])
-    trade = start + sign_to_column @ np.concatenate([fill, sold[parts.lots]])
+    mixed = sold[parts.lots]
+    trade = start + sign_to_column @ np.concatenate([fill, mixed])
+    _sell_in_order(parts, trade, sold)
     row_price = np.zeros(len(at))
     row_price[upper] += z[k : k + upper.sum()]
     row_price[lower] -= z[k + upper.sum() : k + upper.sum() + lower.sum()]
     return Mix(
         trade=trade,
-        rows=at + rates @ np.concatenate([fill, sold[parts.lots]]),
+        rows=at + rates @ np.concatenate([fill, mixed]),
         sold=sold,
         cost=_cost(parts, trade, fill, sold),
         factor_price=table.y0 + trade @ table.exposures[:-1],
@@ -188,6 +190,17 @@ def _parts(problem: Problem, table: PieceTable, pieces: Indices) -> _Parts:
         hinges=hinges,
         hinge_owner=hinge_owner[hinges],
     )
+
+
+def _sell_in_order(parts: _Parts, trade: Array, sold: Array) -> None:
+    """Set what is sold of the lots that are not free: each sold out before the next."""
+    p, order = parts.problem.prepared, parts.table.order
+    owner = np.repeat(np.arange(len(p.held)), np.diff(p.lot_first))[order]
+    weight = p.lot_weight[order]
+    before = np.cumsum(weight) - weight
+    before -= before[p.lot_first[owner]]
+    bound = ~parts.by_lot[owner]
+    sold[order[bound]] = np.clip(-trade[owner] - before, 0.0, weight)[bound]
 
 
 def _rates(parts: _Parts) -> Array:
