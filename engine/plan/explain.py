@@ -86,7 +86,7 @@ def _rules_by_name(problem: Problem, done: Outcome, prices: Prices | None) -> li
 
 def _sentence(problem: Problem, done: Outcome, i: int, u: float, *, tax: Decimal, risk: float) -> str:
     name, quantity = problem.names[i], done.shares[i]
-    move = f"from {name.held:.2%} to {name.held + u:.2%} of the account (target {name.target:.2%})"
+    move = f"from {name.held:.2%} to {max(name.held + u, 0.0):.2%} of the account (target {name.target:.2%})"
     count = abs(quantity)
     shares = f"{count:,f} share{'' if count == 1 else 's'} of {name.security.ticker}"
     if quantity > 0:
