@@ -18,15 +18,17 @@ ALLOWANCE_USD = 3000.0
 PROVEN_BP = 1e-3  # an optimum proven to this is called one
 
 
-def solve(case, seconds=10.0, *, whole=False):
+def solve(case, seconds=5.0, *, whole=False):
     program = Program(case, seconds, whole=whole)
     for name in program.raw.names:
         program.add_name(name)
     program.keep_groups_from_washing()
     program.keep_limits()
-    program.keep_cash_in_its_band()
-    program.keep_turnover_and_gains()
-    program.keep_counts()
+    program.keep_number_of_trades()
+    if not case[2].liquidate:  # which may leave any cash, and realise and turn over what it takes
+        program.keep_cash_in_its_band()
+        program.keep_turnover_and_gains()
+        program.keep_number_of_names()
     program.net_the_year()
     return program.optimum()
 
@@ -155,8 +157,6 @@ class Program:
                 self.linear.append(self.settings.breach_penalty * excess)
 
     def keep_cash_in_its_band(self):
-        if self.settings.liquidate:
-            return
         spent, cash = quicksum(self.cash_used), PERCENT * self.raw.cash
         self.scip.addCons(spent <= cash - PERCENT * self.settings.min_cash)
         self.scip.addCons(spent >= cash - PERCENT * self.settings.max_cash)
@@ -168,10 +168,12 @@ class Program:
             gains = quicksum(part.counted * s for s, part in self.sales)
             self.scip.addCons(gains <= PERCENT * float(self.settings.max_net_gain) / self.raw.value)
 
-    def keep_counts(self):
+    def keep_number_of_trades(self):
         if self.settings.max_trades is not None:
             self.scip.addCons(quicksum(self.trades) <= self.settings.max_trades)
-        if self.settings.max_names is not None and not self.settings.liquidate:
+
+    def keep_number_of_names(self):
+        if self.settings.max_names is not None:
             self.scip.addCons(quicksum(self.kept) <= self.settings.max_names)
 
     def net_the_year(self):

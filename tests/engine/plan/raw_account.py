@@ -178,11 +178,14 @@ class RawAccount:
         if not self.taxable or loss_usd <= 0:
             return False
         if self._is_locked(n, LockRule.NO_LOSS_SALE):
-            is_recent = self.snapshot.as_of - lot.acquired <= WINDOW
-            if is_recent or not self._catches_losses(n):
+            stays = self._is_recent(lot) and not self.settings.liquidate
+            if stays or not self._catches_losses(n):
                 return True
         least = max(float(self.settings.harvest_min_loss_usd), self.settings.harvest_min_loss_pct * float(lot.basis))
         return loss_usd < least and not self.must_leave(n)
+
+    def _is_recent(self, lot):
+        return self.snapshot.as_of - lot.acquired <= WINDOW
 
     def _caught(self, n, parts):
         """Cut the lots sold at a loss where the household's replacements end: what they catch counts for no gain."""
@@ -206,7 +209,9 @@ class RawAccount:
         for book in self.snapshot.household_books:
             taxable = book.account.registration.is_taxable
             rows = [t for t in book.transactions if t.security_id == n and as_of - t.trade_date <= WINDOW]
-            left = {x.lot_id: x for x in book.lots if x.security_id == n and as_of - x.acquired <= WINDOW}
+            left = {x.lot_id: x for x in book.lots if x.security_id == n and self._is_recent(x)}
+            if book is self.snapshot.book and self.settings.liquidate:
+                left = {}  # what is sold out replaces nothing
             for t in rows:
                 if t.type in PURCHASES:
                     lot = left.pop(t.lot_id or t.transaction_id, None)
@@ -378,26 +383,29 @@ class Appraisal:
         for n in raw.names:
             found += [f"{n}: {fault}" for fault in self._name_faults(n, slack)]
         found += self._group_faults(slack)
-        if not settings.liquidate:
-            spent = sum(u + raw.cost(n) * abs(u) for n, u in self.trade.items())
-            if not settings.min_cash - slack <= raw.cash - spent <= settings.max_cash + cash_slack:
-                found.append(f"cash {raw.cash - spent}")
-            if settings.max_tracking_error is not None and self.variance**0.5 > settings.max_tracking_error + slack:
-                found.append(f"tracking error {self.variance**0.5}")
-            if settings.max_names is not None and len(self.kept()) > settings.max_names:
-                found.append(f"{len(self.kept())} names")
         if settings.max_trades is not None and len(self.traded()) > settings.max_trades:
             found.append(f"{len(self.traded())} trades")
+        return found if settings.liquidate else [*found, *self._cap_faults(slack, cash_slack)]
+
+    def _cap_faults(self, slack, cash_slack):
+        """What a liquidation may do, and nothing else."""
+        raw, settings = self.raw, self.raw.settings
+        spent = sum(u + raw.cost(n) * abs(u) for n, u in self.trade.items())
+        if not settings.min_cash - slack <= raw.cash - spent <= settings.max_cash + cash_slack:
+            yield f"cash {raw.cash - spent}"
+        if settings.max_tracking_error is not None and self.variance**0.5 > settings.max_tracking_error + slack:
+            yield f"tracking error {self.variance**0.5}"
+        if settings.max_names is not None and len(self.kept()) > settings.max_names:
+            yield f"{len(self.kept())} names"
         if settings.max_turnover is not None and sum(map(abs, self.trade.values())) / 2 > settings.max_turnover + slack:
-            found.append("turnover")
+            yield "turnover"
         gain = sum(part.counted * weight for part, weight in self.sales)
         if (
             settings.max_net_gain is not None
             and raw.taxable
             and gain > float(settings.max_net_gain) / raw.value + slack
         ):
-            found.append("net gain")
-        return found
+            yield "net gain"
 
     def traded(self):
         return [n for n, u in self.trade.items() if u != 0]
