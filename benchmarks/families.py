@@ -108,7 +108,7 @@ def instances(family: Family, *, names: int, factors: int, count: int, first: in
 def fresh(problem: Problem) -> Problem:
     """Return the problem as prepared input: its flat arrays are there, whatever a search has worked out is not."""
     clean = replace(problem)
-    vars(clean)["prepared"] = problem.prepared
+    vars(clean)["prepared"], vars(clean)["frame"] = problem.prepared, problem.frame
     return clean
 
 

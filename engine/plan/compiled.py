@@ -2,12 +2,19 @@
 
 Compilation takes seconds, so its result is kept on disk beside the module and loaded by the next process. Floating
 point stays in the order that is written: the same input gives the same bytes.
+
+Matrices here have fifty rows: a second thread costs more than it saves, and it would decide the order of sums. So
+linear algebra runs on one thread in every process that plans; accounts are what runs side by side.
 """
 
 from collections.abc import Callable
 from typing import TypeVar, cast
 
 import numba
+import scipy.linalg.cython_blas  # noqa: F401  the library whose threads are limited has to be there
+from threadpoolctl import threadpool_limits
+
+threadpool_limits(limits=1, user_api="blas")
 
 F = TypeVar("F", bound=Callable[..., object])
 
