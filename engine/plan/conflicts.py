@@ -148,7 +148,7 @@ def _is_feasible(inputs: Inputs, market: MarketSnapshot) -> bool:
     problem = build_problem(inputs.snapshot, market, settings, locks=inputs.locks, terms=inputs.terms)
     table = piece_table(problem)
     everything = np.ones(len(table.col), dtype=bool)
-    limits = {} if settings.liquidate else {"max_trades": settings.max_trades, "max_names": settings.max_names}
+    limits = {"max_trades": settings.max_trades, "max_names": None if settings.liquidate else settings.max_names}
     if feasible_pieces(table, everything, **limits) is None:
         return False
     limited = settings.max_tracking_error is not None and not settings.liquidate

@@ -72,8 +72,10 @@ FIELDS: Final = ("per_trade", "per_name", "variance")
 def has_limits(problem: Problem) -> bool:
     """Return whether a rule limits trades, names or tracking error."""
     settings = problem.settings
+    if settings.liquidate:
+        return settings.max_trades is not None
     limits = (settings.max_trades, settings.max_names, settings.max_tracking_error)
-    return not settings.liquidate and any(limit is not None for limit in limits)
+    return any(limit is not None for limit in limits)
 
 
 def best_within_limits(problem: Problem, frame: Frame, row_prices: Array | None) -> Found | None:
@@ -175,7 +177,10 @@ def _anything(problem: Problem, points: list[Point]) -> Iterator[Found]:
     """Yield plans on any pieces that keep the counts, where prices led to none; then with variance at its limit."""
     settings, first = problem.settings, points[0]
     pieces = feasible_pieces(
-        first.node.table, first.node.allowed, max_trades=settings.max_trades, max_names=settings.max_names
+        first.node.table,
+        first.node.allowed,
+        max_trades=settings.max_trades,
+        max_names=None if settings.liquidate else settings.max_names,
     )
     found = None if pieces is None else on_pieces(problem, first.node, pieces)
     if found is not None:
@@ -238,10 +243,11 @@ def _excess(problem: Problem, found: Found) -> tuple[float, float, float]:
     n = len(problem.names)
     moves = np.abs(found.trade[:n]) > _CLOSE
     left = problem.prepared.held + found.trade[:n] > _CLOSE
-    cap = settings.max_tracking_error
+    cap = None if settings.liquidate else settings.max_tracking_error
+    names = None if settings.liquidate else settings.max_names
     return (
         -np.inf if settings.max_trades is None else float(moves.sum() - settings.max_trades),
-        -np.inf if settings.max_names is None else float(left.sum() - settings.max_names),
+        -np.inf if names is None else float(left.sum() - names),
         -np.inf if cap is None else (variance(problem, found.trade) - cap**2) / max(cap**2, 1e-12),
     )
 

@@ -203,7 +203,7 @@ class _View:
 
     def _too_risky(self, saved: float, cost: float, risk: float) -> tuple[str, str]:
         told = f"selling it would save {saved:,.2f} USD of tax, but cost {cost:,.2f} USD in tracking risk and trading"
-        dear = 0.0 if self.prices is None else self.prices.variance / self.aversion
+        dear = 0.0 if self.prices is None or not self.aversion else self.prices.variance / self.aversion
         if dear > 0 and cost - risk * dear < saved:
             return MAX_TRACKING_ERROR, f"{told} as the limit on the tracking error prices it"
         return RISK_OUTWEIGHS, f"{told} as this plan weighs them"
