@@ -71,7 +71,7 @@ def _within_rows(problem: Problem, found: Found) -> Outcome:
 
 
 def _missed(problem: Problem, done: Outcome) -> tuple[Array, Array]:
-    """Return by how much each row is over and under its limits (m,), what is priced or one share of cash let through."""
+    """Return by how much each row is over and under its limits (m,); what is priced, or one share of cash, may be."""
     p, values = problem.prepared, row_values(problem, done.trade, done.year)
     above = np.array([row.slack_above for row in problem.rows])
     below = np.array([row.slack_below for row in problem.rows])
