@@ -72,12 +72,12 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
     best, bound = rounded(problem, root), root.certificate.bound
     if best is not None and best.objective - bound > tolerance:
         bound = max(bound, at_exact_prices(root, best))
+    mixed = False
     for attempt in range(2 * REFOLDS):
         if best is not None and best.objective - bound <= tolerance:
             break
         by_gains = attempt > 0 and best is not None and root.table.gain_price is not None
         if best is not None and by_gains:
-            best = with_lots_mixed(problem, root, best)
             closer = at_prices_of_gains(problem, root, best.solution.row_price)
         elif attempt < REFOLDS and bend(root) > tolerance:
             closer = refolded(problem, root)
@@ -92,7 +92,9 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
         if found is not None and best is not None and best.objective - bound > tolerance:
             bound = max(bound, at_exact_prices(root, found))
         if by_gains and not improves:
-            break
+            if mixed or best is None:
+                break
+            best, mixed = with_lots_mixed(problem, root, best), True  # a program of its own, so only where it is needed
     return root, None if best is None else replace(best, bound=bound)
 
 

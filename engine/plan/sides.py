@@ -20,7 +20,7 @@ from engine.plan.sale_order import Orders, sale_orders
 
 ON_ARC: Final = 1e-9  # weights closer than this are the same
 _SAME_PRICE: Final = 1e-9
-_ORDERS: Final = 5  # of lots, tried one after the other
+_ORDERS: Final = 3  # of lots, tried one after the other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
