@@ -28,6 +28,8 @@ _DEAREST: Final = 1e7  # a price above this proves nothing more
 _CLOSE: Final = 1e-9
 _AT_LIMIT: Final = 1e-6  # of the variance's limit: near enough
 _WORK: Final = 8000  # of branching at the best prices, nodes times columns
+_NODES: Final = 200
+_GAIN_NODES: Final = 60  # those that count gains are dear
 _LAST_RESORT: Final = 12  # nodes, to look for any plan at all
 _TOLERANCE: Final = 0.5 / BP  # a gap that is good enough with such limits
 _NEVER: Final = 1e6  # more than any trade costs
@@ -166,9 +168,8 @@ def _branched(problem: Problem, at: Point, best: Found | None, bound: float, tol
 
     none = replace(at.found, objective=np.inf)
     start = replace(none if best is None else best, bound=bound)
-    work = _LAST_RESORT * at.node.table.columns if best is None else _WORK
-    if best is not None and at.node.table.gain_price is not None:
-        work = _WORK // 4  # nodes that count gains are dear
+    nodes = _LAST_RESORT if best is None else _GAIN_NODES if at.node.table.gain_price is not None else _NODES
+    work = min(_WORK, nodes * at.node.table.columns)
     found = branched(problem, at.node, start, judge=judge, spent=at.spent, tolerance=tolerance, work=work)
     return found if np.isfinite(found.objective) else None
 
