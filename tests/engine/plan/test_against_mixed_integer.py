@@ -26,7 +26,7 @@ from engine.tax.netting import YearToDate, netted_liability
 from tests.engine.plan.featured_case import FEATURES, featured_case, features_of
 from tests.engine.plan.raw_account import Appraisal, RawAccount, appraisal, tax_regions, year_tax
 
-SEEDS = range(390)
+SEEDS = range(400)
 COARSE_SEEDS = range(70)
 CHUNK = 20
 ORACLE = Path(__file__).with_name("mixed_integer_oracle.py")
