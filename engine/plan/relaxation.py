@@ -118,6 +118,4 @@ def reordered(problem: Problem, table: PieceTable, prices: Array) -> PieceTable:
     """Return the table with lots in the order that these prices (m,) ask for; itself where no price orders them."""
     if table.gain_price is None:
         return table
-    return piece_table(
-        problem, frame=table.frame, prices=prices, per_trade=table.per_trade, per_name=table.per_name
-    )
+    return piece_table(problem, frame=table.frame, prices=prices, per_trade=table.per_trade, per_name=table.per_name)
