@@ -53,7 +53,8 @@ def envelope(curves):
         columns=1, aversion=1.0, up=np.zeros((0, 1)), down=np.zeros((0, 1)), st=np.zeros(0), lt=np.zeros(0),
         lo_rows=np.zeros(0), hi_rows=np.zeros(0), is_gain_row=np.zeros(0, bool), bent=np.zeros(0, np.intp),
         straight=np.zeros(0, np.intp), order=np.zeros(0, np.intp), exposures=np.zeros((2, 0)), y0=np.zeros(0),
-        bend=np.array([curves[0].curvature]), map=np.zeros((2, 0)), extra_lo=np.zeros(0), extra_hi=np.zeros(0),
+        bend=np.array([curves[0].curvature]), map=np.zeros((2, 0)),
+        dense=np.zeros((0, 2)), member=np.full(2, -1), share=np.zeros(2), extra_lo=np.zeros(0), extra_hi=np.zeros(0),
         extra_price=np.zeros(0), branch=None,
     )  # fmt: skip
     no = np.zeros(p, bool)
