@@ -2,9 +2,10 @@
 
 import statistics
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.families import FAMILIES, fresh, instances
+from benchmarks.families import Family, fresh, instances
 from benchmarks.fixed_sides import fixed_sides
 from benchmarks.modelled import modelled_relaxation
 from benchmarks.timing import progress, spread, timed, times
@@ -13,7 +14,9 @@ from engine.plan.relaxation import first_relaxation
 from engine.plan.search import search
 
 
-def comparison_figures(*, names: int, factors: int, count: int, runs: int) -> dict[str, Any]:
+def comparison_figures(
+    families: Sequence[Family], *, names: int, factors: int, count: int, runs: int
+) -> dict[str, Any]:
     """Return per family the engine's whole plan beside cvxpy's relaxation and beside the plain two-step way.
 
     agree_bp: how far the two relaxed optima are apart, as measured by the engine's certificate. times_faster: cvxpy's
@@ -22,7 +25,7 @@ def comparison_figures(*, names: int, factors: int, count: int, runs: int) -> di
     found: dict[str, Any] = {}
     every: list[float] = []
     on_cpu: list[float] = []
-    for family in FAMILIES:
+    for family in families:
         ours, theirs, plain, apart, behind, loose, compiled, solver = [], [], [], [], [], [], [], []
         for account in instances(family, names=names, factors=factors, count=count):
             problem = account.problem()

@@ -33,23 +33,30 @@ _PACKAGES: Final = ("numpy", "scipy", "numba", "cvxpy", "clarabel")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Size:
-    """How much to measure. plans: (names, factors, accounts a family, of them in whole shares)."""
+    """How much to measure. plans: (names, factors, accounts a family, of them in whole shares).
+
+    staged: how many of these sizes are taken apart in stages; limited, compared: accounts a family, of so many families
+    where other solvers are compared.
+    """
 
     plans: tuple[tuple[int, int, int, int], ...]
+    staged: int
     runs: int
     limited: int
     compared: int
+    families: int
     pool: int
     seconds: float
     starts: int
 
 
 _QUICK: Final = _Size(
-    plans=((500, 30, 3, 1), (500, 70, 1, 0)), runs=3, limited=1, compared=1, pool=2, seconds=2.0, starts=2
-)
+    plans=((500, 30, 3, 1), (500, 70, 1, 0)),
+    staged=1, runs=2, limited=1, compared=1, families=2, pool=2, seconds=2.0, starts=1,
+)  # fmt: skip
 _FULL: Final = _Size(
     plans=((500, 30, 50, 20), (500, 70, 50, 10), (3000, 70, 5, 1)),
-    runs=3, limited=8, compared=4, pool=10, seconds=10.0, starts=5,
+    staged=3, runs=3, limited=8, compared=4, families=len(FAMILIES), pool=10, seconds=10.0, starts=5,
 )  # fmt: skip
 
 
@@ -65,9 +72,12 @@ def main() -> None:
     sections: dict[str, Callable[[], Any]] = {
         "plans": lambda: _plans(size, planned),
         "limits": lambda: limit_figures(names=500, factors=30, count=size.limited),
-        "comparisons": lambda: comparison_figures(names=500, factors=30, count=size.compared, runs=size.runs),
+        "comparisons": lambda: comparison_figures(
+            FAMILIES[: size.families], names=500, factors=30, count=size.compared, runs=size.runs
+        ),
         "stages": lambda: {
-            f"n{names}_k{factors}": stage_figures(names=names, factors=factors) for names, factors, _, _ in size.plans
+            f"n{names}_k{factors}": stage_figures(names=names, factors=factors)
+            for names, factors, _, _ in size.plans[: size.staged]
         },
         "throughput": lambda: throughput_figures(names=500, factors=30, accounts=size.pool, seconds=size.seconds),
         "frontier": lambda: frontier_figures(names=500, factors=30, runs=size.runs),
