@@ -19,16 +19,22 @@ from engine.plan.interior_point import gather, interior_point
 from engine.plan.pieces import PieceTable
 from engine.plan.polish import polish
 from engine.plan.prepared import Indices
+from engine.plan.screening import Screened, guessed_prices, screened, slopes, whole, wrongly_left_out
 from engine.plan.statement import stated
 
 ITERATIONS: Final = 60
 TOLERANCE: Final = 1e-7  # of the duality gap and the residuals, in fractions of V: 1e-3 bp
 NO_SLACK: Final = 1e-8  # less slack than this is none
 _MIN_WIDTH: Final = 1e-8  # a row held to one value is given this much room, 1 cent in a million dollars
-_WIDE: Final = 10.0  # stands in for a side of a row that has no limit
+_FEW_COLUMNS: Final = 0.8  # of all: with more of them, leaving some out costs more than it saves
 _SLACK_PRICE: Final = 10.0  # times the steepest cost
 _DEAR_SLACK_PRICE: Final = 1000.0  # for rows that work against each other, which can be worth much more
 _NEWTON_STEPS: Final = 24
+_SCREENINGS: Final = 3
+# What prices of factors and rows may still come to in a name, of V for each V traded, and how hard segments push off
+# their ends at the start: from a guess, and from prices of a plan nearby.
+_MARGIN, _NEAR_MARGIN = 0.05, 0.02
+_PUSH, _NEAR_PUSH = 1e-2, 2e-3
 _FILLED: Final = 1e-7  # an interior point leaves so much of a segment open
 
 
@@ -49,19 +55,35 @@ class Solution:
     fallback: bool = False
 
 
-def relaxed_optimum(table: PieceTable, chains: Chains) -> Solution:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Prices (k,) and (m,) to start from; margin: how wide to screen segments; push: see interior_point."""
+
+    factor_price: Array
+    row_price: Array
+    margin: float
+    push: float
+
+
+def relaxed_optimum(table: PieceTable, chains: Chains, *, near: Solution | None = None) -> Solution:
     """Return the optimum, with slack in the rows where they cannot all be obeyed.
 
-    Raises SolverFailed when Clarabel, asked because the interior-point method did not converge, fails too.
+    near: a solution whose prices are roughly right. Raises SolverFailed when Clarabel, asked because the interior-point
+    method did not converge, fails too.
     """
-    found = _interior(table, chains, 0.0)
+    found = _screened(table, chains, _start(table, chains, near))
+    if found is not None:
+        return found
+    cold = _start(table, chains, None)
+    everything = whole(chains)
+    found = _interior(table, chains, cold, everything)
     if found is not None:
         return found
     steepest = max(1.0, float((np.abs(chains.gradient) + chains.curvature * chains.length).max(initial=0.0)))
-    cheap = _interior(table, chains, _SLACK_PRICE * steepest)
+    cheap = _interior(table, chains, cold, everything, slack_price=_SLACK_PRICE * steepest)
     if cheap is not None and cheap.slack <= NO_SLACK:
         return cheap
-    dear = _interior(table, chains, _DEAR_SLACK_PRICE * steepest)
+    dear = _interior(table, chains, cold, everything, slack_price=_DEAR_SLACK_PRICE * steepest)
     if dear is not None or cheap is not None:
         return dear or cheap  # type: ignore[return-value]  # one of them is there
     if not _is_feasible(table, chains):
@@ -79,7 +101,7 @@ def exact_optimum(table: PieceTable, chains: Chains, *, near: Solution | None = 
     polished = None if near is None else _polished(table, chains, near)
     if polished is not None:
         return polished
-    found = relaxed_optimum(table, chains)
+    found = relaxed_optimum(table, chains, near=near)
     if found.slack <= NO_SLACK:
         polished = _polished(table, chains, found)
         if polished is not None:
@@ -108,26 +130,65 @@ def _is_feasible(table: PieceTable, chains: Chains) -> bool:
     return bool(answer.status == 0)
 
 
-def _interior(table: PieceTable, chains: Chains, slack_price: float) -> Solution | None:
-    """Return what the interior-point method finds; None where it does not converge."""
-    frame, factors, order = table.frame, table.exposures.shape[1], table.frame.order
-    reached = _reached(frame, chains.start)
-    offset = np.concatenate([table.y0 + reached[:factors], reached[factors:], chains.bent_start])
-    lo, hi = table.lo_rows[order], table.hi_rows[order]
-    below, above = np.isfinite(lo), np.isfinite(hi)
-    if not (below & above).all():
-        reach = np.maximum(_span(chains), 1.0) * _WIDE + np.abs(offset[factors:])
-        lo, hi = np.where(below, lo, -reach), np.where(above, hi, reach)
+def _start(table: PieceTable, chains: Chains, near: Solution | None) -> Start:
+    """Return the prices of a solution nearby, or a guess."""
+    frame = table.frame
+    if near is not None:
+        return Start(factor_price=near.factor_price, row_price=near.row_price, margin=_NEAR_MARGIN, push=_NEAR_PUSH)
+    row_price = np.zeros(len(frame.st))
+    row_price[frame.bent] = guessed_prices(chains)
+    return Start(factor_price=np.zeros(len(table.y0)), row_price=row_price, margin=_MARGIN, push=_PUSH)
+
+
+def _screened(table: PieceTable, chains: Chains, start: Start) -> Solution | None:
+    """Return the optimum from programs of the segments that seem to matter; None where they do not lead there."""
+    wrong = None
+    for _ in range(_SCREENINGS):
+        slope = slopes(chains, start.factor_price, start.row_price)
+        part = screened(chains, slope, start.margin, also=wrong)
+        if part is None:
+            return None
+        found = _interior(table, chains, start, part)
+        if found is None:
+            return None
+        wrong = wrongly_left_out(chains, part, slopes(chains, found.factor_price, found.row_price))
+        if wrong is None:
+            return found
+        wrong[part.kept] = True
+        start = replace(start, factor_price=found.factor_price, row_price=found.row_price)
+    return None
+
+
+def _interior(
+    table: PieceTable, chains: Chains, start: Start, part: Screened, *, slack_price: float = 0.0
+) -> Solution | None:
+    """Return what the interior-point method finds on a part of the segments; None where it does not converge."""
+    frame, factors, order, kept = table.frame, table.exposures.shape[1], table.frame.order, part.kept
+    reached = _reached(frame, part.start)
+    offset = np.concatenate([table.y0 + reached[:factors], reached[factors:], part.bent_start])
+    lo, hi, room = table.lo_rows[order], table.hi_rows[order], np.maximum(part.highest - part.lowest, 1.0)
+    lo, hi = np.where(np.isfinite(lo), lo, part.lowest - room), np.where(np.isfinite(hi), hi, part.highest + room)
     middle, half = (lo + hi) / 2, np.maximum((hi - lo) / 2, _MIN_WIDTH / 2)
+    dense, member, share, col = frame.dense, frame.member, frame.share, chains.col[kept]
+    if len(part.columns) < _FEW_COLUMNS * table.columns:
+        dense, member, share, col = (
+            dense.take(part.columns, axis=1),
+            member[part.columns],
+            share[part.columns],
+            part.col,
+        )
     steps, fill, price, slack = interior_point(
-        chains.col, chains.length, chains.gradient, chains.curvature, chains.bent_rates, frame.map, frame.dense,
-        frame.member, frame.share, offset, factors, middle - half, middle + half, slack_price, ITERATIONS, TOLERANCE,
+        col, chains.length[kept], chains.gradient[kept], chains.curvature[kept], chains.bent_rates.take(kept, axis=1),
+        dense, member, share, offset, factors, middle - half, middle + half,
+        np.concatenate([start.factor_price, start.row_price[order]]), start.push, slack_price, ITERATIONS, TOLERANCE,
     )  # fmt: skip
     if steps < 0 or not (np.isfinite(price).all() and np.isfinite(fill).all()):
         return None
+    filled = np.where(part.full, chains.length, 0.0)
+    filled[kept] = fill
     row_price = np.zeros(len(order))
     row_price[order] = price[factors:]
-    found = _solution(table, chains, fill, price[:factors], row_price)
+    found = _solution(table, chains, filled, price[:factors], row_price)
     return replace(found, slack=float(slack.max(initial=0.0)))
 
 
@@ -136,13 +197,6 @@ def _reached(frame: Frame, moves: Array) -> Array:
     into = np.empty(frame.map.shape[1])
     gather(frame.dense, frame.member, frame.share, np.append(moves, 0.0), into)
     return into
-
-
-def _span(chains: Chains) -> Array:
-    """Return how far each row can move at most, straight rows before bent ones: (m,)."""
-    frame, factors = chains.table.frame, chains.table.exposures.shape[1]
-    moves = np.bincount(chains.col, weights=chains.length, minlength=frame.columns)
-    return np.concatenate([moves @ np.abs(frame.map[:-1, factors:]), np.abs(chains.bent_rates) @ chains.length])
 
 
 def _polished(table: PieceTable, chains: Chains, near: Solution) -> Solution | None:

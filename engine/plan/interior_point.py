@@ -122,13 +122,38 @@ def _missing(
 
 
 @compiled_in_any_order
+def _steepest(
+    col: Indices,
+    x: Array,
+    zl: Array,
+    zu: Array,
+    gradient: Array,
+    curvature: Array,
+    rates: Array,
+    pull: Array,
+    bent_price: Array,
+    base: Array,
+    through: Array,
+) -> float:
+    """Set each segment's slope where it is filled to, and return the most by which one differs from its duals."""
+    for j in range(len(x)):
+        base[j] = curvature[j] * x[j] + gradient[j] + pull[col[j]]
+    for r in range(len(bent_price)):
+        if bent_price[r] != 0.0:
+            for j in range(len(x)):
+                base[j] += rates[r, j] * bent_price[r]
+    for j in range(len(x)):
+        through[j] = abs(base[j] - zl[j] + zu[j])
+    return _largest(through)
+
+
+@compiled_in_any_order
 def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
     col: Indices,
     length: Array,
     gradient: Array,
     curvature: Array,
     rates: Array,
-    matrix: Array,
     dense: Array,
     member: Indices,
     share: Array,
@@ -136,6 +161,8 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
     factors: int,
     lo: Array,
     hi: Array,
+    near: Array,
+    push: float,
     slack_price: float,
     iterations: int,
     tolerance: float,
@@ -144,22 +171,36 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
 
     Where there is no optimum, it may also end with fillings and prices that are not numbers.
 
-    matrix (columns + 1, factors + straight rows), of which dense, member and share say the same; rates (bent, j);
-    offset (factors + m,) with the straight rows before the bent ones, as in lo and hi (m,), all finite. slack_price: 0
-    for none.
+    dense, member, share: see Frame, for the columns in this program; rates (bent, j); offset (factors + m,) with the
+    straight rows before the bent ones, as in lo and hi (m,), all finite. slack_price: 0 for none.
     """
-    segments, columns, wide = len(length), matrix.shape[0], matrix.shape[1]
-    filled = dense.shape[0]
+    segments, columns, filled = len(length), dense.shape[1], dense.shape[0]
     upright = np.ascontiguousarray(dense.T)
     bent, rows = rates.shape[0], len(lo)
+    wide = factors + rows - bent
     size = factors + rows
-    # Start in the middle of every segment, with duals of a tenth of the mean steepness.
-    x, total = np.empty(segments), 0.0
+    # Start where every segment would rest at zero prices if its ends pushed back a little: near no trade at all.
+    x, zl, zu, total = np.empty(segments), np.empty(segments), np.empty(segments), 0.0
+    price, pull, slope = near.copy(), np.empty(columns), np.empty(segments)
+    _spread(dense, member, share, price, pull)
     for j in range(segments):
-        x[j] = length[j] / 2.0
-        total += abs(gradient[j]) + curvature[j] * length[j]
+        slope[j] = gradient[j] + pull[col[j]]
+    for r in range(bent):
+        for j in range(segments):
+            slope[j] += price[wide + r] * rates[r, j]
+    for j in range(segments):
+        total += (abs(slope[j]) + curvature[j] * length[j]) * length[j]
+    push_back = max(push * total / max(segments, 1), 1e-12)
+    for j in range(segments):
+        half, c, g = length[j] / 2.0, curvature[j], slope[j]
+        e = -g - c * length[j]
+        root = np.sqrt(g * g + 4.0 * c * push_back)
+        low = 2.0 * push_back / (g + root) if g > 0.0 else (root - g) / max(2.0 * c, 1e-300)
+        root = np.sqrt(e * e + 4.0 * c * push_back)
+        high = 2.0 * push_back / (e + root) if e > 0.0 else (root - e) / max(2.0 * c, 1e-300)
+        x[j] = low if low < half else (length[j] - high if high < half else half)
+        zl[j], zu[j] = push_back / x[j], push_back / (length[j] - x[j])
     dual = max(0.1 * total / max(segments, 1), 1e-4)
-    zl, zu = np.full(segments, dual), np.full(segments, dual)
     slacks = 2 * rows if slack_price > 0 else 0
     s, zs = np.full(slacks, 1e-2), np.full(slacks, max(dual, slack_price / 2.0))
     moved = np.zeros(columns)
@@ -176,9 +217,10 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
     for r in range(rows):
         room = 0.1 * (hi[r] - lo[r])
         w[factors + r] = min(max(w[factors + r], lo[r] + room), hi[r] - room)
-    price = np.zeros(size)
-    price[:factors] = w[:factors]
-    sl, su = np.full(rows, dual), np.full(rows, dual)
+    sl, su = np.empty(rows), np.empty(rows)
+    for r in range(rows):
+        sl[r], su[r] = push_back / (w[factors + r] - lo[r]), push_back / (hi[r] - w[factors + r])
+        sl[r], su[r] = sl[r] - min(price[factors + r], 0.0), su[r] + max(price[factors + r], 0.0)
 
     dx, dzl, dzu, weight, base = (np.empty(segments), np.empty(segments), np.empty(segments), np.empty(segments),
                                   np.empty(segments))  # fmt: skip
@@ -190,24 +232,16 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
     scaled, system = np.empty((columns, filled)), np.empty((size, size))
     across = np.empty((wide - filled, filled))
     count = 2 * segments + 2 * rows + slacks
-    pull, push = np.empty(columns), np.empty(columns)
+    pushed = np.empty(columns)
     _missing(col, x, rates, dense, member, share, offset, factors, s, w, moved, residual)
     _spread(dense, member, share, price, pull)
     for iteration in range(iterations):
         # The products of complementary pairs, and the test for the end.
-        gap, worst, value = 0.0, 0.0, 0.0
-        for j in range(segments):
-            base[j] = curvature[j] * x[j] + gradient[j] + pull[col[j]]
-        for r in range(bent):
-            if price[wide + r] != 0.0:
-                for j in range(segments):
-                    base[j] += rates[r, j] * price[wide + r]
+        gap, value = 0.0, 0.0
         for j in range(segments):
             gap += x[j] * zl[j] + (length[j] - x[j]) * zu[j]
             value += gradient[j] * x[j]
-        for j in range(segments):
-            through[j] = abs(base[j] - zl[j] + zu[j])
-        worst = max(worst, _largest(through))
+        worst = _steepest(col, x, zl, zu, gradient, curvature, rates, pull, price[wide:], base, through)
         for k in range(slacks):
             gap += s[k] * zs[k]
             sign = 1.0 if k % 2 == 0 else -1.0
@@ -227,11 +261,13 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
             break
         scale = 1.0 + 0.5 * risk + abs(value)
         is_near = gap <= tolerance * scale and worst <= tolerance * scale and off <= 1e-9 * scale
-        if is_near:  # believed only when worked out anew: an ill-conditioned step may have left more of the residual
+        if is_near:  # believed only when worked out anew: ill-conditioned steps may have left more of the residuals
             _missing(col, x, rates, dense, member, share, offset, factors, s, w, moved, residual)
             for k in range(size):
                 off = max(off, abs(residual[k]))
-        if is_near and off <= 1e-9 * scale:
+            _spread(dense, member, share, price, pull)
+            worst = max(worst, _steepest(col, x, zl, zu, gradient, curvature, rates, pull, price[wide:], base, through))
+        if is_near and worst <= tolerance * scale and off <= 1e-9 * scale:
             left = np.zeros(rows)
             for k in range(slacks):
                 left[k // 2] = max(left[k // 2], s[k])
@@ -322,9 +358,9 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
                 ds[k] = pressing * s[k] / zs[k]
                 dp[factors + k // 2] += sign * ds[k]
             _solve(system, dp)
-            _spread(dense, member, share, dp, push)
+            _spread(dense, member, share, dp, pushed)
             for j in range(segments):
-                through[j] = push[col[j]]
+                through[j] = pushed[col[j]]
             for r in range(bent):
                 for j in range(segments):
                     through[j] += rates[r, j] * dp[wide + r]
@@ -381,7 +417,7 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
             price[k] += reach * dp[k]
             residual[k] *= 1.0 - reach  # a step leaves the rest of it
         for c in range(columns):
-            pull[c] += reach * push[c]
+            pull[c] += reach * pushed[c]
         for r in range(rows):
             sl[r] += reach * dsl[r]
             su[r] += reach * dsu[r]

@@ -51,14 +51,16 @@ def first_relaxation(
 
 def narrowed(relaxation: Relaxation, allowed: Flags) -> Relaxation | None:
     """Return the relaxation with fewer pieces allowed; None where a name has none left."""
-    return _solved(relaxation.table, allowed, relaxation.folded, gain_is_fixed=relaxation.gain_is_fixed)
+    return _solved(
+        relaxation.table, allowed, relaxation.folded, gain_is_fixed=relaxation.gain_is_fixed, near=relaxation.solution
+    )
 
 
 def refolded(problem: Problem, relaxation: Relaxation) -> Relaxation | None:
     """Return the relaxation with its own row prices folded in, lots in the order that the prices of gains ask for."""
     prices = relaxation.solution.row_price
     table = relaxation.table if relaxation.gain_is_fixed else reordered(problem, relaxation.table, prices)
-    again = _solved(table, relaxation.allowed, prices, gain_is_fixed=relaxation.gain_is_fixed)
+    again = _solved(table, relaxation.allowed, prices, gain_is_fixed=relaxation.gain_is_fixed, near=relaxation.solution)
     return None if again is None else replace(again, refolds=relaxation.refolds + 1)
 
 
@@ -69,7 +71,7 @@ def at_prices_of_gains(problem: Problem, relaxation: Relaxation, prices: Array) 
     """
     prices = np.where(relaxation.table.is_gain_row, np.maximum(prices, 0.0), prices)
     table = reordered(problem, relaxation.table, prices)
-    return _solved(table, relaxation.allowed, prices, gain_is_fixed=True)
+    return _solved(table, relaxation.allowed, prices, gain_is_fixed=True, near=relaxation.solution)
 
 
 def bend(relaxation: Relaxation) -> float:
@@ -82,16 +84,20 @@ def bend(relaxation: Relaxation) -> float:
     return float((table.frame.bends * change).max(initial=0.0))
 
 
-def _solved(table: PieceTable, allowed: Flags, prices: Array, *, gain_is_fixed: bool = False) -> Relaxation | None:
+def _solved(
+    table: PieceTable, allowed: Flags, prices: Array, *, near: Solution | None = None, gain_is_fixed: bool = False
+) -> Relaxation | None:
     if (np.bincount(table.col, weights=allowed, minlength=table.columns) == 0).any():
         return None
     chains = relaxed_chains(table, allowed, prices)
     if gain_is_fixed and table.gain_price is not None:
         priced = _with_gains_priced(table, table.gain_price)
-        solution = relaxed_optimum(priced, relaxed_chains(priced, allowed, np.where(table.is_gain_row, 0.0, prices)))
+        solution = relaxed_optimum(
+            priced, relaxed_chains(priced, allowed, np.where(table.is_gain_row, 0.0, prices)), near=near
+        )
         solution = replace(solution, row_price=np.where(table.is_gain_row, table.gain_price, solution.row_price))
     else:
-        solution = relaxed_optimum(table, chains)
+        solution = relaxed_optimum(table, chains, near=near)
     return Relaxation(
         table=table,
         folded=prices,

@@ -51,7 +51,7 @@ class Chain:
         """What a unit of each segment adds to each factor and row: (k + m, j)."""
         return np.vstack([self.factors[self.col].T, self.straight[:, self.col], self.bent])
 
-    def solve(self, *, slack_price=0.0, tolerance=TOLERANCE):
+    def solve(self, *, near=None, push=1e-2, slack_price=0.0, tolerance=TOLERANCE):
         matrix = np.zeros((len(self.factors) + 1, self.k + len(self.straight)))
         matrix[:-1] = np.hstack([self.factors, self.straight.T])
         member, share = np.full(len(matrix), -1), np.zeros(len(matrix))
@@ -59,8 +59,9 @@ class Chain:
             member[:-1][row != 0], share[:-1][row != 0] = place, row[row != 0]
         dense = np.ascontiguousarray(matrix[:, : matrix.shape[1] - self.apart].T)
         return interior_point(
-            self.col, self.length, self.gradient, self.curvature, np.ascontiguousarray(self.bent), matrix, dense,
-            member, share, self.offset, self.k, self.lo, self.hi, slack_price, ITERATIONS, tolerance,
+            self.col, self.length, self.gradient, self.curvature, np.ascontiguousarray(self.bent), dense, member,
+            share, self.offset, self.k, self.lo, self.hi, np.zeros(len(self.offset)) if near is None else near, push,
+            slack_price, ITERATIONS, tolerance,
         )  # fmt: skip
 
     def cost(self, t):
@@ -190,6 +191,19 @@ def test_without_curvature_and_factors_it_is_a_linear_program_and_agrees_with_hi
         bounds=list(zip(np.zeros(len(t)), chain.length, strict=True)),
     )  # fmt: skip
     assert chain.cost(t) == pytest.approx(best.fun, abs=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("push", [1e-4, 1e-2, 1.0])
+def test_wherever_it_starts_it_reaches_the_optimum(seed, push):
+    rng = np.random.default_rng(seed)
+    chain = random_chain(rng)
+    near = rng.normal(0, 0.1, len(chain.offset))
+
+    steps, t, price, _ = chain.solve(near=near, push=push)
+
+    assert steps >= 0
+    assert chain.cost(t) - chain.bound(price) <= 1e-7 * chain.scale(t)
 
 
 CASES = {
