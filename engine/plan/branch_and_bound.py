@@ -15,7 +15,7 @@ import numpy as np
 from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
 from engine.plan.certificate import certify, group_modes
-from engine.plan.convex import NO_SLACK
+from engine.plan.convex import NO_SLACK, Solution
 from engine.plan.envelope import Chains
 from engine.plan.feasibility import feasible_pieces
 from engine.plan.frame import Frame
@@ -43,13 +43,15 @@ def tolerance_of(problem: Problem) -> float:
     return problem.settings.gap_tolerance_bp / BP * _SHARE_OF_TOLERANCE
 
 
-def best_of(problem: Problem, *, frame: Frame | None = None, prices: Array | None = None) -> Found | None:
+def best_of(
+    problem: Problem, *, frame: Frame | None = None, prices: Array | None = None, near: Solution | None = None
+) -> Found | None:
     """Return the best plan found with its bound, or None where the rules cannot all be obeyed.
 
-    frame: where it is not the problem's own. prices (m,): of rows, where they are roughly known. Raises SolverFailed
-    when a relaxation defeats every solver.
+    frame: where it is not the problem's own. prices (m,): of rows, where they are roughly known. near: a solution of
+    much the same problem. Raises SolverFailed when a relaxation defeats every solver.
     """
-    root, best = tightened(problem, first_relaxation(problem, frame=frame, prices=prices))
+    root, best = tightened(problem, first_relaxation(problem, frame=frame, prices=prices, near=near))
     if root is None:
         return None
     if best is None:

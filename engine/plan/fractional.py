@@ -1,6 +1,5 @@
 """What does a plan of fractional shares come to? The figures that trade-offs are told in."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -8,8 +7,6 @@ from typing import Final
 import numpy as np
 
 from engine.domain.market import Array
-from engine.domain.plans import Term
-from engine.plan.lots import SaleLot
 from engine.plan.netted import tax_of_year
 from engine.plan.outcome import rates
 from engine.plan.problem import BP, Problem
@@ -57,21 +54,8 @@ def _trades(problem: Problem, trade: Array) -> int:
 
 def _tax(problem: Problem, found: Found) -> float:
     """Return the tax on what the plan sells, a fraction of V."""
-    gains = {Term.SHORT: 0.0, Term.LONG: 0.0}
-    for order, u in zip(found.orders(problem), found.trade, strict=False):
-        if u < -_TRADED:
-            _add_gains(gains, order, -float(u))
+    st, lt = found.realised(problem)
     if problem.netting is not None:
-        before = tax_of_year(problem.netting, 0.0, 0.0)
-        return tax_of_year(problem.netting, gains[Term.SHORT], gains[Term.LONG]) - before
+        return tax_of_year(problem.netting, st, lt) - tax_of_year(problem.netting, 0.0, 0.0)
     st_rate, lt_rate = rates(problem)
-    return gains[Term.SHORT] * float(st_rate) + gains[Term.LONG] * float(lt_rate)
-
-
-def _add_gains(gains: dict[Term, float], lots: Sequence[SaleLot], sold: float) -> None:
-    for entry in lots:
-        part = min(sold, entry.weight)
-        gains[entry.term] += part * entry.counted_gain
-        sold -= part
-        if sold <= 0.0:
-            return
+    return st * float(st_rate) + lt * float(lt_rate)

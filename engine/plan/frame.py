@@ -1,6 +1,6 @@
 """What does every piece table of one problem share? Its columns, factors and rows, whatever the order of lots."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -115,6 +115,21 @@ def frame_of(problem: Problem, *, variance: float = 0.0, branch: Branch | None =
         extra_price=price,
         branch=branch,
     )
+
+
+def reweighed(frame: Frame, problem: Problem, *, variance: float = 0.0) -> Frame:
+    """Return the frame of the same rows under the problem's risk aversion and what variance adds to it."""
+    p, n, k = problem.prepared, len(problem.prepared.held), problem.loadings.shape[1]
+    aversion = problem.settings.risk_aversion + variance
+    if aversion == frame.aversion:
+        return frame
+    exposures = np.zeros_like(frame.exposures)
+    exposures[:n] = np.sqrt(2.0 * aversion) * problem.loadings
+    together, dense, bend = frame.map.copy(), frame.dense.copy(), np.zeros_like(frame.bend)
+    together[:, :k], dense[:k] = exposures, exposures.T
+    bend[:n] = 2.0 * (aversion * p.specific + p.impact)
+    y0 = -exposures[:n].T @ p.shortfall
+    return replace(frame, aversion=aversion, exposures=exposures, y0=y0, bend=bend, map=together, dense=dense)
 
 
 def _set_apart(up: Array, straight: Indices) -> tuple[Indices, int]:

@@ -11,6 +11,7 @@ from engine.domain.errors import DataError
 from engine.domain.market import MarketSnapshot
 from engine.domain.settings import PlanSettings
 from engine.plan.fractional import figures
+from engine.plan.frame import reweighed
 from engine.plan.problem import Problem, build_problem
 from engine.plan.propose import household_locks
 from engine.plan.search import search
@@ -47,10 +48,11 @@ def frontier_of(problem: Problem, *, points: int) -> tuple[FrontierPoint, ...]:
     """Return the same for a problem that is built already."""
     centre = problem.settings.risk_aversion or _DEFAULT_CENTRE
     scale = [1.0] if points == 1 else np.geomspace(1.0 / REACH, REACH, points).tolist()
-    found = []
+    found: list[FrontierPoint] = []
+    plan = None
     for factor in scale:
         weighed = _with_aversion(problem, centre * factor)
-        plan = search(weighed)
+        plan = search(weighed, near=None if plan is None else plan.solution)
         if plan is None:
             return ()
         come_to = figures(weighed, plan)
@@ -68,5 +70,7 @@ def frontier_of(problem: Problem, *, points: int) -> tuple[FrontierPoint, ...]:
 def _with_aversion(problem: Problem, risk_aversion: float) -> Problem:
     """Return the problem under another risk aversion: its names, rows and arrays are the same."""
     weighed = replace(problem, settings=replace(problem.settings, risk_aversion=risk_aversion))
-    vars(weighed)["prepared"] = problem.prepared  # made once for all points
+    for made_once in ("prepared", "shortfall", "specific", "impact"):
+        vars(weighed)[made_once] = getattr(problem, made_once)
+    vars(weighed)["frame"] = reweighed(problem.frame, weighed)
     return weighed

@@ -39,14 +39,16 @@ def first_relaxation(
     prices: Array | None = None,
     per_trade: float = 0.0,
     per_name: float = 0.0,
+    near: Solution | None = None,
 ) -> Relaxation | None:
     """Return the relaxation over all pieces; None where a name has no piece at all.
 
-    prices (m,): of rows, folded in from the start where they are roughly known. The rest: see piece_table.
+    prices (m,): of rows, folded in from the start where they are roughly known. near: where to start solving. The rest:
+    see piece_table.
     """
     table = piece_table(problem, frame=frame, prices=prices, per_trade=per_trade, per_name=per_name)
     folded = np.zeros(len(table.lo_rows)) if prices is None else prices
-    return _solved(table, np.ones(len(table.col), dtype=bool), folded)
+    return _solved(table, np.ones(len(table.col), dtype=bool), folded, near=near)
 
 
 def narrowed(relaxation: Relaxation, allowed: Flags) -> Relaxation | None:

@@ -26,14 +26,20 @@ def sale_orders(problem: Problem, table: PieceTable, pieces: Indices, sold: Arra
     sold (lots,): weight sold of each lot, in the order of problem.prepared; None where each is sold out before the
     next.
     """
-    first, number = problem.prepared.lot_first, problem.prepared.lot_number
+    p = problem.prepared
+    first, numbers, gains_only = p.lot_first.tolist(), p.lot_number[table.order].tolist(), table.gains_only[pieces]
     orders = []
-    for i, (name, piece) in enumerate(zip(problem.names, pieces, strict=False)):
-        chosen = table.order[first[i] : first[i + 1]]
-        if table.gains_only[piece]:
-            chosen = _before_losses(problem, i, chosen)
-        lots = tuple(name.lots[k] for k in number[chosen])
-        orders.append(lots if sold is None else _as_sold(problem, name, lots, sold[chosen].tolist()))
+    for i, name in enumerate(problem.names):
+        own = slice(first[i], first[i + 1])
+        if gains_only[i]:
+            chosen = _before_losses(problem, i, table.order[own])
+            lots = tuple(name.lots[k] for k in p.lot_number[chosen])
+        else:
+            lots = tuple([name.lots[k] for k in numbers[own]])
+        if sold is not None:
+            weights = sold[chosen if gains_only[i] else table.order[own]]
+            lots = _as_sold(problem, name, lots, weights.tolist())
+        orders.append(lots)
     return tuple(orders)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.domain.market import Array
 from engine.plan.branch_and_bound import best_of, tolerance_of
+from engine.plan.convex import Solution
 from engine.plan.coupled import best_within_limits, has_limits
 from engine.plan.frame import Frame, frame_of
 from engine.plan.netted import branches, tax_of_year
@@ -15,15 +16,16 @@ from engine.plan.sides import Found
 from engine.plan.stated_search import best_with_terms, has_plan
 
 
-def search(problem: Problem) -> Found | None:
+def search(problem: Problem, *, near: Solution | None = None) -> Found | None:
     """Return the best plan found with its bound, or None where the rules cannot all be obeyed.
 
-    Raises SolverFailed when a relaxation defeats every solver.
+    near: a solution of much the same problem, to start from; it has the same rows. Raises SolverFailed when a
+    relaxation defeats every solver.
     """
     if problem.written is not None:
         return _best_stated(problem)
     if problem.netting is None:
-        return _best(problem, problem.frame, None)
+        return _best(problem, problem.frame, None, near)
     return _best_netted(problem)
 
 
@@ -45,10 +47,10 @@ def _best_stated(problem: Problem) -> Found | None:
     return replace(netted, bound=min(netted.bound, netted.objective))
 
 
-def _best(problem: Problem, frame: Frame, prices: Array | None) -> Found | None:
+def _best(problem: Problem, frame: Frame, prices: Array | None, near: Solution | None = None) -> Found | None:
     if has_limits(problem):
         return best_within_limits(problem, frame, prices)
-    return best_of(problem, frame=frame, prices=prices)
+    return best_of(problem, frame=frame, prices=prices, near=near)
 
 
 def _best_netted(problem: Problem) -> Found | None:
@@ -91,14 +93,7 @@ def _starting_prices(problem: Problem, frame: Frame) -> Array:
 
 def _netted(problem: Problem, found: Found) -> Found:
     """Return the plan with the tax of the year in its objective: a branch states no less than that."""
-    p, table = problem.prepared, found.table
     assert problem.netting is not None
-    if found.sold is not None:
-        st, lt = float(found.sold @ p.lot_st_gain), float(found.sold @ p.lot_lt_gain)
-    else:
-        on = np.isin(table.piece, found.pieces)
-        step = np.where(on, np.clip(found.trade[table.col[table.piece]] - table.start, 0.0, table.length), 0.0)
-        st = float(table.st_at[found.pieces].sum() - table.st_gain @ step)
-        lt = float(table.lt_at[found.pieces].sum() - table.lt_gain @ step)
+    st, lt = found.realised(problem)
     stated, true = float(found.trade[-1]), tax_of_year(problem.netting, st, lt) - tax_of_year(problem.netting, 0.0, 0.0)
     return replace(found, objective=found.objective + problem.settings.tax_weight * (true - stated))

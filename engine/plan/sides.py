@@ -49,6 +49,16 @@ class Found:
         """Return each name's lots in the order in which they are sold."""
         return sale_orders(problem, self.table, self.pieces, self.sold)
 
+    def realised(self, problem: Problem) -> tuple[float, float]:
+        """Return the short-term and the long-term gain that counts, fractions of V."""
+        p, table = problem.prepared, self.table
+        if self.sold is not None:
+            return float(self.sold @ p.lot_st_gain), float(self.sold @ p.lot_lt_gain)
+        on = np.isin(table.piece, self.pieces)
+        step = np.where(on, np.clip(self.trade[table.col[table.piece]] - table.start, 0.0, table.length), 0.0)
+        st = float(table.st_at[self.pieces].sum() - table.st_gain @ step)
+        return st, float(table.lt_at[self.pieces].sum() - table.lt_gain @ step)
+
 
 def rounded(problem: Problem, node: Relaxation) -> Found | None:
     """Solve the exact problem on the pieces nearest to the relaxed trade; None where those pieces cannot do."""
