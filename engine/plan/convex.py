@@ -172,7 +172,7 @@ def _interior(
     dense, member, share, col = frame.dense, frame.member, frame.share, chains.col[kept]
     if len(part.columns) < _FEW_COLUMNS * table.columns:
         dense, member, share, col = (
-            dense.take(part.columns, axis=1),
+            dense[part.columns],
             member[part.columns],
             share[part.columns],
             part.col,

@@ -24,7 +24,7 @@ class Frame:
     linear in u, because buying and selling count otherwise or gains do; straight: all others; order: straight, then
     bent. map (columns + 1, k + straight): what a unit of u adds to each factor and straight row. The last straight rows
     are apart: each column takes part in one of them at most, row `member` (columns + 1,; -1 for none) among them, with
-    `share`; dense (k + the others, columns + 1) is the map without them, a row for each. extra_lo, extra_hi,
+    `share`; dense (columns + 1, k + the others) is the map without them. extra_lo, extra_hi,
     extra_price (e,): ranges and prices of the columns that are no names. aversion: weight of the variance.
     """
 
@@ -107,7 +107,7 @@ def frame_of(problem: Problem, *, variance: float = 0.0, branch: Branch | None =
         y0=-exposures[:n].T @ p.shortfall,
         bend=np.concatenate([2.0 * (aversion * p.specific + p.impact), np.zeros(len(lo))]),
         map=together,
-        dense=np.ascontiguousarray(together[:, : k + len(straight) - apart].T),
+        dense=np.ascontiguousarray(together[:, : k + len(straight) - apart]),
         member=member,
         share=share,
         extra_lo=lo,
@@ -126,7 +126,7 @@ def reweighed(frame: Frame, problem: Problem, *, variance: float = 0.0) -> Frame
     exposures = np.zeros_like(frame.exposures)
     exposures[:n] = np.sqrt(2.0 * aversion) * problem.loadings
     together, dense, bend = frame.map.copy(), frame.dense.copy(), np.zeros_like(frame.bend)
-    together[:, :k], dense[:k] = exposures, exposures.T
+    together[:, :k], dense[:, :k] = exposures, exposures
     bend[:n] = 2.0 * (aversion * p.specific + p.impact)
     y0 = -exposures[:n].T @ p.shortfall
     return replace(frame, aversion=aversion, exposures=exposures, y0=y0, bend=bend, map=together, dense=dense)

@@ -176,7 +176,7 @@ def _program(
     straight: int,
 ) -> tuple[Indices, Indices, Indices, Array, Array, Array, Array]:
     """Return the kept segments, their columns and places, where they begin, the least and most that rows come to."""
-    columns, bent, filled = len(start), rates.shape[0], dense.shape[0]
+    columns, bent, filled = len(start), rates.shape[0], dense.shape[1]
     kept, place, taken = np.empty(len(col), np.intp), np.empty(len(col), np.intp), np.empty(columns, np.intp)
     at, bent_at, room = start.copy(), bent_start.copy(), np.zeros(columns)
     count, used, last = 0, 0, -1
@@ -200,11 +200,10 @@ def _program(
             move = rates[r, kept[i]] * length[kept[i]]
             low[straight + r] += min(move, 0.0)
             high[straight + r] += max(move, 0.0)
-    for k in range(factors, filled):
-        for c in range(columns):
-            low[k - factors] += dense[k, c] * at[c] + min(dense[k, c] * room[c], 0.0)
-            high[k - factors] += dense[k, c] * at[c] + max(dense[k, c] * room[c], 0.0)
     for c in range(columns):
+        for k in range(factors, filled):
+            low[k - factors] += dense[c, k] * at[c] + min(dense[c, k] * room[c], 0.0)
+            high[k - factors] += dense[c, k] * at[c] + max(dense[c, k] * room[c], 0.0)
         if member[c] >= 0:
             r = filled - factors + member[c]
             low[r] += share[c] * at[c] + min(share[c] * room[c], 0.0)

@@ -57,7 +57,7 @@ class Chain:
         member, share = np.full(len(matrix), -1), np.zeros(len(matrix))
         for place, row in enumerate(self.straight[len(self.straight) - self.apart :]):
             member[:-1][row != 0], share[:-1][row != 0] = place, row[row != 0]
-        dense = np.ascontiguousarray(matrix[:, : matrix.shape[1] - self.apart].T)
+        dense = np.ascontiguousarray(matrix[:, : matrix.shape[1] - self.apart])
         return interior_point(
             self.col, self.length, self.gradient, self.curvature, np.ascontiguousarray(self.bent), dense, member,
             share, self.offset, self.k, self.lo, self.hi, np.zeros(len(self.offset)) if near is None else near, push,
