@@ -15,7 +15,6 @@ from engine.domain.market import Array
 from engine.plan.compiled import compiled_in_any_order
 from engine.plan.prepared import Indices
 
-
 _BLOCK = 512  # columns at a time, so that they stay in the cache
 
 

@@ -12,6 +12,9 @@ from engine.domain.market import Array
 from engine.plan.compiled import compiled
 from engine.plan.prepared import Indices
 
+_SHORTEST = 0.01  # of a step
+_RELEASES = 5
+
 
 @compiled
 def polish(  # noqa: C901  one Newton loop over flat arrays
@@ -41,11 +44,8 @@ def polish(  # noqa: C901  one Newton loop over flat arrays
     price = price.copy()
     active = np.zeros(rows, np.int8)  # 1 where a row is held at its upper limit, -1 at its lower one
     for r in range(rows):
-        if price[factors + r] > 1e-8 and np.isfinite(hi[r]):
-            active[r] = 1
-        elif price[factors + r] < -1e-8 and np.isfinite(lo[r]):
-            active[r] = -1
-        else:
+        limit = hi[r] if price[factors + r] > 0.0 else lo[r]
+        if abs(price[factors + r]) <= 1e-8 or not np.isfinite(limit):
             price[factors + r] = 0.0
     free = np.zeros(columns, np.bool_)
     u, fill = start.copy(), np.zeros(len(length))
@@ -58,14 +58,15 @@ def polish(  # noqa: C901  one Newton loop over flat arrays
                 u[c] = near[c]
     inner, inner_h = np.empty(columns, np.intp), np.empty(columns)
     inner_segment = np.empty(columns, np.intp)
-    changes = 0
+    before, toward, least, part_of_it = price.copy(), np.zeros(size), -np.inf, 1.0
     for _ in range(steps):
         pull = np.dot(matrix, price[:wide])
-        count = 0
+        count, merit = 0, 0.0
         for c in range(columns):
             a, z = first[c], first[c + 1]
             if free[c]:
                 fill[a] = u[c] - start[c]
+                merit = np.inf  # unknown where trades of no curvature are free
                 continue
             at = start[c]
             stopped = False
@@ -79,7 +80,8 @@ def polish(  # noqa: C901  one Newton loop over flat arrays
                 if slope >= 0.0:
                     fill[j] = 0.0
                     stopped = True
-                elif slope + curvature[j] * length[j] <= 0.0:
+                    continue
+                if slope + curvature[j] * length[j] <= 0.0:
                     fill[j] = length[j]
                     at += length[j]
                 else:
@@ -88,6 +90,8 @@ def polish(  # noqa: C901  one Newton loop over flat arrays
                     stopped = True
                     inner[count], inner_h[count], inner_segment[count] = c, 1.0 / curvature[j], j
                     count += 1
+                merit += (slope + curvature[j] * fill[j] / 2.0) * fill[j]
+            merit += pull[c] * start[c]
             u[c] = at
         value = np.dot(u, matrix)
         value[:factors] += y0
@@ -95,21 +99,33 @@ def polish(  # noqa: C901  one Newton loop over flat arrays
         for r in range(bent):
             for j in range(len(length)):
                 bent_value[r] += rates[r, j] * fill[j]
-        # Which rows bind, by what they come to and by the sign of their price.
-        changed = False
+        # What these prices prove, which a step must not make less of: if it does, go half as far.
+        for k in range(factors):
+            merit += price[k] * (y0[k] - price[k] / 2.0)
         for r in range(rows):
-            reached = value[factors + r] if factors + r < wide else bent_value[factors + r - wide]
-            if active[r] == 0:
-                if reached > hi[r] + 1e-11:
-                    active[r], changed = 1, True
-                elif reached < lo[r] - 1e-11:
-                    active[r], changed = -1, True
-            elif active[r] * price[factors + r] < 0.0 and hi[r] > lo[r]:
-                active[r], price[factors + r], changed = 0, 0.0, True
-        if changed:
-            changes += 1
-            if changes > 12:
+            own = price[factors + r]
+            if own != 0.0:
+                offset = bent_start[factors + r - wide] if factors + r >= wide else 0.0
+                merit += own * (offset - (hi[r] if own > 0.0 else lo[r]))
+        if merit < least - 1e-14 * (1.0 + abs(least)):
+            part_of_it /= 2.0
+            if part_of_it < _SHORTEST:
                 return False, u, price, fill
+            for k in range(size):
+                price[k] = before[k] + part_of_it * toward[k]
+            continue
+        least = merit if np.isfinite(merit) else -np.inf
+        # Which rows bind: those with a price, and those missed without one.
+        for r in range(rows):
+            own, reached = (
+                price[factors + r],
+                value[factors + r] if factors + r < wide else bent_value[factors + r - wide],
+            )
+            active[r] = 0
+            if own > 0.0 or (own == 0.0 and reached > hi[r] + 1e-11):
+                active[r] = 1
+            elif own < 0.0 or reached < lo[r] - 1e-11:
+                active[r] = -1
         held = np.empty(size, np.intp)
         unknown = 0
         for k in range(factors):
@@ -147,7 +163,7 @@ def polish(  # noqa: C901  one Newton loop over flat arrays
         dearest = np.max(np.abs(price)) if size else 0.0
         if not np.isfinite(worst) or dearest > 1e4:  # no price is worth that: the rows cannot be met on these sides
             return False, u, price, fill
-        if worst <= 1e-12 * (1.0 + min(dearest, 1.0)) and not changed:
+        if worst <= 1e-12 * (1.0 + min(dearest, 1.0)):
             for i in range(moving):
                 c = movers[i]
                 if u[c] < start[c] - 1e-12 or u[c] > start[c] + length[first[c]] + 1e-12:
@@ -180,8 +196,23 @@ def polish(  # noqa: C901  one Newton loop over flat arrays
                 system[unknown + i, q] = -rate
                 system[q, unknown + i] = -rate
         step = np.linalg.solve(system, wanted)
+        for _ in range(_RELEASES):  # a price that would change its side goes to zero, and the others with it
+            crossed = False
+            for i in range(factors, unknown):
+                r = held[i] - factors
+                if hi[r] > lo[r] and active[r] * (price[held[i]] + step[i]) < -1e-14:
+                    crossed = True
+                    system[i, :] = 0.0
+                    system[i, i] = 1.0
+                    wanted[i] = -price[held[i]]
+            if not crossed:
+                break
+            step = np.linalg.solve(system, wanted)
+        before[:], toward[:], part_of_it = price, 0.0, 1.0
         for i in range(unknown):
-            price[held[i]] += step[i]
+            toward[held[i]] = step[i]
+        for k in range(size):
+            price[k] += toward[k]
         for i in range(moving):
             u[movers[i]] += step[unknown + i]
     return False, u, price, fill
