@@ -19,7 +19,7 @@ from engine.plan.convex import NO_SLACK, Solution
 from engine.plan.envelope import Chains
 from engine.plan.feasibility import feasible_pieces
 from engine.plan.frame import Frame
-from engine.plan.prepared import Flags
+from engine.plan.prepared import Flags, Indices
 from engine.plan.problem import BP, Problem
 from engine.plan.relaxation import (
     Relaxation,
@@ -190,13 +190,12 @@ def _children(problem: Problem, node: Relaxation, tolerance: float) -> Iterator[
 def _divided(node: Relaxation) -> Iterator[Flags]:
     """Split a node on its worst bridge, or on a group that both buys and sells at a loss; nothing if it has neither."""
     table, chains, u = node.table, node.chains, node.solution.trade
-    worst, at, cut = ON_ARC, -1, 0.0
-    for column, left, right in _bridges(chains):
-        if min(u[column] - left, right - u[column]) > ON_ARC:
-            error = (u[column] - left) * (right - u[column]) / (right - left)
-            if error > worst:
-                worst, at, cut = error, column, left
-    if at >= 0:
+    columns, left, right = _bridges(chains)
+    inside = np.minimum(u[columns] - left, right - u[columns]) > ON_ARC
+    error = np.where(inside, (u[columns] - left) * (right - u[columns]) / np.maximum(right - left, ON_ARC), 0.0)
+    if error.max(initial=0.0) > ON_ARC:
+        worst = int(error.argmax())
+        at, cut = columns[worst], left[worst]
         own = table.col == at
         below = own & (table.hi <= cut + ON_ARC)
         below[chains.arc_piece[(chains.arc_col == at) & (chains.arc_hi <= cut + ON_ARC)]] = True
@@ -226,8 +225,7 @@ def _undecided(node: Relaxation) -> Iterator[Flags]:
         yield node.allowed & ~is_nearest
 
 
-def _bridges(chains: Chains) -> Iterator[tuple[int, float, float]]:
-    """Return each gap between neighbouring arcs of one column as (column, left end, right end)."""
+def _bridges(chains: Chains) -> tuple[Indices, Array, Array]:
+    """Return each gap between neighbouring arcs of one column: columns, left ends, right ends."""
     same = np.flatnonzero(chains.arc_col[1:] == chains.arc_col[:-1])
-    for k in same:
-        yield int(chains.arc_col[k]), float(chains.arc_hi[k]), float(chains.arc_lo[k + 1])
+    return chains.arc_col[same], chains.arc_hi[same], chains.arc_lo[same + 1]

@@ -33,8 +33,8 @@ _NEWTON_STEPS: Final = 24
 _SCREENINGS: Final = 3
 # What prices of factors and rows may still come to in a name, of V for each V traded, and how hard segments push off
 # their ends at the start: from a guess, and from prices of a plan nearby.
-_MARGIN, _NEAR_MARGIN = 0.05, 0.02
-_PUSH, _NEAR_PUSH = 1e-2, 2e-3
+_MARGIN, _NEAR_MARGIN = 0.05, 0.01
+_PUSH, _NEAR_PUSH = 1e-2, 1e-3
 _FILLED: Final = 1e-7  # an interior point leaves so much of a segment open
 
 

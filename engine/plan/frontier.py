@@ -17,6 +17,7 @@ from engine.plan.propose import household_locks
 from engine.plan.search import search
 
 REACH: Final = 30.0  # the scale runs from 1/30 to 30 times the setting
+_GAP_BP: Final = 0.5  # no eye sees it on a curve, and every point says its own
 _DEFAULT_CENTRE: Final = PlanSettings().risk_aversion
 
 
@@ -35,7 +36,7 @@ def frontier(
 ) -> tuple[FrontierPoint, ...]:
     """Return points of the trade-off by rising risk aversion, spread evenly on a log scale around the setting.
 
-    Every other setting stays. An infeasible account has no points. Raises DataError for points < 1 and as propose_plan
+    Every other setting stays, but for a gap that is allowed to be 0.5 bp. An infeasible account has no points. Raises DataError for points < 1 and as propose_plan
     does.
     """
     if points < 1:
@@ -69,7 +70,9 @@ def frontier_of(problem: Problem, *, points: int) -> tuple[FrontierPoint, ...]:
 
 def _with_aversion(problem: Problem, risk_aversion: float) -> Problem:
     """Return the problem under another risk aversion: its names, rows and arrays are the same."""
-    weighed = replace(problem, settings=replace(problem.settings, risk_aversion=risk_aversion))
+    tolerance = max(problem.settings.gap_tolerance_bp, _GAP_BP)
+    settings = replace(problem.settings, risk_aversion=risk_aversion, gap_tolerance_bp=tolerance)
+    weighed = replace(problem, settings=settings)
     for made_once in ("prepared", "shortfall", "specific", "impact"):
         vars(weighed)[made_once] = getattr(problem, made_once)
     vars(weighed)["frame"] = reweighed(problem.frame, weighed)
