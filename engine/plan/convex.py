@@ -34,7 +34,7 @@ _SCREENINGS: Final = 3
 # What prices of factors and rows may still come to in a name, of V for each V traded, and how hard segments push off
 # their ends at the start: from a guess, and from prices of a plan nearby.
 _MARGIN, _NEAR_MARGIN = 0.05, 0.01
-_PUSH, _NEAR_PUSH = 1e-2, 1e-3
+_PUSH, _NEAR_PUSH = 1e-2, 2e-3
 _FILLED: Final = 1e-7  # an interior point leaves so much of a segment open
 
 
@@ -180,7 +180,7 @@ def _interior(
     steps, fill, price, slack = interior_point(
         col, chains.length[kept], chains.gradient[kept], chains.curvature[kept], chains.bent_rates.take(kept, axis=1),
         dense, member, share, offset, factors, middle - half, middle + half,
-        np.concatenate([start.factor_price, start.row_price[order]]), start.push, slack_price, ITERATIONS, TOLERANCE,
+        np.concatenate([start.factor_price, start.row_price[order]]), start.push * len(kept) / max(len(chains.col), 1), slack_price, ITERATIONS, TOLERANCE,
     )  # fmt: skip
     if steps < 0 or not (np.isfinite(price).all() and np.isfinite(fill).all()):
         return None
