@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
-from engine.plan.certificate import certify, group_modes
+from engine.plan.certificate import Certificate, certify, group_modes
 from engine.plan.convex import NO_SLACK
 from engine.plan.envelope import Chains
 from engine.plan.feasibility import feasible_pieces
@@ -71,7 +71,7 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
     tolerance = tolerance_of(problem)
     best, bound = rounded(problem, root), root.certificate.bound
     if best is not None and best.objective - bound > tolerance:
-        bound = max(bound, at_exact_prices(root, best))
+        bound = max(bound, at_exact_prices(root, best).bound)
     mixed = False
     for attempt in range(2 * REFOLDS):
         if best is not None and best.objective - bound <= tolerance:
@@ -90,7 +90,7 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
         improves = closer.certificate.bound > bound + tolerance / 10 or best is not before
         root, bound = closer, max(bound, closer.certificate.bound)
         if found is not None and best is not None and best.objective - bound > tolerance:
-            bound = max(bound, at_exact_prices(root, found))
+            bound = max(bound, at_exact_prices(root, found).bound)
         if by_gains and not improves:
             if mixed or best is None:
                 break
@@ -104,16 +104,20 @@ def _better(found: Found | None, best: Found | None) -> Found | None:
     return found
 
 
-def at_exact_prices(node: Relaxation, found: Found) -> float:
-    """Return the node's bound at the prices of a plan, which are exact where no side was chosen against them."""
+def at_exact_prices(node: Relaxation, found: Found) -> Certificate:
+    """Return the node's certificate at the prices of a plan, which are exact where no side was chosen against them."""
     if found.table is not node.table:
-        return -np.inf
+        return node.certificate
     prices = found.solution
-    return certify(node.table, node.allowed, factor_price=prices.factor_price, row_price=prices.row_price).bound
+    return certify(node.table, node.allowed, factor_price=prices.factor_price, row_price=prices.row_price)
 
 
-def _as_it_is(found: Found) -> Found | None:
+def _as_it_is(_node: Relaxation, found: Found) -> Found | None:
     return found
+
+
+def _as_stated(_node: Relaxation, certificate: Certificate) -> float:
+    return certificate.bound
 
 
 def branched(
@@ -121,21 +125,22 @@ def branched(
     root: Relaxation,
     best: Found,
     *,
-    judge: Callable[[Found], Found | None] = _as_it_is,
-    spent: float = 0.0,
+    judge: Callable[[Relaxation, Found], Found | None] = _as_it_is,
+    bounded: Callable[[Relaxation, Certificate], float] = _as_stated,
     tolerance: float | None = None,
     work: int = NODE_WORK,
 ) -> Found:
     """Return the best plan that branch and bound finds from a relaxation and a plan, with the bound that it proves.
 
     judge: makes of a node's plan, priced as the root is, one with its true objective, None where it breaks a limit that
-    the prices stand for; spent: these prices times their limits. work: nodes times columns, at the most.
+    the prices stand for; bounded: what a certificate says of a node's plans within these limits. work: nodes times
+    columns, at the most.
     """
     tolerance = tolerance_of(problem) if tolerance is None else tolerance
     bound = best.bound
     limit = min(work // max(root.table.columns, 1), MAX_NODES)
     limit = max(limit, MIN_NODES) if work == NODE_WORK else limit
-    heap = [(root.certificate.bound - spent, 0, root)]
+    heap = [(bounded(root, root.certificate), 0, root)]
     nodes, settled = 1, np.inf  # settled: the lowest bound among nodes that cannot be branched any more
     while heap and nodes < limit and heap[0][0] < best.objective - tolerance:
         lower, _, node = heapq.heappop(heap)
@@ -147,10 +152,12 @@ def branched(
             if child is not None:
                 found = rounded(problem, child)
                 found = found and with_lots_mixed(problem, child, found)
-                best = _better(found and judge(found), best) or best
+                best = _better(found and judge(child, found), best) or best
                 closest = _at_its_own_prices(problem, child, found)
-                own = max(closest.certificate.bound, -np.inf if found is None else at_exact_prices(closest, found))
-                heapq.heappush(heap, (max(own - spent, lower), nodes, closest))
+                own = bounded(closest, closest.certificate)
+                if found is not None:
+                    own = max(own, bounded(closest, at_exact_prices(closest, found)))
+                heapq.heappush(heap, (max(own, lower), nodes, closest))
     proven = min([settled, *(entry[0] for entry in heap)])
     if proven < np.inf and bound > best.objective + _NOISE * (1.0 + abs(best.objective)):
         raise SolverFailed(f"the bound {bound} lies above a plan of {best.objective}: one of them is wrong")

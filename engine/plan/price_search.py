@@ -1,0 +1,233 @@
+"""At which prices of the limits is the bound best? One price after the other, by what the relaxation misses each by.
+
+The bound is concave in the prices; how far the relaxation is from a limit is its slope. A price on trades or names is
+looked for by secants on its logarithm, until what a better one could add is next to nothing; a price on variance
+likewise, by what the plans there miss.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from engine.domain.market import Array
+from engine.plan.certificate import Certificate
+from engine.plan.counts import best_charges, bound_within, counts_of, relaxed_shares, uncharged
+from engine.plan.frame import Frame, frame_of
+from engine.plan.problem import Problem
+from engine.plan.relaxation import Relaxation, first_relaxation
+
+_EVALUATIONS: Final = 7  # of one price, in one round
+_ROUNDS: Final = 3
+_LEAST: Final = 1e-10  # a price: a millionth of a bp
+_DEAREST: Final = 1e7  # a price above this proves nothing more
+_ENOUGH: Final = 1e-6  # of V, a hundredth of a bp: what a better price may still add
+_STEEPNESS: Final = 0.3  # by how many of them, of those allowed, the number falls for a price e times as high
+_FARTHEST: Final = 1.5  # step of a price's logarithm
+_AT_LIMIT: Final = 1e-6  # of the variance's limit: near enough
+_NARROW: Final = 1e-4  # width of a bracket on the logarithm of a price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charges:
+    """per_trade, per_name: of V; variance: adds to risk_aversion."""
+
+    per_trade: float = 0.0
+    per_name: float = 0.0
+    variance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A relaxation at some prices, and its bound on all plans within the limits.
+
+    excess: of each count's field, by how much the relaxation exceeds its limit. better: the charges that make the best
+    bound at this relaxation's prices.
+    """
+
+    charges: Charges
+    node: Relaxation
+    bound: float
+    excess: dict[str, float] = field(default_factory=dict)
+    better: dict[str, float] = field(default_factory=dict)
+
+
+class Relaxations:
+    """Relaxations at prices of limits. Row prices of the last one are where the next one's envelopes start."""
+
+    def __init__(self, problem: Problem, frame: Frame, row_prices: Array | None) -> None:
+        self.problem, self.frame, self.row_prices = problem, frame, row_prices
+
+    def __call__(self, charges: Charges) -> Point | None:
+        """Return the relaxation at these prices; None where a name may do nothing at all."""
+        frame = self.frame
+        if charges.variance:
+            frame = frame_of(self.problem, variance=charges.variance, branch=frame.branch)
+        node = first_relaxation(
+            self.problem, frame=frame, prices=self.row_prices, per_trade=charges.per_trade, per_name=charges.per_name
+        )
+        if node is None:
+            return None
+        self.row_prices = node.solution.row_price
+        return point_of(self.problem, node, charges)
+
+
+def point_of(problem: Problem, node: Relaxation, charges: Charges) -> Point:
+    """Return a relaxation as a point."""
+    counts = counts_of(problem, node.table)
+    best = best_charges(node.table, node.allowed, uncharged(node.table, node.certificate.lowest), counts)
+    return Point(
+        charges=charges,
+        node=node,
+        bound=bound_at(problem, charges, node, node.certificate),
+        excess={c.field: float(relaxed_shares(node, c.counted).sum()) - c.limit for c in counts},
+        better={count.field: charge for count, charge in zip(counts, best, strict=True)},
+    )
+
+
+def bound_at(problem: Problem, charges: Charges, node: Relaxation, certificate: Certificate) -> float:
+    """Return the bound on a node's plans within all limits, at the prices of a certificate."""
+    cap = problem.settings.max_tracking_error or 0.0
+    return bound_within(problem, node, certificate) - charges.variance * cap**2
+
+
+def counted(at: Relaxations, start: Point) -> Iterator[Point]:
+    """Yield points along the prices of trades and names from a first one, as long as they add to the bound."""
+    rounds = _ROUNDS if len(start.excess) > 1 else 1
+    point = start
+    for _ in range(rounds):
+        before = point
+        for name in start.excess:
+            for tried in _along(at, point, name):
+                yield tried
+                point = tried
+        if point is before:
+            return
+
+
+def _along(at: Relaxations, point: Point, name: str) -> Iterator[Point]:
+    """Yield points along one price, closing in on that at which the relaxation just keeps the limit."""
+    price, excess = getattr(point.charges, name), point.excess[name]
+    below: tuple[float, float] | None = None  # the highest price, as a logarithm, that is too low, and its excess
+    above: tuple[float, float] | None = None
+    steepness = max(_STEEPNESS * (excess + _limit(at.problem, name)), 1.0)
+    if price == 0.0:
+        if excess <= 0.0:
+            return
+        price = max(point.better[name], _LEAST)
+    else:
+        price, below, above = _next(price, excess, steepness, below, above)
+        if _could_add(excess, steepness, getattr(point.charges, name)) < _ENOUGH:
+            return
+    last: tuple[float, float] | None = None
+    for _ in range(_EVALUATIONS):
+        tried = at(replace(point.charges, **{name: price}))
+        if tried is None or price > _DEAREST:
+            return
+        yield tried
+        place, excess = float(np.log(price)), tried.excess[name]
+        if last is not None and (last[1] - excess) * (place - last[0]) > 0:
+            steepness = max((last[1] - excess) / (place - last[0]), 1e-3)
+        last = place, excess
+        if _could_add(excess, steepness, price) < _ENOUGH or (excess < 0 and price <= _LEAST):
+            return
+        price, below, above = _next(price, excess, steepness, below, above)
+        price = max(price, _LEAST)
+        if below is not None and above is not None and above[0] - below[0] < _NARROW:
+            return
+
+
+def _limit(problem: Problem, name: str) -> int:
+    settings = problem.settings
+    return (settings.max_trades if name == "per_trade" else settings.max_names) or 0
+
+
+def _could_add(excess: float, steepness: float, price: float) -> float:
+    """Return what a better price can add to the bound, if the number falls steadily with the price's logarithm."""
+    return price * excess**2 / (2.0 * steepness)
+
+
+Place = tuple[float, float]
+
+
+def _next(
+    price: float, excess: float, steepness: float, below: Place | None, above: Place | None
+) -> tuple[float, Place | None, Place | None]:
+    """Return the next price to try, and the bracket with this one in it."""
+    place = float(np.log(price))
+    if excess > 0:
+        below = place, excess
+    else:
+        above = place, excess
+    if below is None or above is None:
+        return float(np.exp(place + np.clip(1.1 * excess / steepness, -_FARTHEST, _FARTHEST))), below, above
+    share = below[1] / (below[1] - above[1])
+    width = above[0] - below[0]
+    return float(np.exp(below[0] + min(max(share, 0.05), 0.95) * width)), below, above
+
+
+def over_variance(at: Relaxations, start: Point, missed: Callable[[Point], float]) -> Iterator[Point]:
+    """Yield points along the price of variance, each after those along the prices of counts that belong to it.
+
+    missed: by how much of the limit a plan at the point misses it. The last point's plan keeps it, where any does.
+    """
+    excess = missed(start)
+    if excess <= 0:
+        return
+    root, kept, point = Root(max(start.node.table.frame.aversion, 1.0)), None, start
+    for _ in range(_EVALUATIONS + 2):
+        tried = at(replace(point.charges, variance=root.price))
+        if tried is None or root.price > _DEAREST:
+            break
+        yield tried
+        point = tried
+        for closer in counted(at, tried):
+            yield closer
+            point = closer
+        excess = missed(point)
+        if excess <= 0:
+            kept = point
+        if root.is_found(float(np.log1p(excess)), near=_AT_LIMIT):
+            break
+    if kept is not None:
+        yield kept
+
+
+class Root:
+    """The price at which a limit is just kept, on a logarithmic scale: by secants until it is bracketed, then between.
+
+    Source: Dowell & Jarratt, A modified regula falsi method, BIT 11 (1971), for halving the end that stays.
+    """
+
+    def __init__(self, price: float, *, widening: float = 4.0) -> None:
+        self.price, self.widening = price, float(np.log(widening))
+        self.low: Place | None = None
+        self.high: Place | None = None
+        self.last: Place | None = None
+
+    def is_found(self, excess: float, *, near: float) -> bool:
+        """Take what the limit is missed by at the present price, and set the next; True where it is kept nearly."""
+        if -near <= excess <= 0:
+            return True
+        place, last = (float(np.log(self.price)), excess), self.last
+        same_side = last is not None and (last[1] > 0) == (excess > 0)
+        if excess > 0:
+            self.low = place
+            if same_side and self.high is not None:
+                self.high = (self.high[0], self.high[1] / 2.0)
+        else:
+            self.high = place
+            if same_side and self.low is not None:
+                self.low = (self.low[0], self.low[1] / 2.0)
+        self.last = place
+        if self.low is not None and self.high is not None:
+            (a, f), (b, g) = self.low, self.high
+            share = f / (f - g) if f > g else 0.5
+            self.price = float(np.exp(a + min(max(share, 0.02), 0.98) * (b - a)))
+            return b - a < _NARROW
+        step = self.widening
+        if last is not None and (last[1] - excess) * (place[0] - last[0]) > 0:
+            step = abs(1.1 * excess * (place[0] - last[0]) / (last[1] - excess))
+        self.price = float(np.exp(place[0] + np.copysign(min(step, self.widening), excess)))
+        return False
