@@ -151,12 +151,13 @@ def branched(
             nodes += 1
             if child is not None:
                 found = rounded(problem, child)
-                found = found and with_lots_mixed(problem, child, found)
-                best = _better(found and judge(child, found), best) or best
                 closest = _at_its_own_prices(problem, child, found)
                 own = bounded(closest, closest.certificate)
                 if found is not None:
                     own = max(own, bounded(closest, at_exact_prices(closest, found)))
+                    if own < best.objective - tolerance:
+                        found = with_lots_mixed(problem, child, found)
+                        best = _better(judge(child, found), best) or best
                 heapq.heappush(heap, (max(own, lower), nodes, closest))
     proven = min([settled, *(entry[0] for entry in heap)])
     if proven < np.inf and bound > best.objective + _NOISE * (1.0 + abs(best.objective)):

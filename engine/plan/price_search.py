@@ -13,20 +13,27 @@ import numpy as np
 
 from engine.domain.market import Array
 from engine.plan.certificate import Certificate
+from engine.plan.convex import NO_SLACK
 from engine.plan.counts import best_charges, bound_within, counts_of, relaxed_shares, uncharged
 from engine.plan.frame import Frame, frame_of
 from engine.plan.problem import Problem
-from engine.plan.relaxation import Relaxation, first_relaxation
+from engine.plan.relaxation import Relaxation, first_relaxation, refolded
 
 _EVALUATIONS: Final = 7  # of one price, in one round
 _ROUNDS: Final = 3
+_REFOLDS: Final = 3
 _LEAST: Final = 1e-10  # a price: a millionth of a bp
 _DEAREST: Final = 1e7  # a price above this proves nothing more
 _ENOUGH: Final = 1e-6  # of V, a hundredth of a bp: what a better price may still add
 _STEEPNESS: Final = 0.3  # by how many of them, of those allowed, the number falls for a price e times as high
 _FARTHEST: Final = 1.5  # step of a price's logarithm
+_WIDENING: Final = float(np.log(4.0))  # the same for that of variance
+_SLOW: Final = 1e-9  # as if nothing changed: the first step is the farthest
 _AT_LIMIT: Final = 1e-6  # of the variance's limit: near enough
 _NARROW: Final = 1e-4  # width of a bracket on the logarithm of a price
+
+
+Place = tuple[float, float]  # a price's logarithm, and what is missed there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +74,10 @@ class Relaxations:
         node = first_relaxation(
             self.problem, frame=frame, prices=self.row_prices, per_trade=charges.per_trade, per_name=charges.per_name
         )
+        for _ in range(_REFOLDS):  # sides joined at wrong prices may have no room in rows that count them otherwise
+            if node is None or node.solution.slack <= NO_SLACK:
+                break
+            node = refolded(self.problem, node)
         if node is None:
             return None
         self.row_prices = node.solution.row_price
@@ -109,62 +120,28 @@ def counted(at: Relaxations, start: Point) -> Iterator[Point]:
 def _along(at: Relaxations, point: Point, name: str) -> Iterator[Point]:
     """Yield points along one price, closing in on that at which the relaxation just keeps the limit."""
     price, excess = getattr(point.charges, name), point.excess[name]
-    below: tuple[float, float] | None = None  # the highest price, as a logarithm, that is too low, and its excess
-    above: tuple[float, float] | None = None
-    steepness = max(_STEEPNESS * (excess + _limit(at.problem, name)), 1.0)
-    if price == 0.0:
-        if excess <= 0.0:
-            return
-        price = max(point.better[name], _LEAST)
-    else:
-        price, below, above = _next(price, excess, steepness, below, above)
-        if _could_add(excess, steepness, getattr(point.charges, name)) < _ENOUGH:
-            return
-    last: tuple[float, float] | None = None
+    if price == 0.0 and excess <= 0.0:
+        return
+    root = Root(
+        max(price or point.better[name], _LEAST),
+        widening=_FARTHEST,
+        steepness=max(_STEEPNESS * (excess + _limit(at.problem, name)), 1.0),
+    )
+    if price > 0.0 and (root.could_add(excess) < _ENOUGH or root.is_found(excess)):
+        return
     for _ in range(_EVALUATIONS):
-        tried = at(replace(point.charges, **{name: price}))
-        if tried is None or price > _DEAREST:
+        tried = at(replace(point.charges, **{name: max(root.price, _LEAST)}))
+        if tried is None or root.price > _DEAREST:
             return
         yield tried
-        place, excess = float(np.log(price)), tried.excess[name]
-        if last is not None and (last[1] - excess) * (place - last[0]) > 0:
-            steepness = max((last[1] - excess) / (place - last[0]), 1e-3)
-        last = place, excess
-        if _could_add(excess, steepness, price) < _ENOUGH or (excess < 0 and price <= _LEAST):
-            return
-        price, below, above = _next(price, excess, steepness, below, above)
-        price = max(price, _LEAST)
-        if below is not None and above is not None and above[0] - below[0] < _NARROW:
+        excess = tried.excess[name]
+        if root.could_add(excess) < _ENOUGH or (excess < 0 and root.price <= _LEAST) or root.is_found(excess):
             return
 
 
 def _limit(problem: Problem, name: str) -> int:
     settings = problem.settings
     return (settings.max_trades if name == "per_trade" else settings.max_names) or 0
-
-
-def _could_add(excess: float, steepness: float, price: float) -> float:
-    """Return what a better price can add to the bound, if the number falls steadily with the price's logarithm."""
-    return price * excess**2 / (2.0 * steepness)
-
-
-Place = tuple[float, float]
-
-
-def _next(
-    price: float, excess: float, steepness: float, below: Place | None, above: Place | None
-) -> tuple[float, Place | None, Place | None]:
-    """Return the next price to try, and the bracket with this one in it."""
-    place = float(np.log(price))
-    if excess > 0:
-        below = place, excess
-    else:
-        above = place, excess
-    if below is None or above is None:
-        return float(np.exp(place + np.clip(1.1 * excess / steepness, -_FARTHEST, _FARTHEST))), below, above
-    share = below[1] / (below[1] - above[1])
-    width = above[0] - below[0]
-    return float(np.exp(below[0] + min(max(share, 0.05), 0.95) * width)), below, above
 
 
 def over_variance(at: Relaxations, start: Point, missed: Callable[[Point], float]) -> Iterator[Point]:
@@ -175,7 +152,11 @@ def over_variance(at: Relaxations, start: Point, missed: Callable[[Point], float
     excess = missed(start)
     if excess <= 0:
         return
-    root, kept, point = Root(max(start.node.table.frame.aversion, 1.0)), None, start
+    root, kept, point = (
+        Root(max(start.node.table.frame.aversion, 1.0), widening=_WIDENING, steepness=_SLOW),
+        None,
+        start,
+    )
     for _ in range(_EVALUATIONS + 2):
         tried = at(replace(point.charges, variance=root.price))
         if tried is None or root.price > _DEAREST:
@@ -197,21 +178,28 @@ def over_variance(at: Relaxations, start: Point, missed: Callable[[Point], float
 class Root:
     """The price at which a limit is just kept, on a logarithmic scale: by secants until it is bracketed, then between.
 
+    steepness: by how much what is missed falls for a price e times as high, as far as is known.
     Source: Dowell & Jarratt, A modified regula falsi method, BIT 11 (1971), for halving the end that stays.
     """
 
-    def __init__(self, price: float, *, widening: float = 4.0) -> None:
-        self.price, self.widening = price, float(np.log(widening))
+    def __init__(self, price: float, *, widening: float, steepness: float) -> None:
+        self.price, self.widening, self.steepness = price, widening, steepness
         self.low: Place | None = None
         self.high: Place | None = None
         self.last: Place | None = None
 
-    def is_found(self, excess: float, *, near: float) -> bool:
+    def could_add(self, excess: float) -> float:
+        """Return what the best price can add to the bound, if what is missed falls steadily from the present one on."""
+        return self.price * excess**2 / (2.0 * self.steepness)
+
+    def is_found(self, excess: float, *, near: float = 0.0) -> bool:
         """Take what the limit is missed by at the present price, and set the next; True where it is kept nearly."""
         if -near <= excess <= 0:
             return True
         place, last = (float(np.log(self.price)), excess), self.last
         same_side = last is not None and (last[1] > 0) == (excess > 0)
+        if last is not None and (last[1] - excess) * (place[0] - last[0]) > 0:
+            self.steepness = (last[1] - excess) / (place[0] - last[0])
         if excess > 0:
             self.low = place
             if same_side and self.high is not None:
@@ -226,8 +214,6 @@ class Root:
             share = f / (f - g) if f > g else 0.5
             self.price = float(np.exp(a + min(max(share, 0.02), 0.98) * (b - a)))
             return b - a < _NARROW
-        step = self.widening
-        if last is not None and (last[1] - excess) * (place[0] - last[0]) > 0:
-            step = abs(1.1 * excess * (place[0] - last[0]) / (last[1] - excess))
-        self.price = float(np.exp(place[0] + np.copysign(min(step, self.widening), excess)))
+        step = float(np.clip(1.1 * excess / self.steepness, -self.widening, self.widening))
+        self.price = float(np.exp(place[0] + step))
         return False
