@@ -28,6 +28,7 @@ from engine.plan.relaxation import (
     first_relaxation,
     narrowed,
     refolded,
+    reordered,
 )
 from engine.plan.sides import ON_ARC, Found, clashes, nearest_pieces, on_pieces, rounded, with_lots_mixed
 
@@ -35,6 +36,7 @@ REFOLDS: Final = 4  # rounds of folding row prices into the costs
 NODE_WORK: Final = 20000  # nodes x columns
 MIN_NODES, MAX_NODES = 16, 400
 _NOISE: Final = 1e-7
+_DEAREST_GAIN: Final = 1e3  # a price at which nothing but the gain decides which lot is sold first
 _SHARE_OF_TOLERANCE: Final = 0.5  # the rest is left to whole shares
 
 
@@ -112,12 +114,12 @@ def at_exact_prices(node: Relaxation, found: Found) -> Certificate:
     return certify(node.table, node.allowed, factor_price=prices.factor_price, row_price=prices.row_price)
 
 
-def _as_it_is(_node: Relaxation, found: Found) -> Found | None:
-    return found
-
-
 def _as_stated(_node: Relaxation, certificate: Certificate) -> float:
     return certificate.bound
+
+
+def _as_bounded(_node: Relaxation) -> float:
+    return -np.inf
 
 
 def branched(
@@ -125,28 +127,29 @@ def branched(
     root: Relaxation,
     best: Found,
     *,
-    judge: Callable[[Relaxation, Found], Found | None] = _as_it_is,
+    judge: Callable[[Relaxation, Found], Found | None] | None = None,
     bounded: Callable[[Relaxation, Certificate], float] = _as_stated,
+    decided: Callable[[Relaxation], float] = _as_bounded,
     tolerance: float | None = None,
     work: int = NODE_WORK,
 ) -> Found:
     """Return the best plan that branch and bound finds from a relaxation and a plan, with the bound that it proves.
 
     judge: makes of a node's plan, priced as the root is, one with its true objective, None where it breaks a limit that
-    the prices stand for; bounded: what a certificate says of a node's plans within these limits. work: nodes times
-    columns, at the most.
+    the prices stand for, or cannot be the best; bounded: what a certificate says of a node's plans within these limits;
+    decided: the same of a node that cannot be divided, at prices of its own. work: nodes times columns, at the most.
     """
     tolerance = tolerance_of(problem) if tolerance is None else tolerance
     bound = best.bound
     limit = min(work // max(root.table.columns, 1), MAX_NODES)
     limit = max(limit, MIN_NODES) if work == NODE_WORK else limit
-    heap = [(bounded(root, root.certificate), 0, root)]
+    heap = [(bounded(root, root.certificate), 0, root, True)]
     nodes, settled = 1, np.inf  # settled: the lowest bound among nodes that cannot be branched any more
     while heap and nodes < limit and heap[0][0] < best.objective - tolerance:
-        lower, _, node = heapq.heappop(heap)
+        lower, _, node, has_plan = heapq.heappop(heap)
         children = list(_children(problem, node, tolerance))
-        if not children and (node.solution.slack <= NO_SLACK or feasible_pieces(node.table, node.allowed) is not None):
-            settled = min(settled, lower)
+        if not children and ((has_plan and node.solution.slack <= NO_SLACK) or _has_room(problem, node)):
+            settled = min(settled, max(lower, decided(node)))
         for child in children:
             nodes += 1
             if child is not None:
@@ -156,13 +159,20 @@ def branched(
                 if found is not None:
                     own = max(own, bounded(closest, at_exact_prices(closest, found)))
                     if own < best.objective - tolerance:
-                        found = with_lots_mixed(problem, child, found)
-                        best = _better(judge(child, found), best) or best
-                heapq.heappush(heap, (max(own, lower), nodes, closest))
+                        plan = with_lots_mixed(problem, child, found) if judge is None else judge(child, found)
+                        best = _better(plan, best) or best
+                heapq.heappush(heap, (max(own, lower), nodes, closest, found is not None))
     proven = min([settled, *(entry[0] for entry in heap)])
     if proven < np.inf and bound > best.objective + _NOISE * (1.0 + abs(best.objective)):
         raise SolverFailed(f"the bound {bound} lies above a plan of {best.objective}: one of them is wrong")
     return replace(best, bound=min(best.objective, max(bound, proven)), nodes=nodes)
+
+
+def _has_room(problem: Problem, node: Relaxation) -> bool:
+    """Return whether a trade on the node's pieces obeys every row, lots sold in the order that realises least gain."""
+    dearest = np.where(node.table.is_gain_row, _DEAREST_GAIN, 0.0)
+    table = reordered(problem, node.table, dearest)
+    return len(table.col) != len(node.allowed) or feasible_pieces(table, node.allowed) is not None
 
 
 def _at_its_own_prices(problem: Problem, node: Relaxation, found: Found | None) -> Relaxation:

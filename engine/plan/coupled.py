@@ -23,12 +23,12 @@ from engine.plan.price_search import Charges, Point, Relaxations, bound_at, coun
 from engine.plan.problem import BP, Problem
 from engine.plan.relaxation import Relaxation, narrowed
 from engine.plan.sides import Found, on_pieces, rounded, with_lots_mixed, within_tracking_error
-from engine.plan.tracking_error import at_limit, pieces_within, variance
+from engine.plan.tracking_error import at_limit, bound_on_sides, pieces_within, variance
 
 _CLOSE: Final = 1e-9
 _WORK: Final = 8000  # of branching at the best prices, nodes times columns
 _NODES: Final = 400
-_GAIN_NODES: Final = 60  # those that count gains are dear
+_GAIN_NODES: Final = 200  # those that count gains are dear
 _SMALL: Final = 100  # columns: up to so many the best plan is looked for to the end
 _TOLERANCE: Final = 0.5 / BP  # a gap that is good enough with such limits in a larger account
 
@@ -103,8 +103,11 @@ def _kept(problem: Problem, plans: Iterable[Found]) -> list[Found]:
     return [plan for plan in plans if _keeps(problem, plan)]
 
 
-def _plan_at(problem: Problem, node: Relaxation) -> Found | None:
-    """Return a node's plan within the counts, its objective without charges for them; None where none is found."""
+def _plan_at(problem: Problem, node: Relaxation, *, below: float = np.inf) -> Found | None:
+    """Return a node's plan within the counts, its objective without charges for them; None where none is found.
+
+    below: what a plan with its lots mixed must be able to cost less than, to be looked for.
+    """
     table = node.table
     allowed = allowed_within(problem, node)
     if allowed is None:
@@ -115,12 +118,21 @@ def _plan_at(problem: Problem, node: Relaxation) -> Found | None:
     if found is None:
         within = narrowed(node, allowed)
         found = None if within is None else rounded(problem, within)
-    return None if found is None else without_charges(with_lots_mixed(problem, node, found))
+    return None if found is None else _mixed(problem, node, found, below)
+
+
+def _mixed(problem: Problem, node: Relaxation, found: Found, below: float) -> Found:
+    """Return a priced plan with its lots mixed where that may be worth it, its objective without charges."""
+    charged = found.objective - without_charges(found).objective
+    cap = _cap(problem) or 0.0
+    spent = (found.table.frame.aversion - problem.settings.risk_aversion) * cap**2
+    return without_charges(with_lots_mixed(problem, node, found, below=below + charged + spent))
 
 
 def _unpriced(problem: Problem, plan: Found) -> Found:
     """Return the plan with its true objective where variance has a price; its bound is none on plans without it."""
-    charged = (plan.table.frame.aversion - problem.settings.risk_aversion) * variance(problem, plan.trade)
+    price = plan.table.frame.aversion - problem.settings.risk_aversion
+    charged = price * variance(problem, plan.trade) if price else 0.0
     return replace(plan, objective=plan.objective - charged, bound=-np.inf)
 
 
@@ -168,9 +180,10 @@ def _branched(problem: Problem, at: Point, best: Found, tolerance: float) -> Fou
 
     def judge(node: Relaxation, found: Found) -> Found | None:
         nonlocal least
-        plan: Found | None = without_charges(found)
-        if plan is not None and at.excess and not _keeps_counts(problem, plan):
-            plan = _plan_at(problem, node)
+        if at.excess and not _keeps_counts(problem, found):
+            plan = _plan_at(problem, node, below=least)
+        else:
+            plan = _mixed(problem, node, found, least)
         if plan is None:
             return None
         true, over = _unpriced(problem, plan), _missed(problem, plan, at)
@@ -188,10 +201,19 @@ def _branched(problem: Problem, at: Point, best: Found, tolerance: float) -> Fou
     def bounded(node: Relaxation, certificate: Certificate) -> float:
         return bound_at(problem, at.charges, node, certificate)
 
+    def decided(node: Relaxation) -> float:
+        if _cap(problem) is None:
+            return -np.inf
+        plan = _plan_at(problem, node)
+        is_one = plan is not None and int(node.allowed.sum()) == node.table.columns
+        return bound_on_sides(problem, plan) if is_one and plan is not None else -np.inf
+
     nodes = _GAIN_NODES if at.node.table.gain_price is not None else _NODES
     work = min(_WORK, nodes * at.node.table.columns)
     start = replace(best, bound=at.bound)
-    return branched(problem, at.node, start, judge=judge, bounded=bounded, tolerance=tolerance, work=work)
+    return branched(
+        problem, at.node, start, judge=judge, bounded=bounded, decided=decided, tolerance=tolerance, work=work
+    )
 
 
 def _anything(problem: Problem, start: Point) -> Found | None:

@@ -109,11 +109,12 @@ def _pairs(problem: Problem, found: Found, allowed: Flags, counts: Sequence[Coun
 def _promising(alone: Array, dearer: Array, used: Indices) -> Indices:
     """Return the changes that may be part of a good pair: the cheapest of each effect on the counts."""
     kept = np.zeros(len(alone), dtype=bool)
-    effects = np.unique(used, axis=1)
-    for effect in effects.T:
-        same = np.flatnonzero((used == effect[:, None]).all(axis=0))
+    effect = used.T @ (3 ** np.arange(len(used)))  # each is -1, 0 or 1
+    effects = np.unique(effect)
+    for one in effects:
+        same = np.flatnonzero(effect == one)
         for cost in (alone, dearer):
-            kept[same[np.argsort(cost[same], kind="stable")[: _TRIED // max(effects.shape[1], 1)]]] = True
+            kept[same[np.argsort(cost[same], kind="stable")[: _TRIED // len(effects)]]] = True
     return np.flatnonzero(kept)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
+from engine.plan.certificate import certify
 from engine.plan.convex import exact_optimum
 from engine.plan.envelope import chosen_chains
 from engine.plan.feasibility import Cut, feasible_pieces
@@ -15,10 +16,16 @@ from engine.plan.frame import frame_of
 from engine.plan.pieces import PieceTable, piece_table
 from engine.plan.prepared import Indices
 from engine.plan.problem import Problem
+from engine.plan.root import Root
 from engine.plan.sides import Found, within_tracking_error
 
 _NOTHING_ELSE: Final = 1e5  # variance so much dearer that nothing else counts
 _CUTS: Final = 400
+_PRICES: Final = 20
+_LEAST: Final = 1e-6
+_FARTHEST: Final = float(np.log(16.0))  # step of a price's logarithm
+_SLOW: Final = 1e-9  # as if nothing changed: the first step is the farthest
+_AT_LIMIT: Final = 1e-7  # of the limit: near enough
 
 
 def variance(problem: Problem, trade: Array) -> float:
@@ -38,6 +45,34 @@ def at_limit(problem: Problem, plan: Found) -> Iterator[Found]:
     found = within_tracking_error(problem, table, plan.pieces, limit)
     if found is not None:
         yield found
+
+
+def bound_on_sides(problem: Problem, plan: Found) -> float:
+    """Return a bound on all plans on this plan's sides within the limit: the best that a few prices of variance make.
+
+    plan: priced as its table says. Each price's optimum less price times limit is a bound.
+    """
+    cap, pieces, near = problem.settings.max_tracking_error or 0.0, plan.pieces, plan.solution
+    root = Root(
+        max(plan.table.frame.aversion - problem.settings.risk_aversion, _LEAST), widening=_FARTHEST, steepness=_SLOW
+    )
+    best = -np.inf
+    for _ in range(_PRICES):
+        frame = frame_of(problem, variance=root.price, branch=plan.table.frame.branch)
+        table = piece_table(problem, frame=frame, prices=near.row_price)
+        if len(table.col) != len(plan.table.col):
+            break
+        exact = exact_optimum(table, chosen_chains(table, pieces), near=near)
+        if exact is None:
+            break
+        allowed = np.zeros(len(table.col), dtype=bool)
+        allowed[pieces] = True
+        bound = certify(table, allowed, factor_price=exact.factor_price, row_price=exact.row_price).bound
+        best, near = max(best, bound - root.price * cap**2), exact
+        excess = float(np.log1p((variance(problem, exact.trade) - cap**2) / max(cap**2, 1e-12)))
+        if root.is_found(excess, near=_AT_LIMIT):
+            break
+    return best
 
 
 def pieces_within(problem: Problem, table: PieceTable) -> Indices | None:
