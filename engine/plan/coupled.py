@@ -112,8 +112,8 @@ def _plan_at(problem: Problem, node: Relaxation, *, below: float = np.inf) -> Fo
     allowed = allowed_within(problem, node)
     if allowed is None:
         return None
-    found = None
-    if not table.groups:
+    found = None if counts_of(problem, table) else rounded(problem, node)
+    if found is None and not table.groups:
         found = on_pieces(problem, node, cheapest(table, allowed, uncharged(table, node.certificate.lowest)))
     if found is None:
         within = narrowed(node, allowed)
@@ -148,7 +148,7 @@ def _plans(problem: Problem, points: list[Point], target: float) -> Iterator[Fou
     for _, plan in ranked:
         yield _unpriced(problem, plan)
     for point, plan in ranked[:2]:
-        better = exchanged(problem, plan, point.node.allowed, target=-np.inf) if point.excess else plan
+        better = exchanged(problem, plan, point.node.allowed, target=-np.inf)
         yield _unpriced(problem, better)
         yield from at_limit(problem, better)
 
