@@ -11,12 +11,13 @@ Place = tuple[float, float]  # a price's logarithm, and what is missed there
 class Root:
     """The search for one price.
 
-    steepness: by how much what is missed falls for a price e times as high, as far as is known.
+    widening: the farthest step of the price's logarithm; steepness: by how much what is missed falls for a price e
+    times as high, as far as is known; narrow: a bracket of that width is as good as a point.
     Source: Dowell & Jarratt, A modified regula falsi method, BIT 11 (1971), for halving the end that stays.
     """
 
-    def __init__(self, price: float, *, widening: float, steepness: float) -> None:
-        self.price, self.widening, self.steepness = price, widening, steepness
+    def __init__(self, price: float, *, widening: float, steepness: float, narrow: float = _NARROW) -> None:
+        self.price, self.widening, self.steepness, self.narrow = price, widening, steepness, narrow
         self.low: Place | None = None
         self.high: Place | None = None
         self.last: Place | None = None
@@ -46,7 +47,7 @@ class Root:
             (a, f), (b, g) = self.low, self.high
             share = f / (f - g) if f > g else 0.5
             self.price = float(np.exp(a + min(max(share, 0.02), 0.98) * (b - a)))
-            return b - a < _NARROW
+            return b - a < self.narrow
         step = float(np.clip(1.1 * excess / self.steepness, -self.widening, self.widening))
         self.price = float(np.exp(place[0] + step))
         return False

@@ -90,9 +90,8 @@ class _Step:
 def _at_prices(problem: Problem, plan: Found, cap: float) -> Iterator[_Step]:
     """Yield optima on a plan's sides at prices of variance that close in on the one at which the limit is just kept."""
     near = plan.solution
-    root = Root(
-        max(plan.table.frame.aversion - problem.settings.risk_aversion, _LEAST), widening=_FARTHEST, steepness=_USUAL
-    )
+    start = max(plan.table.frame.aversion - problem.settings.risk_aversion, _LEAST)
+    root = Root(start, widening=_FARTHEST, steepness=_USUAL, narrow=0.0)
     for _ in range(_PRICES):
         price = root.price
         frame = frame_of(problem, variance=price, branch=plan.table.frame.branch)
