@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
-from engine.plan.certificate import certify, group_modes
+from engine.plan.certificate import Certificate, certify, group_modes
 from engine.plan.convex import NO_SLACK, Solution
 from engine.plan.envelope import Chains
 from engine.plan.feasibility import feasible_pieces
@@ -28,6 +28,7 @@ from engine.plan.relaxation import (
     first_relaxation,
     narrowed,
     refolded,
+    reordered,
 )
 from engine.plan.sides import ON_ARC, Found, clashes, nearest_pieces, on_pieces, rounded, with_lots_mixed
 
@@ -35,6 +36,7 @@ REFOLDS: Final = 4  # rounds of folding row prices into the costs
 NODE_WORK: Final = 20000  # nodes x columns
 MIN_NODES, MAX_NODES = 16, 400
 _NOISE: Final = 1e-7
+_DEAREST_GAIN: Final = 1e3  # a price at which nothing but the gain decides which lot is sold first
 _SHARE_OF_TOLERANCE: Final = 0.5  # the rest is left to whole shares
 
 
@@ -73,7 +75,7 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
     tolerance = tolerance_of(problem)
     best, bound = rounded(problem, root), root.certificate.bound
     if best is not None and best.objective - bound > tolerance:
-        bound = max(bound, at_exact_prices(root, best))
+        bound = max(bound, at_exact_prices(root, best).bound)
     mixed = False
     for attempt in range(2 * REFOLDS):
         if best is not None and best.objective - bound <= tolerance:
@@ -92,7 +94,7 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
         improves = closer.certificate.bound > bound + tolerance / 10 or best is not before
         root, bound = closer, max(bound, closer.certificate.bound)
         if found is not None and best is not None and best.objective - bound > tolerance:
-            bound = max(bound, at_exact_prices(root, found))
+            bound = max(bound, at_exact_prices(root, found).bound)
         if by_gains and not improves:
             if mixed or best is None:
                 break
@@ -106,16 +108,20 @@ def _better(found: Found | None, best: Found | None) -> Found | None:
     return found
 
 
-def at_exact_prices(node: Relaxation, found: Found) -> float:
-    """Return the node's bound at the prices of a plan, which are exact where no side was chosen against them."""
+def at_exact_prices(node: Relaxation, found: Found) -> Certificate:
+    """Return the node's certificate at the prices of a plan, which are exact where no side was chosen against them."""
     if found.table is not node.table:
-        return -np.inf
+        return node.certificate
     prices = found.solution
-    return certify(node.table, node.allowed, factor_price=prices.factor_price, row_price=prices.row_price).bound
+    return certify(node.table, node.allowed, factor_price=prices.factor_price, row_price=prices.row_price)
 
 
-def _as_it_is(found: Found) -> Found | None:
-    return found
+def _as_stated(_node: Relaxation, certificate: Certificate) -> float:
+    return certificate.bound
+
+
+def _as_bounded(_node: Relaxation) -> float:
+    return -np.inf
 
 
 def branched(
@@ -123,40 +129,52 @@ def branched(
     root: Relaxation,
     best: Found,
     *,
-    judge: Callable[[Found], Found | None] = _as_it_is,
-    spent: float = 0.0,
+    judge: Callable[[Relaxation, Found], Found | None] | None = None,
+    bounded: Callable[[Relaxation, Certificate], float] = _as_stated,
+    decided: Callable[[Relaxation], float] = _as_bounded,
     tolerance: float | None = None,
     work: int = NODE_WORK,
 ) -> Found:
     """Return the best plan that branch and bound finds from a relaxation and a plan, with the bound that it proves.
 
     judge: makes of a node's plan, priced as the root is, one with its true objective, None where it breaks a limit that
-    the prices stand for; spent: these prices times their limits. work: nodes times columns, at the most.
+    the prices stand for, or cannot be the best; bounded: what a certificate says of a node's plans within these limits;
+    decided: the same of a node that cannot be divided, at prices of its own. work: nodes times columns, at the most.
     """
     tolerance = tolerance_of(problem) if tolerance is None else tolerance
     bound = best.bound
     limit = min(work // max(root.table.columns, 1), MAX_NODES)
     limit = max(limit, MIN_NODES) if work == NODE_WORK else limit
-    heap = [(root.certificate.bound - spent, 0, root)]
+    heap = [(bounded(root, root.certificate), 0, root, True)]
     nodes, settled = 1, np.inf  # settled: the lowest bound among nodes that cannot be branched any more
     while heap and nodes < limit and heap[0][0] < best.objective - tolerance:
-        lower, _, node = heapq.heappop(heap)
+        lower, _, node, has_plan = heapq.heappop(heap)
         children = list(_children(problem, node, tolerance))
-        if not children and (node.solution.slack <= NO_SLACK or feasible_pieces(node.table, node.allowed) is not None):
-            settled = min(settled, lower)
+        if not children and ((has_plan and node.solution.slack <= NO_SLACK) or _has_room(problem, node)):
+            settled = min(settled, max(lower, decided(node)))
         for child in children:
             nodes += 1
             if child is not None:
                 found = rounded(problem, child)
-                found = found and with_lots_mixed(problem, child, found)
-                best = _better(found and judge(found), best) or best
                 closest = _at_its_own_prices(problem, child, found)
-                own = max(closest.certificate.bound, -np.inf if found is None else at_exact_prices(closest, found))
-                heapq.heappush(heap, (max(own - spent, lower), nodes, closest))
+                own = bounded(closest, closest.certificate)
+                if found is not None:
+                    own = max(own, bounded(closest, at_exact_prices(closest, found)))
+                    if own < best.objective - tolerance:
+                        plan = with_lots_mixed(problem, child, found) if judge is None else judge(child, found)
+                        best = _better(plan, best) or best
+                heapq.heappush(heap, (max(own, lower), nodes, closest, found is not None))
     proven = min([settled, *(entry[0] for entry in heap)])
     if proven < np.inf and bound > best.objective + _NOISE * (1.0 + abs(best.objective)):
         raise SolverFailed(f"the bound {bound} lies above a plan of {best.objective}: one of them is wrong")
     return replace(best, bound=min(best.objective, max(bound, proven)), nodes=nodes)
+
+
+def _has_room(problem: Problem, node: Relaxation) -> bool:
+    """Return whether a trade on the node's pieces obeys every row, lots sold in the order that realises least gain."""
+    dearest = np.where(node.table.is_gain_row, _DEAREST_GAIN, 0.0)
+    table = reordered(problem, node.table, dearest)
+    return len(table.col) != len(node.allowed) or feasible_pieces(table, node.allowed) is not None
 
 
 def _at_its_own_prices(problem: Problem, node: Relaxation, found: Found | None) -> Relaxation:

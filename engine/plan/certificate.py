@@ -20,10 +20,11 @@ from engine.plan.prepared import Flags, Indices
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """bound: in fractions of V. lowest (p,): of each piece."""
+    """bound: in fractions of V; all of it but constant is the least total of the pieces. lowest (p,): of each piece."""
 
     bound: float
     lowest: Array
+    constant: float
 
 
 def certify(table: PieceTable, allowed: Flags, *, factor_price: Array, row_price: Array) -> Certificate:
@@ -36,14 +37,20 @@ def certify(table: PieceTable, allowed: Flags, *, factor_price: Array, row_price
         row_price = np.where(table.is_gain_row, table.gain_price, row_price)
     row_price = np.where(np.isfinite(np.where(row_price > 0, table.hi_rows, table.lo_rows)), row_price, 0.0)
     lowest = piece_minima(table, factor_price=factor_price, row_price=row_price)
+    constant = float(factor_price @ table.y0 - factor_price @ factor_price / 2.0)
+    limits = np.where(row_price > 0, table.hi_rows, table.lo_rows)[row_price != 0]
+    constant -= float(limits @ row_price[row_price != 0])
+    return Certificate(bound=constant + least_total(table, allowed, lowest), lowest=lowest, constant=constant)
+
+
+def least_total(table: PieceTable, allowed: Flags, lowest: Array) -> float:
+    """Return the least sum of one allowed piece in each column, groups in the cheaper of their modes."""
     best = _best(table.first_piece, lowest, allowed)
     total = float(best.sum())
     for group in table.groups:
         modes = [_best(table.first_piece, lowest, allowed & mode)[group].sum() for mode in group_modes(table)]
         total += float(min(modes) - best[group].sum())
-    constant = float(factor_price @ table.y0 - factor_price @ factor_price / 2.0)
-    limits = np.where(row_price > 0, table.hi_rows, table.lo_rows)[row_price != 0]
-    return Certificate(bound=constant - float(limits @ row_price[row_price != 0]) + total, lowest=lowest)
+    return total
 
 
 def piece_minima(table: PieceTable, *, factor_price: Array, row_price: Array) -> Array:

@@ -17,7 +17,6 @@ from engine.domain.accounts import AccountSnapshot
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock
 from engine.domain.settings import LotMethod, PlanSettings
-from engine.plan.coupled import variance
 from engine.plan.feasibility import feasible_pieces, least_count, least_slack
 from engine.plan.lots import is_ordered
 from engine.plan.pieces import piece_table
@@ -38,6 +37,7 @@ from engine.plan.problem import (
 from engine.plan.rules import EXCLUDE, NOT_TRADABLE, WASH_SALES, in_force, rule_name
 from engine.plan.search import is_found, search
 from engine.plan.terms import NameCost, Term
+from engine.plan.tracking_error import variance
 
 WITHDRAWAL: Final = "withdrawal"
 DEPOSIT: Final = "deposit"
@@ -148,8 +148,8 @@ def _is_feasible(inputs: Inputs, market: MarketSnapshot) -> bool:
     problem = build_problem(inputs.snapshot, market, settings, locks=inputs.locks, terms=inputs.terms)
     table = piece_table(problem)
     everything = np.ones(len(table.col), dtype=bool)
-    limits = {"max_trades": settings.max_trades, "max_names": None if settings.liquidate else settings.max_names}
-    if feasible_pieces(table, everything, **limits) is None:
+    names = None if settings.liquidate else settings.max_names
+    if feasible_pieces(table, everything, max_trades=settings.max_trades, max_names=names) is None:
         return False
     limited = settings.max_tracking_error is not None and not settings.liquidate
     return (not limited and problem.written is None) or is_found(problem)

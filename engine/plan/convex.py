@@ -177,10 +177,12 @@ def _interior(
             share[part.columns],
             part.col,
         )
+    near = np.concatenate([start.factor_price, start.row_price[order]])
+    push = start.push * len(kept) / max(len(chains.col), 1)
     steps, fill, price, slack = interior_point(
         col, chains.length[kept], chains.gradient[kept], chains.curvature[kept], chains.bent_rates.take(kept, axis=1),
         dense, member, share, offset, factors, middle - half, middle + half,
-        np.concatenate([start.factor_price, start.row_price[order]]), start.push * len(kept) / max(len(chains.col), 1), slack_price, ITERATIONS, TOLERANCE,
+        near, push, slack_price, ITERATIONS, TOLERANCE,
     )  # fmt: skip
     if steps < 0 or not (np.isfinite(price).all() and np.isfinite(fill).all()):
         return None

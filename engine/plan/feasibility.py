@@ -1,6 +1,7 @@
 """Can the rules be obeyed at all? A mixed-integer program over the pieces answers for sure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -17,16 +18,32 @@ _INFEASIBLE: Final = 2  # scipy's status for it
 _MOST_SLACK: Final = 10.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Trades u (columns,) of which slope'u may be no more than at_most."""
+
+    slope: Array
+    at_most: float
+
+
 def feasible_pieces(
-    table: PieceTable, allowed: Flags, *, max_trades: int | None = None, max_names: int | None = None
+    table: PieceTable,
+    allowed: Flags,
+    *,
+    max_trades: int | None = None,
+    max_names: int | None = None,
+    cuts: Sequence[Cut] = (),
+    excluded: Sequence[Indices] = (),
 ) -> Indices | None:
     """Return one piece for each column on which some trade obeys every row, or None where there is none.
 
-    max_trades, max_names: at most so many trades, and names held afterwards. Raises SolverFailed when the program ends
-    without an answer.
+    max_trades, max_names: at most so many trades, and names held afterwards. excluded: choices of pieces that will not
+    do. Raises SolverFailed when the program ends without an answer.
     """
     counts = _counted(table, max_trades, max_names)
-    answer = _solve(table, allowed, slack_row=None, upper=True, counts=counts)
+    for pieces in excluded:
+        counts.append((np.bincount(pieces, minlength=len(table.col)).astype(float), table.columns - 1))
+    answer = _solve(table, allowed, slack_row=None, upper=True, counts=counts, cuts=cuts)
     if answer is None:
         return None
     chosen = np.flatnonzero(answer[: len(table.col)] > 0.5)
@@ -61,6 +78,7 @@ def _solve(
     upper: bool,
     counts: Sequence[tuple[Array, int]] = (),
     least: Array | None = None,
+    cuts: Sequence[Cut] = (),
 ) -> Array | None:
     """Solve for one binary for each piece, one for each group's mode, the filling of each segment, and the slack."""
     if len(set(table.col[allowed].tolist())) < table.columns:
@@ -76,6 +94,7 @@ def _solve(
         cost[:pieces] = least
     limited = [LinearConstraint(np.concatenate([counted, np.zeros(size - pieces)]), -np.inf, limit)
                for counted, limit in counts]  # fmt: skip
+    limited += [_cut(table, cut) for cut in cuts]
     answer = milp(
         cost,
         integrality=np.repeat([1, 0], [pieces + groups, segments + 1]),
@@ -96,6 +115,12 @@ def _solve(
     if answer.status != 0:
         raise SolverFailed(f"feasibility program: {answer.message}")
     return np.asarray(answer.x)
+
+
+def _cut(table: PieceTable, cut: Cut) -> LinearConstraint:
+    """Each piece adds where it begins, each segment how far it is filled."""
+    at_start, along = cut.slope[table.col] * table.lo, cut.slope[table.col[table.piece]]
+    return LinearConstraint(np.concatenate([at_start, np.zeros(len(table.groups)), along, [0.0]]), -np.inf, cut.at_most)
 
 
 def _one_piece_each(table: PieceTable) -> list[LinearConstraint]:

@@ -36,8 +36,8 @@ def frontier(
 ) -> tuple[FrontierPoint, ...]:
     """Return points of the trade-off by rising risk aversion, spread evenly on a log scale around the setting.
 
-    Every other setting stays, but for a gap that is allowed to be 0.5 bp. An infeasible account has no points. Raises DataError for points < 1 and as propose_plan
-    does.
+    Every other setting stays, but for a gap that is allowed to be 0.5 bp. An infeasible account has no points. Raises
+    DataError for points < 1 and as propose_plan does.
     """
     if points < 1:
         raise DataError(f"frontier: expected at least 1 point, found {points}")

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from engine.domain.market import Array
-from engine.plan.certificate import group_modes
+from engine.plan.certificate import certify, group_modes
 from engine.plan.compiled import compiled
 from engine.plan.convex import Solution, exact_optimum
 from engine.plan.envelope import Chains, chosen_chains
@@ -102,12 +102,23 @@ def on_table(problem: Problem, table: PieceTable, pieces: Indices, *, near: Solu
     return best
 
 
-def with_lots_mixed(problem: Problem, node: Relaxation, found: Found) -> Found:
-    """Return the plan on the same pieces with lots sold in the best mix, or the plan itself where that is as good."""
-    mixed = None if agrees(found) else _mixed(problem, found.table, found.pieces)
+def with_lots_mixed(problem: Problem, node: Relaxation, found: Found, *, below: float = np.inf) -> Found:
+    """Return the plan on the same pieces with lots sold in the best mix, or the plan itself where that is as good.
+
+    below: an objective that the mix must be able to beat, or it is not worth the time.
+    """
+    is_as_good = agrees(found) or _least_on_sides(found) >= below
+    mixed = None if is_as_good else _mixed(problem, found.table, found.pieces)
     if mixed is None or mixed.objective >= found.objective:
         return found
     return replace(mixed, bound=node.certificate.bound, fallback=found.fallback)
+
+
+def _least_on_sides(found: Found) -> float:
+    """Return a bound on all plans on a plan's own pieces, at its prices."""
+    allowed, prices = np.zeros(len(found.table.col), dtype=bool), found.solution
+    allowed[found.pieces] = True
+    return certify(found.table, allowed, factor_price=prices.factor_price, row_price=prices.row_price).bound
 
 
 def agrees(found: Found) -> bool:

@@ -1,9 +1,10 @@
-"""Is the compiled core ready? Plan a made-up account of two names once, so that nobody waits for machine code.
+"""Is the compiled core ready? Plan a made-up account of two names, so that nobody waits for machine code.
 
 The first time on a machine this compiles for about a minute and keeps the result on disk; after that it loads what was
 kept, in less than a second.
 """
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -13,7 +14,10 @@ from engine.domain.accounts import Account, AccountBook, AccountSnapshot, Househ
 from engine.domain.identifiers import AccountId, HouseholdId, LotId, ModelId, SecurityId
 from engine.domain.market import Mark, MarketSnapshot, Model, RiskModel, Security
 from engine.domain.settings import PlanSettings
+from engine.plan.exchange import exchanged
+from engine.plan.problem import build_problem
 from engine.plan.propose import propose_plan
+from engine.plan.search import search
 
 _DAY = date(2026, 1, 5)
 _BOUGHT = date(2024, 1, 5)
@@ -70,6 +74,10 @@ def warm() -> None:
     snapshot = AccountSnapshot(as_of=_DAY, household=household, book=book, household_books=(book,))
     settings = PlanSettings(max_active_weight=None, max_sector_active=0.5, max_turnover=0.5, min_trade_usd=Decimal(10))
     propose_plan(snapshot, market, settings, inputs_hash="")
+    counted = build_problem(snapshot, market, replace(settings, max_trades=1), locks=())
+    found = search(counted)
+    if found is not None:  # its own plan may leave nothing to exchange
+        exchanged(counted, found, np.ones(len(found.table.col), dtype=bool), target=-np.inf)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from engine.plan.prices import Prices
 from engine.plan.problem import Problem
 from engine.plan.relaxation import first_relaxation
 from engine.plan.search import search
+from engine.plan.second_order import Response, response
 from engine.plan.sides import rounded
 
 SOLVED_WORK: Final = 240  # trades x names up to which every one is solved again
@@ -85,17 +86,10 @@ def _at_once(problem: Problem, prices: Prices) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Model:
-    """The plan to second order. worth (n,): of each trade to first order, fractions of V.
-
-    free (n,): how far a name moves for a unit of slope. own (n,) and pull, onto (n, prices), cross = pull onto': by how
-    much the slope of a name, and of another, changes when it moves by a unit and all that can move do.
-    """
+    """The plan to second order. worth (n,): of each trade to first order, fractions of V."""
 
     worth: Array
-    free: Array
-    own: Array
-    pull: Array
-    onto: Array
+    answer: Response
 
 
 def _estimates(prices: Prices, traded: Indices) -> tuple[Array, Array, Flags]:
@@ -108,34 +102,23 @@ def _estimates(prices: Prices, traded: Indices) -> tuple[Array, Array, Flags]:
     """
     model = _model(prices)
     u = prices.found.trade[traded]
-    h, s = model.free[traded], model.own[traded]
+    answer = model.answer
+    h, s = answer.free[traded], answer.own[traded]
     alone = 1.0 - h * s <= _ALONE
     second_order = 0.5 * np.where(alone, 0.0, s / np.where(alone, 1.0, 1.0 - h * s)) * u**2
     worth = model.worth[traded] + second_order
     other, dearer, moved = _other_sides(prices, model)
-    cross = model.pull[traded] @ model.onto[other].T
-    changed = _with_one_more(model.worth, model.free, model.own, cross, traded, -u, other, dearer, moved)
+    cross = answer.pull[traded] @ answer.onto[other].T
+    changed = _with_one_more(model.worth, answer.free, answer.own, cross, traded, -u, other, dearer, moved)
     return np.maximum(np.minimum(worth, changed), 0.0), second_order, alone
 
 
 def _model(prices: Prices) -> _Model:
     problem, table = prices.problem, prices.found.table
-    p, n, k = problem.prepared, len(problem.names), table.exposures.shape[1]
+    p, n = problem.prepared, len(problem.names)
     broken = np.bincount(np.repeat(np.arange(n), np.diff(p.hinge_first)), np.abs(p.hinge_at), minlength=n)
     at_zero = prices.aversion * p.specific * p.shortfall**2 + problem.penalty * broken + table.per_name * (p.held > 0)
-    rate, free = prices.state()
-    gradient = np.hstack([table.exposures[: table.columns], rate[:, prices.firm_rows()]])
-    matrix = (gradient * free[:, None]).T @ gradient
-    matrix[:k, :k] += np.eye(k)
-    onto = gradient[:n]
-    pull = onto @ np.linalg.pinv(matrix, hermitian=True)
-    return _Model(
-        worth=at_zero - prices.lagrangian[:n],
-        free=free[:n],
-        own=np.einsum("nk,nk->n", pull, onto),
-        pull=pull,
-        onto=onto,
-    )
+    return _Model(worth=at_zero - prices.lagrangian[:n], answer=response(prices))
 
 
 def _other_sides(prices: Prices, model: _Model) -> tuple[Indices, Array, Array]:
@@ -149,7 +132,7 @@ def _other_sides(prices: Prices, model: _Model) -> tuple[Indices, Array, Array]:
     names = table.col[pieces]
     dearer = prices.charged[pieces] - prices.lagrangian[names]
     moved = prices.lowest_at[pieces] - prices.found.trade[names]
-    h, s = model.free[names], model.own[names]
+    h, s = model.answer.free[names], model.answer.own[names]
     lost = dearer + 0.5 * s / np.maximum(1.0 - h * s, _ALONE) * moved**2
     # A change that would better the plan by more than its gap runs into a rule that does not bind yet.
     lost[lost < prices.found.bound - prices.found.objective - _NOISE] = np.inf

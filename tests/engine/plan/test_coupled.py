@@ -90,6 +90,19 @@ def test_branching_to_a_better_plan_keeps_to_the_number_of_trades(random_case):
 
     assert faults(problem, found.trade) == []
     assert found.objective == pytest.approx(best_plan(problem).objective, abs=1e-6)
+    assert found.bound == pytest.approx(found.objective, abs=1e-5)
+
+
+def test_a_small_account_is_searched_to_the_end_so_its_bound_is_the_plan(random_case):
+    """A case whose relaxation, at the best price on names, is 4,000 bp below the best plan."""
+    snapshot, market, settings, locks = random_case(4057, most_names=4)
+    settings = replace(settings, lot_method=LotMethod.OPTIMAL, max_names=2)
+    problem = build_problem(snapshot, market, settings, locks=locks)
+
+    found = search(problem)
+
+    assert found.objective == pytest.approx(best_plan(problem).objective, abs=1e-6)
+    assert found.bound == pytest.approx(found.objective, abs=1e-5)
 
 
 @pytest.mark.parametrize("seed", [3006, 3012, 3017, 3022, 3024, 3028])
