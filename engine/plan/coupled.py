@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from engine.domain.market import Array
+from engine.plan.any_plan import any_plan
 from engine.plan.branch_and_bound import best_of, branched, tightened, tolerance_of
 from engine.plan.certificate import Certificate
 from engine.plan.counts import allowed_within, cheapest, counts_of, numbers, uncharged
@@ -22,8 +23,8 @@ from engine.plan.frame import Frame
 from engine.plan.price_search import Charges, Point, Relaxations, bound_at, counted, over_variance, point_of
 from engine.plan.problem import BP, Problem
 from engine.plan.relaxation import Relaxation, narrowed
-from engine.plan.sides import Found, on_pieces, rounded, with_lots_mixed, within_tracking_error
-from engine.plan.tracking_error import at_limit, bound_on_sides, pieces_within, variance
+from engine.plan.sides import Found, on_pieces, rounded, with_lots_mixed
+from engine.plan.tracking_error import at_limit, bound_on_sides, variance
 
 _CLOSE: Final = 1e-9
 _WORK: Final = 8000  # of branching at the best prices, nodes times columns
@@ -65,7 +66,7 @@ def best_within_limits(problem: Problem, frame: Frame, row_prices: Array | None)
         plans += _plans(problem, [at_best], at_best.bound + tolerance_of(problem))
     best = min(_kept(problem, plans), key=lambda plan: plan.objective, default=None)
     if best is None:
-        best = _anything(problem, start)
+        best = any_plan(problem, start.node)
         if best is None:
             return None
     columns = start.node.table.columns
@@ -214,17 +215,3 @@ def _branched(problem: Problem, at: Point, best: Found, tolerance: float) -> Fou
     return branched(
         problem, at.node, start, judge=judge, bounded=bounded, decided=decided, tolerance=tolerance, work=work
     )
-
-
-def _anything(problem: Problem, start: Point) -> Found | None:
-    """Return a plan on any pieces that keep the limits, where prices led to none; None where there is none."""
-    pieces = pieces_within(problem, start.node.table)
-    if pieces is None:
-        return None
-    found = on_pieces(problem, start.node, pieces)
-    plans = [] if found is None else [without_charges(found)]
-    cap = _cap(problem)
-    if cap is not None:
-        exact = within_tracking_error(problem, start.node.table, pieces, cap)
-        plans += [] if exact is None else [exact]
-    return min(_kept(problem, plans), key=lambda plan: plan.objective, default=None)

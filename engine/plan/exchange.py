@@ -24,6 +24,7 @@ _ROUNDS: Final = 8
 _TRIED: Final = 300  # changes of one name that enter pairs
 _ALONE: Final = 1e-3  # of what a name's own curvature offers: less than this, and no other name makes up for it
 _NOISE: Final = 1e-9  # 1e-5 bp
+_WORTHWHILE: Final = 1e-7  # of V: a round that gains less is the last
 
 
 def exchanged(problem: Problem, found: Found, allowed: Flags, *, target: float) -> Found:
@@ -38,7 +39,9 @@ def exchanged(problem: Problem, found: Found, allowed: Flags, *, target: float) 
         better = _once(problem, found, allowed, counts)
         if better is None:
             break
-        found = better
+        gained, found = found.objective - better.objective, better
+        if gained < _WORTHWHILE:
+            break
     return found
 
 

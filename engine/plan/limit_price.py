@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.plan.frame import frame_of
+from engine.plan.frame import reweighed
 from engine.plan.pieces import piece_table
 from engine.plan.prices import Prices
 from engine.plan.problem import Problem
@@ -38,7 +38,7 @@ def with_limit_priced(problem: Problem, found: Found) -> Found:
         return found
     priced = piece_table(
         problem,
-        frame=frame_of(problem, variance=price, branch=table.frame.branch),
+        frame=reweighed(table.frame, problem, variance=price),
         prices=table.gain_price,
         per_trade=table.per_trade,
         per_name=table.per_name,

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 
 _NARROW: Final = 1e-4  # width of a bracket on the logarithm of a price
+_DOUBT: Final = 0.2  # a steepness that was not measured may be so much less
 Place = tuple[float, float]  # a price's logarithm, and what is missed there
 
 
@@ -18,13 +19,14 @@ class Root:
 
     def __init__(self, price: float, *, widening: float, steepness: float, narrow: float = _NARROW) -> None:
         self.price, self.widening, self.steepness, self.narrow = price, widening, steepness, narrow
+        self.is_measured = False
         self.low: Place | None = None
         self.high: Place | None = None
         self.last: Place | None = None
 
     def could_add(self, excess: float) -> float:
         """Return what the best price can add to the bound, if what is missed falls steadily from the present one on."""
-        return self.price * excess**2 / (2.0 * self.steepness)
+        return self.price * excess**2 / (2.0 * self.steepness * (1.0 if self.is_measured else _DOUBT))
 
     def is_found(self, excess: float, *, near: float = 0.0) -> bool:
         """Take what the limit is missed by at the present price, and set the next; True where it is kept nearly."""
@@ -33,7 +35,7 @@ class Root:
         place, last = (float(np.log(self.price)), excess), self.last
         same_side = last is not None and (last[1] > 0) == (excess > 0)
         if last is not None and (last[1] - excess) * (place[0] - last[0]) > 0:
-            self.steepness = (last[1] - excess) / (place[0] - last[0])
+            self.steepness, self.is_measured = (last[1] - excess) / (place[0] - last[0]), True
         if excess > 0:
             self.low = place
             if same_side and self.high is not None:

@@ -1,4 +1,4 @@
-"""Which plan keeps a limit on the tracking error? On chosen sides the best one exactly, or any at all."""
+"""Which plan on chosen sides keeps a limit on the tracking error? The optimum at the price of variance that does."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -6,21 +6,16 @@ from typing import Final
 
 import numpy as np
 
-from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
 from engine.plan.certificate import certify
 from engine.plan.convex import Solution, exact_optimum
 from engine.plan.envelope import chosen_chains
-from engine.plan.feasibility import Cut, feasible_pieces
 from engine.plan.frame import reweighed
 from engine.plan.pieces import PieceTable, piece_table
-from engine.plan.prepared import Indices
 from engine.plan.problem import Problem
 from engine.plan.root import Root
 from engine.plan.sides import Found, objective, within_tracking_error
 
-_NOTHING_ELSE: Final = 1e5  # variance so much dearer that nothing else counts
-_CUTS: Final = 400
 _PRICES: Final = 20
 _LEAST: Final = 1e-6
 _FARTHEST: Final = float(np.log(16.0))  # step of a price's logarithm
@@ -105,49 +100,3 @@ def _at_prices(problem: Problem, plan: Found, cap: float) -> Iterator[_Step]:
         yield _Step(price=price, table=table, exact=exact, excess=excess)
         if root.is_found(float(np.log1p(excess)), near=_JUST_KEPT):
             return
-
-
-def pieces_within(problem: Problem, table: PieceTable) -> Indices | None:
-    """Return one piece for each column on which some trade keeps every rule and limit; None where there is none.
-
-    Outer approximation: the variance lies above each of its tangents. Pieces that keep the rules and all tangents so
-    far are asked for; where their least variance is above the limit, the tangent there excludes them and more. Raises
-    SolverFailed when that goes on for too long.
-    Source: Duran & Grossmann, An outer-approximation algorithm for mixed-integer nonlinear programs (1986).
-    """
-    settings = problem.settings
-    cap = None if settings.liquidate else settings.max_tracking_error
-    names = None if settings.liquidate else settings.max_names
-    steep, everything = _steep(problem, table), np.ones(len(table.col), dtype=bool)
-    cuts: list[Cut] = []
-    tried: list[Indices] = []
-    for _ in range(_CUTS):
-        pieces = feasible_pieces(
-            table, everything, max_trades=settings.max_trades, max_names=names, cuts=cuts, excluded=tried
-        )
-        if pieces is None or cap is None:
-            return pieces
-        least = exact_optimum(steep, chosen_chains(steep, pieces))
-        if least is not None and variance(problem, least.trade) <= cap**2:
-            return pieces
-        if least is not None:
-            cuts.append(_tangent(problem, table, least.trade, cap))
-        elif within_tracking_error(problem, table, pieces, cap) is not None:
-            return pieces
-        tried.append(pieces)
-    raise SolverFailed(f"a plan within the tracking error was neither found nor ruled out in {_CUTS} attempts")
-
-
-def _steep(problem: Problem, table: PieceTable) -> PieceTable:
-    frame = reweighed(table.frame, problem, variance=_NOTHING_ELSE)
-    return replace(piece_table(problem, frame=frame), lo_rows=table.lo_rows, hi_rows=table.hi_rows)
-
-
-def _tangent(problem: Problem, table: PieceTable, trade: Array, cap: float) -> Cut:
-    """Return what a variance within its limit asks of the trades, to first order at these."""
-    n = len(problem.names)
-    active = trade[:n] - problem.shortfall
-    slope = np.zeros(table.columns)
-    slope[:n] = 2.0 * (problem.loadings @ (active @ problem.loadings) + problem.specific * active)
-    size = float(np.abs(slope).max())
-    return Cut(slope=slope / size, at_most=float(slope @ trade - variance(problem, trade) + cap**2) / size)
