@@ -29,7 +29,7 @@ from engine.plan.relaxation import (
     narrowed,
     refolded,
 )
-from engine.plan.sides import ON_ARC, Found, clashes, nearest_pieces, on_pieces, rounded, with_lots_mixed
+from engine.plan.sides import ON_ARC, Found, agrees, clashes, nearest_pieces, on_pieces, rounded, with_lots_mixed
 
 REFOLDS: Final = 4  # rounds of folding row prices into the costs
 NODE_WORK: Final = 20000  # nodes x columns
@@ -72,8 +72,10 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
     best, bound = rounded(problem, root), root.certificate.bound
     if best is not None and best.objective - bound > tolerance:
         bound = max(bound, at_exact_prices(root, best))
-    mixed = False
     for attempt in range(2 * REFOLDS):
+        if best is not None and best.objective - bound > tolerance and not agrees(best):
+            best = with_lots_mixed(problem, root, best)
+            bound = max(bound, at_exact_prices(root, best))
         if best is not None and best.objective - bound <= tolerance:
             break
         by_gains = attempt > 0 and best is not None and root.table.gain_price is not None
@@ -92,9 +94,7 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
         if found is not None and best is not None and best.objective - bound > tolerance:
             bound = max(bound, at_exact_prices(root, found))
         if by_gains and not improves:
-            if mixed or best is None:
-                break
-            best, mixed = with_lots_mixed(problem, root, best), True  # a program of its own, so only where it is needed
+            break
     return root, None if best is None else replace(best, bound=bound)
 
 
@@ -106,10 +106,10 @@ def _better(found: Found | None, best: Found | None) -> Found | None:
 
 def at_exact_prices(node: Relaxation, found: Found) -> float:
     """Return the node's bound at the prices of a plan, which are exact where no side was chosen against them."""
-    if found.table is not node.table:
+    if found.table is not node.table and found.table.gain_price is None:
         return -np.inf
     prices = found.solution
-    return certify(node.table, node.allowed, factor_price=prices.factor_price, row_price=prices.row_price).bound
+    return certify(found.table, node.allowed, factor_price=prices.factor_price, row_price=prices.row_price).bound
 
 
 def _as_it_is(found: Found) -> Found | None:
@@ -137,7 +137,7 @@ def branched(
     limit = max(limit, MIN_NODES) if work == NODE_WORK else limit
     heap = [(root.certificate.bound - spent, 0, root)]
     nodes, settled = 1, np.inf  # settled: the lowest bound among nodes that cannot be branched any more
-    while heap and nodes < limit and heap[0][0] < best.objective - tolerance:
+    while heap and nodes < limit and max(bound, heap[0][0]) < best.objective - tolerance:
         lower, _, node = heapq.heappop(heap)
         children = list(_children(problem, node, tolerance))
         if not children and (node.solution.slack <= NO_SLACK or feasible_pieces(node.table, node.allowed) is not None):

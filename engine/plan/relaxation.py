@@ -6,11 +6,12 @@ import numpy as np
 
 from engine.domain.market import Array
 from engine.plan.certificate import Certificate, certify
+from engine.plan.compiled import compiled
 from engine.plan.convex import Solution, relaxed_optimum
 from engine.plan.envelope import Chains, relaxed_chains
 from engine.plan.frame import Frame
 from engine.plan.pieces import PieceTable, piece_table
-from engine.plan.prepared import Flags
+from engine.plan.prepared import Flags, Indices
 from engine.plan.problem import Problem
 
 
@@ -118,4 +119,25 @@ def reordered(problem: Problem, table: PieceTable, prices: Array) -> PieceTable:
     """Return the table with lots in the order that these prices (m,) ask for; itself where no price orders them."""
     if table.gain_price is None:
         return table
+    price = np.where(table.is_gain_row, np.maximum(prices, 0.0), 0.0)
+    if _is_ordered(problem, table, price):
+        return replace(table, gain_price=price)
     return piece_table(problem, frame=table.frame, prices=prices, per_trade=table.per_trade, per_name=table.per_name)
+
+
+def _is_ordered(problem: Problem, table: PieceTable, price: Array) -> bool:
+    """Whether lots are already in the order that the prices of gains ask for."""
+    p, frame = problem.prepared, table.frame
+    cost = problem.settings.tax_weight * p.lot_tax
+    cost += float(price @ frame.st) * p.lot_st_gain + float(price @ frame.lt) * p.lot_lt_gain
+    return _ascends(p.lot_first, p.in_order, table.order, cost)
+
+
+@compiled
+def _ascends(first: Indices, in_order: Flags, order: Indices, cost: Array) -> bool:
+    for i in range(len(in_order)):
+        if not in_order[i]:
+            for k in range(first[i] + 1, first[i + 1]):
+                if cost[order[k - 1]] > cost[order[k]]:
+                    return False
+    return True
