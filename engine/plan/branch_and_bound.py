@@ -43,13 +43,15 @@ def tolerance_of(problem: Problem) -> float:
     return problem.settings.gap_tolerance_bp / BP * _SHARE_OF_TOLERANCE
 
 
-def best_of(problem: Problem, *, frame: Frame | None = None, prices: Array | None = None) -> Found | None:
+def best_of(
+    problem: Problem, *, frame: Frame | None = None, prices: Array | None = None, root: Relaxation | None = None
+) -> Found | None:
     """Return the best plan found with its bound, or None where the rules cannot all be obeyed.
 
-    frame: where it is not the problem's own. prices (m,): of rows, where they are roughly known. Raises SolverFailed
-    when a relaxation defeats every solver.
+    frame: where it is not the problem's own. prices (m,): of rows, where they are roughly known. root: the
+    relaxation with these, where it is solved. Raises SolverFailed when a relaxation defeats every solver.
     """
-    root, best = tightened(problem, first_relaxation(problem, frame=frame, prices=prices))
+    root, best = tightened(problem, root or first_relaxation(problem, frame=frame, prices=prices))
     if root is None:
         return None
     if best is None:

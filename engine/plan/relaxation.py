@@ -73,6 +73,20 @@ def at_prices_of_gains(problem: Problem, relaxation: Relaxation, prices: Array) 
     return _solved(table, relaxation.allowed, prices, gain_is_fixed=True)
 
 
+def bound_at(problem: Problem, frame: Frame, *, factor_price: Array, row_price: Array) -> float:
+    """Return the bound on all plans of a frame that any prices prove, without a relaxation."""
+    table = piece_table(problem, frame=frame, prices=row_price)
+    return certify(table, np.ones(len(table.col), dtype=bool), factor_price=factor_price, row_price=row_price).bound
+
+
+def bound_at_own_prices(problem: Problem, relaxation: Relaxation) -> float:
+    """Return the relaxation's bound with lots in the order that its own prices ask for, or its own where better."""
+    prices = relaxation.solution
+    table = reordered(problem, relaxation.table, prices.row_price)
+    again = certify(table, relaxation.allowed, factor_price=prices.factor_price, row_price=prices.row_price)
+    return max(relaxation.certificate.bound, again.bound)
+
+
 def bend(relaxation: Relaxation) -> float:
     """Return how much folding its own prices in can matter to the envelopes.
 
