@@ -19,22 +19,36 @@ from engine.plan.convex import NO_SLACK
 from engine.plan.envelope import Chains
 from engine.plan.feasibility import feasible_pieces
 from engine.plan.frame import Frame
+from engine.plan.other_sides import on_cheaper_sides
 from engine.plan.prepared import Flags
 from engine.plan.problem import BP, Problem
 from engine.plan.relaxation import (
     Relaxation,
     at_prices_of_gains,
     bend,
+    closer_prices_of_gains,
     first_relaxation,
     narrowed,
     refolded,
+    with_gains_counted,
 )
-from engine.plan.sides import ON_ARC, Found, agrees, clashes, nearest_pieces, on_pieces, rounded, with_lots_mixed
+from engine.plan.sides import (
+    ON_ARC,
+    Found,
+    agrees,
+    clashes,
+    nearest_pieces,
+    on_pieces,
+    rounded,
+    rounded_in_order,
+    with_lots_mixed,
+)
 
 REFOLDS: Final = 4  # rounds of folding row prices into the costs
 NODE_WORK: Final = 20000  # nodes x columns
 MIN_NODES, MAX_NODES = 16, 400
 _NOISE: Final = 1e-7
+_PRICES_OF_GAINS: Final = (0.1, 0.4, 1.6)  # of a dollar, to try where none leads to no plan
 _SHARE_OF_TOLERANCE: Final = 0.5  # the rest is left to whole shares
 
 
@@ -51,7 +65,9 @@ def best_of(
     frame: where it is not the problem's own. prices (m,): of rows, where they are roughly known. root: the
     relaxation with these, where it is solved. Raises SolverFailed when a relaxation defeats every solver.
     """
-    root, best = tightened(problem, root or first_relaxation(problem, frame=frame, prices=prices))
+    if root is None:
+        root = first_relaxation(problem, frame=frame, prices=prices, gain_is_fixed=True)
+    root, best = tightened(problem, root)
     if root is None:
         return None
     if best is None:
@@ -71,8 +87,12 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
     if root is None:
         return None, None
     tolerance = tolerance_of(problem)
-    best, bound = rounded(problem, root), root.certificate.bound
-    if best is not None and best.objective - bound > tolerance:
+    root, best = _first_rounded(problem, root)
+    bound, by_gains = root.certificate.bound, root.table.gain_price is not None
+    if by_gains and best is not None:
+        best = on_cheaper_sides(problem, root, best, bound, tolerance)
+        bound = best.bound
+    elif best is not None and best.objective - bound > tolerance:
         bound = max(bound, at_exact_prices(root, best))
     for attempt in range(2 * REFOLDS):
         if best is not None and best.objective - bound > tolerance and not agrees(best):
@@ -80,9 +100,8 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
             bound = max(bound, at_exact_prices(root, best))
         if best is not None and best.objective - bound <= tolerance:
             break
-        by_gains = attempt > 0 and best is not None and root.table.gain_price is not None
         if best is not None and by_gains:
-            closer = at_prices_of_gains(problem, root, best.solution.row_price)
+            closer = closer_prices_of_gains(problem, root, best.solution.row_price)
         elif attempt < REFOLDS and bend(root) > tolerance:
             closer = refolded(problem, root)
         else:
@@ -98,6 +117,24 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
         if by_gains and not improves:
             break
     return root, None if best is None else replace(best, bound=bound)
+
+
+def _first_rounded(problem: Problem, root: Relaxation) -> tuple[Relaxation, Found | None]:
+    """Return the relaxation and its rounding; where its price of gains is far off, from others that are nearer."""
+    if not root.gain_is_fixed:
+        return root, rounded(problem, root)
+    best = rounded_in_order(problem, root)
+    for price in _PRICES_OF_GAINS:
+        if best is not None:
+            return root, best
+        higher = at_prices_of_gains(problem, root, np.where(root.table.is_gain_row, price, root.folded))
+        root = higher or root
+        best = rounded_in_order(problem, root)
+    best = best or rounded(problem, root)
+    if best is None:  # these sides cannot keep the rules on gains
+        root = with_gains_counted(root)
+        best = rounded(problem, root)
+    return root, best
 
 
 def _better(found: Found | None, best: Found | None) -> Found | None:

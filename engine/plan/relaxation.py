@@ -1,6 +1,7 @@
 """What is the best that any plan could be? One relaxation, with its chains, prices and certified bound."""
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from engine.plan.frame import Frame
 from engine.plan.pieces import PieceTable, piece_table
 from engine.plan.prepared import Flags, Indices
 from engine.plan.problem import Problem
+
+_SAME_PRICE: Final = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +43,16 @@ def first_relaxation(
     prices: Array | None = None,
     per_trade: float = 0.0,
     per_name: float = 0.0,
+    gain_is_fixed: bool = False,
 ) -> Relaxation | None:
     """Return the relaxation over all pieces; None where a name has no piece at all.
 
-    prices (m,): of rows, folded in from the start where they are roughly known. The rest: see piece_table.
+    prices (m,): of rows, folded in from the start where they are roughly known. gain_is_fixed: see Relaxation. The
+    rest: see piece_table.
     """
     table = piece_table(problem, frame=frame, prices=prices, per_trade=per_trade, per_name=per_name)
     folded = np.zeros(len(table.lo_rows)) if prices is None else prices
-    return _solved(table, np.ones(len(table.col), dtype=bool), folded)
+    return _solved(table, np.ones(len(table.col), dtype=bool), folded, gain_is_fixed=gain_is_fixed)
 
 
 def narrowed(relaxation: Relaxation, allowed: Flags) -> Relaxation | None:
@@ -71,6 +76,31 @@ def at_prices_of_gains(problem: Problem, relaxation: Relaxation, prices: Array) 
     prices = np.where(relaxation.table.is_gain_row, np.maximum(prices, 0.0), prices)
     table = reordered(problem, relaxation.table, prices)
     return _solved(table, relaxation.allowed, prices, gain_is_fixed=True)
+
+
+def closer_prices_of_gains(problem: Problem, relaxation: Relaxation, prices: Array) -> Relaxation | None:
+    """Return the relaxation at these prices of gains (m,), a plan's.
+
+    Where it is there already, this plan's sides are not the relaxation's: the price is then the one at which a mix of
+    both sides keeps the rules that count gains.
+    """
+    if relaxation.gain_is_fixed and _is_same(relaxation, prices):
+        prices = with_gains_counted(relaxation).solution.row_price
+        if _is_same(relaxation, prices):
+            return None
+    return at_prices_of_gains(problem, relaxation, prices)
+
+
+def _is_same(relaxation: Relaxation, prices: Array) -> bool:
+    change = np.abs(np.maximum(prices, 0.0) - relaxation.folded)[relaxation.table.is_gain_row]
+    return bool((change <= _SAME_PRICE).all())
+
+
+def with_gains_counted(relaxation: Relaxation) -> Relaxation:
+    """Return the relaxation with the rules that count gains among its rows, lots in the order of the prices so far."""
+    counted = _solved(relaxation.table, relaxation.allowed, relaxation.folded)
+    assert counted is not None
+    return counted
 
 
 def bound_at(problem: Problem, frame: Frame, *, factor_price: Array, row_price: Array) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from engine.domain.market import Array
 from engine.plan.certificate import group_modes
 from engine.plan.compiled import compiled
-from engine.plan.convex import NO_SLACK, Solution, exact_optimum, relaxed_optimum
+from engine.plan.convex import Solution, exact_optimum, relaxed_optimum
 from engine.plan.envelope import Chains, chosen_chains
 from engine.plan.lot_mix import mixed_lots, sold_in_order
 from engine.plan.pieces import PieceTable
@@ -23,6 +23,7 @@ ON_ARC: Final = 1e-9  # weights closer than this are the same
 _SAME_PRICE: Final = 1e-9
 _SAME_WEIGHT: Final = 1e-12
 _NO_PRICE: Final = 1e-6
+_OUT_OF_REACH: Final = 1e-6  # more slack than this is more than tolerance: no order of lots obeys the rows
 _ORDERS: Final = 3  # of lots, tried one after the other
 
 
@@ -55,22 +56,38 @@ class Found:
 
 def rounded(problem: Problem, node: Relaxation) -> Found | None:
     """Solve the exact problem on the pieces nearest to the relaxed trade; None where those pieces cannot do."""
-    table = node.table
+    pieces = _nearest_sides(node)
+    return None if pieces is None else on_pieces(problem, node, pieces)
+
+
+def rounded_in_order(problem: Problem, node: Relaxation) -> Found | None:
+    """Return the same, but None too where no order of lots at hand is the right one: the price of gains is far off."""
+    pieces = _nearest_sides(node)
+    found = None if pieces is None else _in_order(problem, _ordered(problem, node), pieces, node.solution)
+    return found and _bounded(node, found)
+
+
+def _nearest_sides(node: Relaxation) -> Indices | None:
     pieces = nearest_pieces(node.chains, node.solution.trade)
-    for group in clashes(table, pieces, None):
+    for group in clashes(node.table, pieces, None):
         picks = _group_pieces(node, group)
         if picks is None:
             return None
         pieces[group] = picks
-    return on_pieces(problem, node, pieces)
+    return pieces
 
 
 def on_pieces(problem: Problem, node: Relaxation, pieces: Indices) -> Found | None:
     """Return the exact problem's optimum on one piece for each column; None where no trade there obeys the rows."""
-    table = reordered(problem, node.table, node.solution.row_price)
-    found = on_table(problem, table, pieces, near=node.solution)
-    if found is None:
-        return None
+    found = on_table(problem, _ordered(problem, node), pieces, near=node.solution)
+    return found and _bounded(node, found)
+
+
+def _ordered(problem: Problem, node: Relaxation) -> PieceTable:
+    return reordered(problem, node.table, node.solution.row_price)
+
+
+def _bounded(node: Relaxation, found: Found) -> Found:
     return replace(found, bound=node.certificate.bound, fallback=node.solution.fallback or found.fallback)
 
 
@@ -80,10 +97,19 @@ def on_table(problem: Problem, table: PieceTable, pieces: Indices, *, near: Solu
     Where gains have a price, lots are put in the order that the plan's own price asks for until it asks for no other.
     Orders that take turns are left so: see with_lots_mixed.
     """
+    best = _in_order(problem, table, pieces, near)
+    if best is None and table.gain_price is not None:
+        loose = relaxed_optimum(table, chosen_chains(table, pieces))
+        if loose.slack <= _OUT_OF_REACH:
+            best = on_tied_lots(problem, table, pieces, loose) or _mixed(problem, table, pieces)
+    return best
+
+
+def _in_order(problem: Problem, table: PieceTable, pieces: Indices, near: Solution) -> Found | None:
+    """Return the best plan in the table's order of lots, or those that the plans' prices ask for."""
     best = None
     for _ in range(_ORDERS):
-        chains = chosen_chains(table, pieces)
-        exact = exact_optimum(table, chains, near=_settled(table, near))
+        exact = exact_optimum(table, chosen_chains(table, pieces), near=_settled(table, near))
         if exact is None:
             break
         value = objective(table, pieces, exact.trade)
@@ -94,10 +120,6 @@ def on_table(problem: Problem, table: PieceTable, pieces: Indices, *, near: Solu
         before, table, near = table, reordered(problem, table, exact.row_price), exact
         if sells_the_same(problem, before, table, pieces, exact.trade):
             return _found(table, pieces, exact, value, None)
-    if best is None and table.gain_price is not None:
-        loose = relaxed_optimum(table, chains)
-        tied = None if loose.slack > NO_SLACK else on_tied_lots(problem, table, pieces, loose)
-        return tied or _mixed(problem, table, pieces)
     return best
 
 

@@ -24,6 +24,7 @@ from engine.plan.relaxation import reordered
 
 _ROUNDS: Final = 8
 _DEARER: Final = 1e-9  # a lot that costs so much more than another, per unit of weight, should not be sold before it
+_LOOSE: Final = 1e-6  # the same in a solution of the interior-point method
 _SOME: Final = 1e-11  # weights closer than this are the same
 _OPEN: Final = 1e-7  # an interior point leaves so much of a segment open
 
@@ -49,8 +50,10 @@ def tied_lots(
     for done in range(_ROUNDS):
         table = reordered(problem, table, exact.row_price)
         base = sold_in_order(problem, table, pieces, exact.trade)
-        found = _wrong(problem, table, pieces, sold, exact.row_price)
-        if not found and (done or (np.abs(sold - base) <= _SOME).all()):
+        is_there = (sold >= -_SOME).all() and (sold <= problem.prepared.lot_weight + _SOME).all()
+        least, dearer = (_SOME, _DEARER) if done else (_OPEN, _LOOSE)
+        found = _wrong(problem, table, pieces, sold, exact.row_price, least, dearer)
+        if not found and is_there and (done or (np.abs(sold - base) <= _SOME).all()):
             return table, exact, sold
         pairs |= found if done else found | _apart(problem, base, sold)
         swaps = [_swap(problem, table, pair, base, sold, is_new=pair in found) for pair in sorted(pairs)]
@@ -64,8 +67,6 @@ def tied_lots(
         for swap, amount in zip(swaps, solved.trade[table.columns :], strict=True):
             sold[swap.out] -= amount
             sold[swap.into] += amount
-        if (sold < -_SOME).any() or (sold > problem.prepared.lot_weight + _SOME).any():
-            return None
     return None
 
 
@@ -100,20 +101,22 @@ def _pair(a: np.intp, b: np.intp) -> tuple[int, int]:
     return min(int(a), int(b)), max(int(a), int(b))
 
 
-def _wrong(problem: Problem, table: PieceTable, pieces: Indices, sold: Array, prices: Array) -> set[tuple[int, int]]:
+def _wrong(
+    problem: Problem, table: PieceTable, pieces: Indices, sold: Array, prices: Array, least: float, dearer: float
+) -> set[tuple[int, int]]:
     """Return for each name the dearest lot sold and the cheapest one left, where that is cheaper."""
     p, frame = problem.prepared, table.frame
     price = np.maximum(np.where(frame.is_gain_row, prices, 0.0), 0.0)
     cost = problem.settings.tax_weight * p.lot_tax
     cost = cost + (price @ frame.st) * p.lot_st_gain + (price @ frame.lt) * p.lot_lt_gain
     usable = lots_are_free(problem, table, pieces)
-    goes, stays = usable & (sold > _SOME), usable & (sold < p.lot_weight - _SOME)
+    goes, stays = usable & (sold > least), usable & (sold < p.lot_weight - least)
     owner = np.repeat(np.arange(len(p.held)), np.diff(p.lot_first))
     dearest, cheapest = np.full(len(p.held), -np.inf), np.full(len(p.held), np.inf)
     np.maximum.at(dearest, owner[goes], cost[goes])
     np.minimum.at(cheapest, owner[stays], cost[stays])
     pairs = set()
-    for i in np.flatnonzero(dearest > cheapest + _DEARER):
+    for i in np.flatnonzero(dearest > cheapest + dearer):
         own = np.arange(p.lot_first[i], p.lot_first[i + 1])
         sells, keeps = np.where(goes[own], cost[own], -np.inf), np.where(stays[own], cost[own], np.inf)
         pairs.add(_pair(own[np.argmax(sells)], own[np.argmin(keeps)]))
@@ -136,7 +139,7 @@ def _swap(
 def _with_swaps(problem: Problem, table: PieceTable, chains: Chains, swaps: list[_Swap]) -> tuple[PieceTable, Chains]:
     """Return the table and the chains with a column for each swap that has room, one segment each."""
     p, frame, more = problem.prepared, table.frame, len(swaps)
-    out, into = np.array([swap.out for swap in swaps]), np.array([swap.into for swap in swaps])
+    out, into = (np.array([swap[k] for swap in swaps], dtype=np.intp) for k in (0, 1))
     st, lt = p.lot_st_gain[into] - p.lot_st_gain[out], p.lot_lt_gain[into] - p.lot_lt_gain[out]
     rates = np.outer(frame.st[frame.bent], st) + np.outer(frame.lt[frame.bent], lt)
     wider = replace(table, frame=_wider(frame, more))
