@@ -19,24 +19,38 @@ from engine.plan.convex import NO_SLACK, Solution
 from engine.plan.envelope import Chains
 from engine.plan.feasibility import feasible_pieces
 from engine.plan.frame import Frame
+from engine.plan.other_sides import on_cheaper_sides
 from engine.plan.prepared import Flags, Indices
 from engine.plan.problem import BP, Problem
 from engine.plan.relaxation import (
     Relaxation,
     at_prices_of_gains,
     bend,
+    closer_prices_of_gains,
     first_relaxation,
     narrowed,
     refolded,
     reordered,
+    with_gains_counted,
 )
-from engine.plan.sides import ON_ARC, Found, clashes, nearest_pieces, on_pieces, rounded, with_lots_mixed
+from engine.plan.sides import (
+    ON_ARC,
+    Found,
+    agrees,
+    clashes,
+    nearest_pieces,
+    on_pieces,
+    rounded,
+    rounded_in_order,
+    with_lots_mixed,
+)
 
 REFOLDS: Final = 4  # rounds of folding row prices into the costs
 NODE_WORK: Final = 20000  # nodes x columns
 MIN_NODES, MAX_NODES = 16, 400
 _NOISE: Final = 1e-7
 _DEAREST_GAIN: Final = 1e3  # a price at which nothing but the gain decides which lot is sold first
+_PRICES_OF_GAINS: Final = (0.1, 0.4, 1.6)  # of a dollar, to try where none leads to no plan
 _SHARE_OF_TOLERANCE: Final = 0.5  # the rest is left to whole shares
 
 
@@ -46,14 +60,22 @@ def tolerance_of(problem: Problem) -> float:
 
 
 def best_of(
-    problem: Problem, *, frame: Frame | None = None, prices: Array | None = None, near: Solution | None = None
+    problem: Problem,
+    *,
+    frame: Frame | None = None,
+    prices: Array | None = None,
+    near: Solution | None = None,
+    root: Relaxation | None = None,
 ) -> Found | None:
     """Return the best plan found with its bound, or None where the rules cannot all be obeyed.
 
     frame: where it is not the problem's own. prices (m,): of rows, where they are roughly known. near: a solution of
-    much the same problem. Raises SolverFailed when a relaxation defeats every solver.
+    much the same problem. root: the relaxation with these, where it is solved. Raises SolverFailed when a relaxation
+    defeats every solver.
     """
-    root, best = tightened(problem, first_relaxation(problem, frame=frame, prices=prices, near=near))
+    if root is None:
+        root = first_relaxation(problem, frame=frame, prices=prices, near=near, gain_is_fixed=True)
+    root, best = tightened(problem, root)
     if root is None:
         return None
     if best is None:
@@ -73,16 +95,21 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
     if root is None:
         return None, None
     tolerance = tolerance_of(problem)
-    best, bound = rounded(problem, root), root.certificate.bound
-    if best is not None and best.objective - bound > tolerance:
+    root, best = _first_rounded(problem, root)
+    bound, by_gains = root.certificate.bound, root.table.gain_price is not None
+    if by_gains and best is not None:
+        best = on_cheaper_sides(problem, root, best, bound, tolerance)
+        bound = best.bound
+    elif best is not None and best.objective - bound > tolerance:
         bound = max(bound, at_exact_prices(root, best).bound)
-    mixed = False
     for attempt in range(2 * REFOLDS):
+        if best is not None and best.objective - bound > tolerance and not agrees(best):
+            best = with_lots_mixed(problem, root, best)
+            bound = max(bound, at_exact_prices(root, best).bound)
         if best is not None and best.objective - bound <= tolerance:
             break
-        by_gains = attempt > 0 and best is not None and root.table.gain_price is not None
         if best is not None and by_gains:
-            closer = at_prices_of_gains(problem, root, best.solution.row_price)
+            closer = closer_prices_of_gains(problem, root, best.solution.row_price)
         elif attempt < REFOLDS and bend(root) > tolerance:
             closer = refolded(problem, root)
         else:
@@ -96,10 +123,26 @@ def tightened(problem: Problem, root: Relaxation | None) -> tuple[Relaxation | N
         if found is not None and best is not None and best.objective - bound > tolerance:
             bound = max(bound, at_exact_prices(root, found).bound)
         if by_gains and not improves:
-            if mixed or best is None:
-                break
-            best, mixed = with_lots_mixed(problem, root, best), True  # a program of its own, so only where it is needed
+            break
     return root, None if best is None else replace(best, bound=bound)
+
+
+def _first_rounded(problem: Problem, root: Relaxation) -> tuple[Relaxation, Found | None]:
+    """Return the relaxation and its rounding; where its price of gains is far off, from others that are nearer."""
+    if not root.gain_is_fixed:
+        return root, rounded(problem, root)
+    best = rounded_in_order(problem, root)
+    for price in _PRICES_OF_GAINS:
+        if best is not None:
+            return root, best
+        higher = at_prices_of_gains(problem, root, np.where(root.table.is_gain_row, price, root.folded))
+        root = higher or root
+        best = rounded_in_order(problem, root)
+    best = best or rounded(problem, root)
+    if best is None:  # these sides cannot keep the rules on gains
+        root = with_gains_counted(root)
+        best = rounded(problem, root)
+    return root, best
 
 
 def _better(found: Found | None, best: Found | None) -> Found | None:
@@ -110,10 +153,11 @@ def _better(found: Found | None, best: Found | None) -> Found | None:
 
 def at_exact_prices(node: Relaxation, found: Found) -> Certificate:
     """Return the node's certificate at the prices of a plan, which are exact where no side was chosen against them."""
-    if found.table is not node.table:
+    has_other_pieces = found.table is not node.table and found.table.gain_price is None
+    if has_other_pieces or len(found.table.col) != len(node.allowed):
         return node.certificate
     prices = found.solution
-    return certify(node.table, node.allowed, factor_price=prices.factor_price, row_price=prices.row_price)
+    return certify(found.table, node.allowed, factor_price=prices.factor_price, row_price=prices.row_price)
 
 
 def _as_stated(_node: Relaxation, certificate: Certificate) -> float:
@@ -147,7 +191,7 @@ def branched(
     limit = max(limit, MIN_NODES) if work == NODE_WORK else limit
     heap = [(bounded(root, root.certificate), 0, root, True)]
     nodes, settled = 1, np.inf  # settled: the lowest bound among nodes that cannot be branched any more
-    while heap and nodes < limit and heap[0][0] < best.objective - tolerance:
+    while heap and nodes < limit and max(bound, heap[0][0]) < best.objective - tolerance:
         lower, _, node, has_plan = heapq.heappop(heap)
         children = list(_children(problem, node, tolerance))
         if not children and ((has_plan and node.solution.slack <= NO_SLACK) or _has_room(problem, node)):

@@ -136,11 +136,11 @@ def mixed_lots(
         return None
     x, z = answer
     fill = np.clip(x[k : k + j], 0.0, chains.length[parts.fixed])
-    sold = np.zeros(len(p.lot_weight))
-    sold[parts.lots] = np.clip(x[k + j : k + j + lots], 0.0, p.lot_weight[parts.lots])
-    mixed = sold[parts.lots]
+    mixed = np.clip(x[k + j : k + j + lots], 0.0, p.lot_weight[parts.lots])
     trade = start + sign_to_column @ np.concatenate([fill, mixed])
-    _sell_in_order(parts, trade, sold)
+    owner = np.repeat(np.arange(len(p.held)), np.diff(p.lot_first))
+    sold = np.where(parts.by_lot[owner], 0.0, sold_in_order(problem, table, pieces, trade))
+    sold[parts.lots] = mixed
     row_price = np.zeros(len(at))
     row_price[upper] += z[k : k + upper.sum()]
     row_price[lower] -= z[k + upper.sum() : k + upper.sum() + lower.sum()]
@@ -172,10 +172,8 @@ def _within(
 def _parts(problem: Problem, table: PieceTable, pieces: Indices) -> _Parts:
     p, chains = problem.prepared, chosen_chains(table, pieces)
     n = len(p.held)
-    by_lot = np.zeros(table.columns, dtype=bool)
-    by_lot[:n] = ~p.in_order & (table.lo[pieces[:n]] < 0) & (table.hi[pieces[:n]] <= 0) & (np.diff(p.lot_first) > 0)
-    owner = np.repeat(np.arange(n), np.diff(p.lot_first))
-    usable = by_lot[owner] & ~(table.gains_only[pieces[owner]] & p.lot_is_loss)
+    by_lot, owner = _sold_by_lot(p, table, pieces), np.repeat(np.arange(n), np.diff(p.lot_first))
+    usable = lots_are_free(problem, table, pieces)
     hinge_owner = np.repeat(np.arange(n), np.diff(p.hinge_first))
     hinges = np.flatnonzero(by_lot[hinge_owner])
     return _Parts(
@@ -192,15 +190,32 @@ def _parts(problem: Problem, table: PieceTable, pieces: Indices) -> _Parts:
     )
 
 
-def _sell_in_order(parts: _Parts, trade: Array, sold: Array) -> None:
-    """Set what is sold of the lots that are not free: each sold out before the next."""
-    p, order = parts.problem.prepared, parts.table.order
+def _sold_by_lot(p: Prepared, table: PieceTable, pieces: Indices) -> Flags:
+    """Return the columns that only sell, in whatever order of lots: (columns,)."""
+    n = len(p.held)
+    by_lot = np.zeros(table.columns, dtype=bool)
+    by_lot[:n] = ~p.in_order & (table.lo[pieces[:n]] < 0) & (table.hi[pieces[:n]] <= 0) & (np.diff(p.lot_first) > 0)
+    return by_lot
+
+
+def lots_are_free(problem: Problem, table: PieceTable, pieces: Indices) -> Flags:
+    """Return the lots that these pieces may sell in any order: (lots,), in the order of problem.prepared."""
+    p = problem.prepared
+    owner = np.repeat(np.arange(len(p.held)), np.diff(p.lot_first))
+    return _sold_by_lot(p, table, pieces)[owner] & ~(table.gains_only[pieces[owner]] & p.lot_is_loss)
+
+
+def sold_in_order(problem: Problem, table: PieceTable, pieces: Indices, trade: Array) -> Array:
+    """Return the weight sold of each lot (lots,) where each is sold out before the next in the table's order."""
+    p, order = problem.prepared, table.order
     owner = np.repeat(np.arange(len(p.held)), np.diff(p.lot_first))[order]
-    weight = p.lot_weight[order]
+    stays = table.gains_only[pieces[owner]] & ~p.in_order[owner] & p.lot_is_loss[order]
+    weight = np.where(stays, 0.0, p.lot_weight[order])
     before = np.cumsum(weight) - weight
     before -= before[p.lot_first[owner]]
-    bound = ~parts.by_lot[owner]
-    sold[order[bound]] = np.clip(-trade[owner] - before, 0.0, weight)[bound]
+    sold = np.empty(len(order))
+    sold[order] = np.clip(-trade[owner] - before, 0.0, weight)
+    return sold
 
 
 def _rates(parts: _Parts) -> Array:

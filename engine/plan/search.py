@@ -11,7 +11,7 @@ from engine.plan.coupled import best_within_limits, has_limits
 from engine.plan.frame import Frame, frame_of
 from engine.plan.netted import branches, tax_of_year
 from engine.plan.problem import Problem
-from engine.plan.relaxation import first_relaxation
+from engine.plan.relaxation import Relaxation, bound_at, bound_at_own_prices, first_relaxation
 from engine.plan.sides import Found
 from engine.plan.stated_search import best_with_terms, has_plan
 
@@ -25,7 +25,7 @@ def search(problem: Problem, *, near: Solution | None = None) -> Found | None:
     if problem.written is not None:
         return _best_stated(problem)
     if problem.netting is None:
-        return _best(problem, problem.frame, None, near)
+        return _best(problem, problem.frame, None if near is None else near.row_price, near=near)
     return _best_netted(problem)
 
 
@@ -47,32 +47,64 @@ def _best_stated(problem: Problem) -> Found | None:
     return replace(netted, bound=min(netted.bound, netted.objective))
 
 
-def _best(problem: Problem, frame: Frame, prices: Array | None, near: Solution | None = None) -> Found | None:
+def _best(
+    problem: Problem,
+    frame: Frame,
+    prices: Array | None,
+    *,
+    root: Relaxation | None = None,
+    near: Solution | None = None,
+) -> Found | None:
     if has_limits(problem):
         return best_within_limits(problem, frame, prices)
-    return best_of(problem, frame=frame, prices=prices, near=near)
+    return best_of(problem, frame=frame, prices=prices, near=near, root=root)
 
 
 def _best_netted(problem: Problem) -> Found | None:
-    """Solve each convex branch of the tax, most promising first; a branch bounded above the best plan is left out."""
-    starts = []
-    for number, frame in enumerate(_frames(problem)):
-        prices = _starting_prices(problem, frame)
-        root = first_relaxation(problem, frame=frame, prices=prices)
-        if root is None:
-            return None
-        starts.append((root.certificate.bound, number, frame, prices))
+    """Solve each convex branch of the tax, that of the year as it stands first.
+
+    A branch bounded above the best plan is left out, by the prices of that plan or by a relaxation of its own.
+    """
+    assert problem.netting is not None
     best, bounds = None, []
-    for bound, _, frame, prices in sorted(starts, key=lambda start: start[:2]):
+    for frame in sorted(_frames(problem), key=_standing):
+        bound = -np.inf if best is None else _bound_of_branch(problem, frame, best)
+        root, prices = None, _starting_prices(problem, frame)
+        if best is None or bound < best.objective - tolerance_of(problem):
+            root = first_relaxation(problem, frame=frame, prices=prices)
+            if root is None:
+                return None
+            bound = max(bound, bound_at_own_prices(problem, root))
         if best is not None and bound >= best.objective - tolerance_of(problem):
             bounds.append(bound)
             continue
-        found = _best(problem, frame, prices)
+        found = _best(problem, frame, prices, root=root)
         if found is not None:
             bounds.append(found.bound)
             found = _netted(problem, found)
             best = found if best is None or found.objective < best.objective else best
     return None if best is None else replace(best, bound=min(*bounds, best.objective))
+
+
+def _standing(frame: Frame) -> float:
+    """Return the tax that a branch states for the year as it stands, less a constant."""
+    assert frame.branch is not None
+    return -float(frame.branch.at.min())
+
+
+def _bound_of_branch(problem: Problem, frame: Frame, found: Found) -> float:
+    """Return the branch's bound at another branch's prices, whichever part of the tax binds in it."""
+    assert frame.branch is not None
+    parts, own = len(frame.branch.at), len(frame.st) - len(frame.branch.at)
+    return max(
+        bound_at(
+            problem,
+            frame,
+            factor_price=found.solution.factor_price,
+            row_price=np.append(found.solution.row_price[:own], problem.settings.tax_weight * np.eye(parts)[part]),
+        )
+        for part in range(parts)
+    )
 
 
 def _frames(problem: Problem) -> tuple[Frame, ...]:

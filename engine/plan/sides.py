@@ -9,17 +9,21 @@ import numpy as np
 from engine.domain.market import Array
 from engine.plan.certificate import certify, group_modes
 from engine.plan.compiled import compiled
-from engine.plan.convex import Solution, exact_optimum
+from engine.plan.convex import Solution, exact_optimum, relaxed_optimum
 from engine.plan.envelope import Chains, chosen_chains
-from engine.plan.lot_mix import mixed_lots
+from engine.plan.lot_mix import mixed_lots, sold_in_order
 from engine.plan.pieces import PieceTable
 from engine.plan.prepared import Indices
 from engine.plan.problem import Problem
 from engine.plan.relaxation import Relaxation, reordered
 from engine.plan.sale_order import Orders, sale_orders
+from engine.plan.tied_lots import tied_lots
 
 ON_ARC: Final = 1e-9  # weights closer than this are the same
 _SAME_PRICE: Final = 1e-9
+_SAME_WEIGHT: Final = 1e-12
+_NO_PRICE: Final = 1e-6
+_OUT_OF_REACH: Final = 1e-6  # more slack than this is more than tolerance: no order of lots obeys the rows
 _ORDERS: Final = 3  # of lots, tried one after the other
 
 
@@ -62,21 +66,38 @@ class Found:
 
 def rounded(problem: Problem, node: Relaxation) -> Found | None:
     """Solve the exact problem on the pieces nearest to the relaxed trade; None where those pieces cannot do."""
-    table = node.table
+    pieces = _nearest_sides(node)
+    return None if pieces is None else on_pieces(problem, node, pieces)
+
+
+def rounded_in_order(problem: Problem, node: Relaxation) -> Found | None:
+    """Return the same, but None too where no order of lots at hand is the right one: the price of gains is far off."""
+    pieces = _nearest_sides(node)
+    found = None if pieces is None else _in_order(problem, _ordered(problem, node), pieces, node.solution)
+    return found and _bounded(node, found)
+
+
+def _nearest_sides(node: Relaxation) -> Indices | None:
     pieces = nearest_pieces(node.chains, node.solution.trade)
-    for group in clashes(table, pieces, None):
+    for group in clashes(node.table, pieces, None):
         picks = _group_pieces(node, group)
         if picks is None:
             return None
         pieces[group] = picks
-    return on_pieces(problem, node, pieces)
+    return pieces
 
 
 def on_pieces(problem: Problem, node: Relaxation, pieces: Indices) -> Found | None:
     """Return the exact problem's optimum on one piece for each column; None where no trade there obeys the rows."""
-    found = on_table(problem, node.table, pieces, near=node.solution)
-    if found is None:
-        return None
+    found = on_table(problem, _ordered(problem, node), pieces, near=node.solution)
+    return found and _bounded(node, found)
+
+
+def _ordered(problem: Problem, node: Relaxation) -> PieceTable:
+    return reordered(problem, node.table, node.solution.row_price)
+
+
+def _bounded(node: Relaxation, found: Found) -> Found:
     return replace(found, bound=node.certificate.bound, fallback=node.solution.fallback or found.fallback)
 
 
@@ -86,20 +107,44 @@ def on_table(problem: Problem, table: PieceTable, pieces: Indices, *, near: Solu
     Where gains have a price, lots are put in the order that the plan's own price asks for until it asks for no other.
     Orders that take turns are left so: see with_lots_mixed.
     """
-    best, first = None, table
+    best = _in_order(problem, table, pieces, near)
+    if best is None and table.gain_price is not None:
+        loose = relaxed_optimum(table, chosen_chains(table, pieces))
+        if loose.slack <= _OUT_OF_REACH:
+            best = on_tied_lots(problem, table, pieces, loose) or _mixed(problem, table, pieces)
+    return best
+
+
+def _in_order(problem: Problem, table: PieceTable, pieces: Indices, near: Solution) -> Found | None:
+    """Return the best plan in the table's order of lots, or those that the plans' prices ask for."""
+    best = None
     for _ in range(_ORDERS):
-        exact = exact_optimum(table, chosen_chains(table, pieces), near=near)
+        exact = exact_optimum(table, chosen_chains(table, pieces), near=_settled(table, near))
         if exact is None:
             break
         value = objective(table, pieces, exact.trade)
         if best is None or value < best.objective:
             best = _found(table, pieces, exact, value, None)
-        if table.gain_price is None or agrees(best):
+        if table.gain_price is None:
             break
-        table = reordered(problem, table, exact.row_price)
-    if best is None and first.gain_price is not None:
-        return _mixed(problem, first, pieces)
+        before, table, near = table, reordered(problem, table, exact.row_price), exact
+        if sells_the_same(problem, before, table, pieces, exact.trade):
+            return _found(table, pieces, exact, value, None)
     return best
+
+
+def _settled(table: PieceTable, near: Solution) -> Solution:
+    """Return the solution without the prices of gains that an interior point gives to rows that do not bind."""
+    noise = table.is_gain_row & (np.abs(near.row_price) < _NO_PRICE)
+    return replace(near, row_price=np.where(noise, 0.0, near.row_price)) if noise.any() else near
+
+
+def sells_the_same(problem: Problem, left: PieceTable, right: PieceTable, pieces: Indices, trade: Array) -> bool:
+    """Whether two orders of lots sell the same weight of every lot."""
+    if (left.order == right.order).all():
+        return True
+    sold, other = (sold_in_order(problem, table, pieces, trade) for table in (left, right))
+    return bool((np.abs(sold - other) <= _SAME_WEIGHT).all())
 
 
 def with_lots_mixed(problem: Problem, node: Relaxation, found: Found, *, below: float = np.inf) -> Found:
@@ -107,8 +152,10 @@ def with_lots_mixed(problem: Problem, node: Relaxation, found: Found, *, below: 
 
     below: an objective that the mix must be able to beat, or it is not worth the time.
     """
-    is_as_good = agrees(found) or _least_on_sides(found) >= below
-    mixed = None if is_as_good else _mixed(problem, found.table, found.pieces)
+    if agrees(found) or _least_on_sides(found) >= below:
+        return found
+    mixed = on_tied_lots(problem, found.table, found.pieces, found.solution)
+    mixed = mixed or _mixed(problem, found.table, found.pieces)
     if mixed is None or mixed.objective >= found.objective:
         return found
     return replace(mixed, bound=node.certificate.bound, fallback=found.fallback)
@@ -119,6 +166,18 @@ def _least_on_sides(found: Found) -> float:
     allowed, prices = np.zeros(len(found.table.col), dtype=bool), found.solution
     allowed[found.pieces] = True
     return certify(found.table, allowed, factor_price=prices.factor_price, row_price=prices.row_price).bound
+
+
+def on_tied_lots(problem: Problem, table: PieceTable, pieces: Indices, near: Solution) -> Found | None:
+    """Return the plan on these pieces with lots that tie sold in part; None where that does not come to an end."""
+    tied = tied_lots(problem, table, pieces, near)
+    if tied is None:
+        return None
+    table, exact, sold = tied
+    other = sold - sold_in_order(problem, table, pieces, exact.trade)
+    taxes = problem.settings.tax_weight * float(problem.prepared.lot_tax @ other)
+    sold = np.clip(sold, 0.0, problem.prepared.lot_weight)
+    return _found(table, pieces, exact, objective(table, pieces, exact.trade) + taxes, sold)
 
 
 def agrees(found: Found) -> bool:
