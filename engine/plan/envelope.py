@@ -7,7 +7,7 @@ Source: Moehle, Kochenderfer, Boyd & Ang, Tax-aware portfolio construction via c
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from engine.domain.market import Array
 from engine.plan.compiled import compiled
 from engine.plan.pieces import PieceTable
 from engine.plan.prepared import Flags, Indices
+
+_SAME: Final = 1e-14  # of two costs, but for rounding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +150,12 @@ def _tangent(
     that is widened from the pieces' own chord.
     """
     p0, p1, q0, q1 = first_segment[p], first_segment[p + 1], first_segment[q], first_segment[q + 1]
+    if p1 > p0 and q1 > q0 and hi[p] == lo[q]:  # where they meet in a convex kink there is nothing to look for
+        last = p1 - 1
+        ends = gradients[last] + curvature * lengths[last]
+        reached = values[last] + (gradients[last] + curvature * lengths[last] / 2.0) * lengths[last]
+        if ends <= gradients[q0] and abs(reached - value[q]) <= _SAME * (1.0 + abs(reached)):
+            return (ends + gradients[q0]) / 2.0, hi[p], lo[q]
 
     def lowest(first: int, last: int, piece: int, slope: float) -> tuple[float, float]:
         return _lowest(first, last, lo[piece], value[piece], starts, lengths, values, gradients, curvature, slope)
