@@ -28,11 +28,12 @@ _ALONE: Final = 1e-3  # of what a name's own curvature offers: less than this, a
 def worth_of_trades(prices: Prices, traded: Sequence[int]) -> Mapping[int, float | None]:
     """Return by how much the objective worsens without each of these names' trades, fractions of V.
 
-    None where without it no plan obeys the rules. In an account of few names each problem is solved; in a large one the
-    worth is estimated to second order, one other name changing sides where that is cheaper. Up to the same amount of
-    work, trades that no other name could make up for are solved, then those with most second-order part.
+    None where without it no plan obeys the rules. In an account of few names each problem is solved; in a large one, or
+    one whose plan took long to find, the worth is estimated to second order, one other name changing sides where that
+    is cheaper. Up to the same amount of work, trades that no other name could make up for are solved, then those with
+    most second-order part.
     """
-    solvable = SOLVED_WORK // max(len(prices.problem.names), 1)
+    solvable = SOLVED_WORK // max(len(prices.problem.names) * prices.found.nodes, 1)
     if len(traded) <= solvable:
         return {i: _solved_without(prices, i) for i in traded}
     estimate, second_order, alone = _estimates(prices, np.array(traded, dtype=np.intp))
