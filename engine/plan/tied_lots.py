@@ -173,7 +173,7 @@ def _wider(frame: Frame, more: int) -> Frame:
         exposures=below(frame.exposures),
         bend=np.append(frame.bend, np.zeros(more)),
         map=below(frame.map),
-        dense=beside(frame.dense),
+        dense=below(frame.dense),
         member=np.append(frame.member, np.full(more, -1)),
         share=np.append(frame.share, np.zeros(more)),
     )
