@@ -94,7 +94,7 @@ def _household_buys(d: Draft) -> None:
 def _wash_sales_allowed(d: Draft) -> None:
     """Replacements that catch a few shares or many, in a taxable account, an IRA, or this account itself."""
     d.changes["wash_sales"] = WashSalePolicy.ALLOW
-    for name in {d.one_held() for _ in range(4)}:
+    for name in sorted({d.one_held() for _ in range(4)}):
         shares = sum(lot[2] for lot in d.lots if lot[1] == name)
         for age in (9, 4)[: d.pick(1, 2)]:
             d.bought.append((name, age, max(int(shares * d.rng.uniform(0.05, 0.5)), 1), d.pick(*Registration)))
