@@ -81,7 +81,7 @@ def sale_lots(
     order = closing_order(lots, method=settings.lot_method, price=price, on=on, st_rate=st_rate, lt_rate=lt_rate)
     ordered = is_ordered(settings.lot_method)
     found: list[SaleLot] = []
-    catches = not settings.liquidate and any(lot.lot_id in (caught or {}) for lot in lots)
+    catches = caught is not None and not settings.liquidate and any(lot.lot_id in caught for lot in lots)
     short, long = float(st_rate), float(lt_rate)
     for lot in order:
         held, worth, basis = term(lot.held_from, on), lot.quantity * price, lot.basis
