@@ -19,6 +19,12 @@ def means(target: str, security: Security) -> bool:
     return target == security.security_id
 
 
+def words_for(security: Security) -> frozenset[str]:
+    """Return every target that means this security."""
+    sector = [f"sector:{security.sector}"] if security.sector else []
+    return frozenset([security.security_id, *sector, *(f"tag:{tag}" for tag in security.tags if tag)])
+
+
 def restrictions_in_force(restrictions: Iterable[Restriction], account: Account, on: date) -> tuple[Restriction, ...]:
     """Return the restrictions of firm, household and account that hold on a day, in their given order."""
     scopes = {FIRM_SCOPE, account.household_id, account.account_id}

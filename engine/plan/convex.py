@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from engine.domain.market import Array
 from engine.plan.compiled import compiled
@@ -122,6 +121,8 @@ def _out_of_reach(table: PieceTable, chains: Chains) -> Solution:
 
 def _is_feasible(table: PieceTable, chains: Chains) -> bool:
     """Return whether some filling of the segments obeys every row, by a linear program (HiGHS)."""
+    from scipy.optimize import Bounds, LinearConstraint, milp  # takes 0.2 s to load, and few plans need it
+
     lo, hi = table.lo_rows - chains.rows, table.hi_rows - chains.rows
     if not len(chains.length):
         return bool((lo <= NO_SLACK).all() and (hi >= -NO_SLACK).all())

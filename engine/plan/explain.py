@@ -1,6 +1,6 @@
 """Why these trades? In numbers, and in a sentence for each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -8,14 +8,16 @@ import numpy as np
 
 from engine.domain.market import Array
 from engine.domain.plans import Reason
-from engine.plan.outcome import NOTHING, Counted, Outcome, liability_usd
+from engine.plan.outcome import NOTHING, Counted, Outcome, liability_usd, rates
 from engine.plan.prices import Prices
-from engine.plan.problem import BP, CASH, Problem
+from engine.plan.problem import BP, CASH, Name, Problem
+from engine.tax.netting import plan_liability
 
 MAX_TRACKING_ERROR: Final = "max_tracking_error"
 MAX_TRADES: Final = "max_trades"
 MAX_NAMES: Final = "max_names"
 _SMALL_USD: Final = Decimal("0.005")
+_NO_TAX: Final = Decimal(0)
 
 
 def reasons(
@@ -27,17 +29,20 @@ def reasons(
     trade = done.trade.tolist()
     risk = (risk_of_skipping(problem, done) * BP).tolist()
     cost = ((p.cost * np.abs(done.trade) + p.impact * done.trade**2) * BP).tolist()
+    tax_of, tell = _taxes(problem, done), _Teller(problem)
     found = {}
-    for i in np.flatnonzero([quantity != 0 for quantity in done.shares]).tolist():
-        tax = _tax_usd(problem, done, i)
-        known = worth.get(i)
+    for i, quantity in enumerate(done.shares):
+        if not quantity:
+            continue
+        counted, known = done.counted[i], worth.get(i)
+        tax = _NO_TAX if counted is NOTHING else tax_of(counted)
         found[i] = Reason(
             risk_bp=risk[i],
-            tax_bp=-weight * float(tax - done.counted[i].later),
+            tax_bp=-weight * float(tax - counted.later),
             cost_bp=-cost[i],
             worth_bp=None if known is None else known * BP,
             rules=binding[i],
-            sentence=_sentence(problem, done, i, trade[i], tax=tax, risk=risk[i]),
+            sentence=tell.sentence(problem.names[i], quantity, trade[i], counted, tax=tax, risk=risk[i]),
         )
     return found
 
@@ -50,16 +55,13 @@ def risk_of_skipping(problem: Problem, done: Outcome) -> Array:
     return np.asarray(problem.settings.risk_aversion * (own * u - 2.0 * pull) * u)
 
 
-def _tax_usd(problem: Problem, done: Outcome, i: int) -> Decimal:
-    """Return the tax that the year would not have without this name's sale."""
-    counted = done.counted[i]
-    if counted is NOTHING:
-        return Decimal(0)
+def _taxes(problem: Problem, done: Outcome) -> Callable[[Counted], Decimal]:
+    """Return what tells the tax, USD, that the year would not have without one name's sale."""
     if problem.netting is None:
-        return liability_usd(problem, counted)
-    year = done.year
-    others = Counted(st=year.st - counted.st, lt=year.lt - counted.lt)
-    return liability_usd(problem, year) - liability_usd(problem, others)
+        st_rate, lt_rate = rates(problem)
+        return lambda own: plan_liability(own.st, own.lt, st_rate=st_rate, lt_rate=lt_rate)
+    year, whole = done.year, liability_usd(problem, done.year)
+    return lambda own: whole - liability_usd(problem, Counted(st=year.st - own.st, lt=year.lt - own.lt))
 
 
 def _rules_by_name(problem: Problem, done: Outcome, prices: Prices | None) -> list[tuple[str, ...]]:
@@ -68,7 +70,8 @@ def _rules_by_name(problem: Problem, done: Outcome, prices: Prices | None) -> li
     trade = done.trade.tolist()
     for own, name, u in zip(rules, problem.names, trade, strict=True):
         if u:
-            own += [bound.rule for bound in name.bounds if abs(u - bound.at) < name.unit]
+            unit = name.unit
+            own += [bound.rule for bound in name.bounds if -unit < u - bound.at < unit]
             if problem.min_trade > 0 and abs(u) - problem.min_trade < name.unit:
                 own.append("min_trade_usd")
     if prices is None:
@@ -84,44 +87,50 @@ def _rules_by_name(problem: Problem, done: Outcome, prices: Prices | None) -> li
     return [(*dict.fromkeys(found), *(everywhere if u else ())) for found, u in zip(rules, trade, strict=True)]
 
 
-def _sentence(problem: Problem, done: Outcome, i: int, u: float, *, tax: Decimal, risk: float) -> str:
-    name, quantity = problem.names[i], done.shares[i]
-    move = f"from {name.held:.2%} to {max(name.held + u, 0.0):.2%} of the account (target {name.target:.2%})"
-    count = abs(quantity)
-    shares = f"{count:,f} share{'' if count == 1 else 's'} of {name.security.ticker}"
-    if quantity > 0:
-        purpose = "brings it closer to its model" if risk > 0 else "invests cash or makes up for other trades"
-        return f"Buys {shares}, {move}: {purpose}."
-    parts = [_tax_clause(problem, done, i, tax), _wash_sale_clause(done.counted[i])]
-    if problem.settings.liquidate:
-        parts.insert(0, "the account is sold out")
-    elif name.rules.must_exit:
-        parts.insert(0, f"the account may not hold it ({name.rules.must_exit[0]})")
-    elif risk > 0:
-        parts.append("brings the account closer to its model")
-    return f"Sells {shares}, {move}: {'; '.join(part for part in parts if part)}."
+class _Teller:
+    """Sentences about trades. What they all have in common is looked up once: a plan has hundreds of trades."""
 
+    def __init__(self, problem: Problem) -> None:
+        self.taxable = problem.snapshot.account.registration.is_taxable
+        self.netted = problem.netting is not None
+        self.liquidate = problem.settings.liquidate
 
-def _tax_clause(problem: Problem, done: Outcome, i: int, tax: Decimal) -> str:
-    counted = done.counted[i]
-    made = counted.st + counted.lt - counted.disallowed
-    if not problem.snapshot.account.registration.is_taxable:
-        return "no tax in this account"
-    size = f"{abs(made):,.2f} USD"
-    year = " of the year" if problem.netting is not None else ""
-    if made < 0:
-        saved = f", which saves {-tax:,.2f} USD of tax{year}" if tax < -_SMALL_USD else ""
-        return f"takes a loss of {size}{saved}"
-    if problem.netting is not None:
-        owed = f", which adds {tax:,.2f} USD to the tax of the year" if tax > _SMALL_USD else ""
-    else:
-        owed = f" taxed at {tax:,.2f} USD" if tax > _SMALL_USD else ""
-    return f"realises a gain of {size}{owed}"
+    def sentence(self, name: Name, quantity: Decimal, u: float, counted: Counted, *, tax: Decimal, risk: float) -> str:
+        held = name.held
+        move = f"from {held:.2%} to {max(held + u, 0.0):.2%} of the account (target {name.target:.2%})"
+        count = abs(quantity)
+        shares = f"{count:,f} share{'' if count == 1 else 's'} of {name.security.ticker}"
+        if quantity > 0:
+            purpose = "brings it closer to its model" if risk > 0 else "invests cash or makes up for other trades"
+            return f"Buys {shares}, {move}: {purpose}."
+        parts = [self._tax_clause(counted, tax)]
+        if counted.disallowed:
+            parts.append(_wash_sale_clause(counted))
+        if self.liquidate:
+            parts.insert(0, "the account is sold out")
+        elif name.rules.must_exit:
+            parts.insert(0, f"the account may not hold it ({name.rules.must_exit[0]})")
+        elif risk > 0:
+            parts.append("brings the account closer to its model")
+        return f"Sells {shares}, {move}: {'; '.join(parts)}."
+
+    def _tax_clause(self, counted: Counted, tax: Decimal) -> str:
+        if not self.taxable:
+            return "no tax in this account"
+        made = counted.st + counted.lt - counted.disallowed
+        size = f"{abs(made):,.2f} USD"
+        if made < 0:
+            year = " of the year" if self.netted else ""
+            saved = f", which saves {-tax:,.2f} USD of tax{year}" if tax < -_SMALL_USD else ""
+            return f"takes a loss of {size}{saved}"
+        if self.netted:
+            owed = f", which adds {tax:,.2f} USD to the tax of the year" if tax > _SMALL_USD else ""
+        else:
+            owed = f" taxed at {tax:,.2f} USD" if tax > _SMALL_USD else ""
+        return f"realises a gain of {size}{owed}"
 
 
 def _wash_sale_clause(counted: Counted) -> str:
-    if not counted.disallowed:
-        return ""
     kept = counted.disallowed - counted.gone
     where = []
     if kept:

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
@@ -16,6 +15,7 @@ from engine.plan.prepared import Flags, Indices
 
 _INFEASIBLE: Final = 2  # scipy's status for it
 _MOST_SLACK: Final = 10.0
+_Limits = tuple[Any, float | Array, float | Array]  # a matrix, and the lowest and highest of its product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +81,8 @@ def _solve(
     cuts: Sequence[Cut] = (),
 ) -> Array | None:
     """Solve for one binary for each piece, one for each group's mode, the filling of each segment, and the slack."""
+    from scipy.optimize import Bounds, milp  # takes 0.2 s to load, and few plans need it
+
     if len(set(table.col[allowed].tolist())) < table.columns:
         return None
     pieces, segments, groups = len(table.col), len(table.piece), len(table.groups)
@@ -92,7 +94,7 @@ def _solve(
     cost[-1], bound[-1] = 1.0, 0.0 if slack_row is None else _MOST_SLACK
     if least is not None:
         cost[:pieces] = least
-    limited = [LinearConstraint(np.concatenate([counted, np.zeros(size - pieces)]), -np.inf, limit)
+    limited = [(np.concatenate([counted, np.zeros(size - pieces)]), -np.inf, limit)
                for counted, limit in counts]  # fmt: skip
     limited += [_cut(table, cut) for cut in cuts]
     answer = milp(
@@ -101,7 +103,7 @@ def _solve(
         bounds=Bounds(np.zeros(size), bound),
         constraints=[
             *_one_piece_each(table),
-            LinearConstraint(
+            (
                 np.hstack([table.rows, np.zeros((len(table.rows), groups)), table.rates, slack]),
                 table.lo_rows,
                 table.hi_rows,
@@ -117,13 +119,13 @@ def _solve(
     return np.asarray(answer.x)
 
 
-def _cut(table: PieceTable, cut: Cut) -> LinearConstraint:
+def _cut(table: PieceTable, cut: Cut) -> _Limits:
     """Each piece adds where it begins, each segment how far it is filled."""
     at_start, along = cut.slope[table.col] * table.lo, cut.slope[table.col[table.piece]]
-    return LinearConstraint(np.concatenate([at_start, np.zeros(len(table.groups)), along, [0.0]]), -np.inf, cut.at_most)
+    return np.concatenate([at_start, np.zeros(len(table.groups)), along, [0.0]]), -np.inf, cut.at_most
 
 
-def _one_piece_each(table: PieceTable) -> list[LinearConstraint]:
+def _one_piece_each(table: PieceTable) -> list[_Limits]:
     """Each column is on one piece, and only that piece's segments are filled."""
     pieces, segments, groups = len(table.col), len(table.piece), len(table.groups)
     ones = sparse.csr_array((np.ones(pieces), (table.col, np.arange(pieces))), shape=(table.columns, pieces))
@@ -131,14 +133,14 @@ def _one_piece_each(table: PieceTable) -> list[LinearConstraint]:
     rest = sparse.csr_array((table.columns, groups + segments + 1))
     blank, last = sparse.csr_array((segments, groups)), sparse.csr_array((segments, 1))
     return [
-        LinearConstraint(sparse.hstack([ones, rest]), 1, 1),
-        LinearConstraint(sparse.hstack([opened, blank, sparse.eye_array(segments), last]), -np.inf, 0),
+        (sparse.hstack([ones, rest]), 1, 1),
+        (sparse.hstack([opened, blank, sparse.eye_array(segments), last]), -np.inf, 0),
     ]
 
 
-def _one_mode_each(table: PieceTable) -> list[LinearConstraint]:
+def _one_mode_each(table: PieceTable) -> list[_Limits]:
     """A group buys nothing (mode 0) or sells nothing at a loss (mode 1)."""
-    rules = []
+    rules: list[_Limits] = []
     size = len(table.col) + len(table.groups) + len(table.piece) + 1
     no_buys, no_losses = group_modes(table)
     for g, group in enumerate(table.groups):
@@ -147,5 +149,5 @@ def _one_mode_each(table: PieceTable) -> list[LinearConstraint]:
                 row = np.zeros(size)
                 row[piece] = 1.0
                 row[len(table.col) + g] = -1.0 if mode == 0.0 else 1.0
-                rules.append(LinearConstraint(row, -np.inf, mode))
+                rules.append((row, -np.inf, mode))
     return rules

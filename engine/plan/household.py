@@ -173,7 +173,7 @@ def _locked(name: Name, groups: Mapping[str, int], rule: LockRule, problem: Prob
         return replace(name, rules=replace(name.rules, no_buy=(*name.rules.no_buy, WASH_SALES)))
     if not problem.snapshot.account.registration.is_taxable:
         return name
-    lots = tuple(replace(lot, blocked=WASH_SALE_LOCK) if lot.is_loss else lot for lot in name.lots)
+    lots = tuple(lot._replace(blocked=WASH_SALE_LOCK) if lot.is_loss else lot for lot in name.lots)
     return replace(name, lots=lots)
 
 

@@ -1,6 +1,6 @@
 """What does the compiled core see of a problem? Its names, lots, limits and rows as flat arrays, made once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.domain.market import Array
 from engine.domain.plans import Term
-from engine.plan.lots import SaleLot, is_ordered
+from engine.plan.lots import is_ordered
 from engine.plan.problem import Name, Problem
 
 Indices = NDArray[np.intp]
@@ -74,44 +74,56 @@ def prepared(problem: Problem) -> Prepared:
     names, n = problem.names, len(problem.names)
     sellable = [name.sellable for name in names]
     lots = [entry for own in sellable for entry in own]
+    first = _first(sellable)
+    owner = np.repeat(np.arange(n), np.diff(first))
+    weight = np.array([entry.weight for entry in lots], dtype=float)
+    tax, gain = (
+        np.array([entry.tax for entry in lots], dtype=float),
+        np.array([entry.gain for entry in lots], dtype=float),
+    )
+    is_loss = np.array([entry.is_loss for entry in lots], dtype=bool)
+    is_long = np.array([entry.term is Term.LONG for entry in lots], dtype=bool)
+    disallowed = np.array([entry.disallowed for entry in lots], dtype=bool)
     ordered = is_ordered(problem.settings.lot_method)
+    in_order = _flags(ordered or name.loses_in_order for name in names)
+    losses = np.concatenate([[0], np.cumsum(is_loss)])
+    harmless = ~is_loss & (~in_order[owner] | (losses[:-1] == losses[first[owner]]))  # sold without selling a loss
+    held, must_exit = np.array([name.held for name in names]), _flags(name.rules.must_exit for name in names)
+    no_buy = _flags(name.rules.no_buy for name in names)
+    room = np.where(no_buy, 0.0, np.maximum(0.0, _MOST_BOUGHT - held))
+    least, most = _limits(problem)
+    all_of_it = np.bincount(owner, weight, minlength=n)
     groups = _groups(problem)
     grouped = np.zeros(n, dtype=bool)
     for group in groups:
         grouped[group] = True
-    domains = [_domain(problem, name, _weight(own)) for name, own in zip(names, sellable, strict=True)]
-    harmless = [_domain(problem, name, _weight(_harmless(own, ordered=ordered or name.loses_in_order)))[0]
-                for name, own in zip(names, sellable, strict=True)]  # fmt: skip
     hinges = [_broken(problem, name) for name in names]
     elastic = [(r, sign, slack) for r, row in enumerate(problem.rows)
                for sign, slack in ((1.0, row.slack_below), (-1.0, row.slack_above)) if slack > 0]  # fmt: skip
-    netted = problem.netting is not None
     return Prepared(
-        held=np.array([name.held for name in names]),
+        held=held,
         shortfall=problem.shortfall,
         cost=np.array([name.cost for name in names]),
         alpha=np.array([name.alpha for name in names]),
         specific=problem.specific,
         impact=problem.impact,
-        lo=np.array([lo for lo, _ in domains]),
-        hi=np.array([hi for _, hi in domains]),
-        lo_gains_only=np.array(harmless, dtype=float),
-        whole=np.array([
-            _weight(own) if len(own) == len(name.lots) else 0.0 for name, own in zip(names, sellable, strict=True)
-        ], dtype=float),
-        must_exit=np.array([bool(name.rules.must_exit) for name in names], dtype=bool),
+        lo=np.maximum(-all_of_it, least),
+        hi=np.where(must_exit, -all_of_it, np.minimum(room, most)),
+        lo_gains_only=np.maximum(-np.bincount(owner, np.where(harmless, weight, 0.0), minlength=n), least),
+        whole=np.where([len(own) == len(name.lots) for name, own in zip(names, sellable, strict=True)], all_of_it, 0.0),
+        must_exit=must_exit,
         grouped=grouped,
-        in_order=np.array([ordered or name.loses_in_order for name in names], dtype=bool),
-        has_loss=np.array([any(entry.is_loss for entry in own) for own in sellable], dtype=bool),
+        in_order=in_order,
+        has_loss=np.bincount(owner, is_loss, minlength=n) > 0,
         hinge_first=_first(hinges),
         hinge_at=np.array([at for own in hinges for at, _ in own], dtype=float),
         hinge_upper=np.array([upper for own in hinges for _, upper in own], dtype=bool),
-        lot_first=_first(sellable),
-        lot_weight=np.array([entry.weight for entry in lots], dtype=float),
-        lot_tax=np.array([0.0 if netted and not entry.disallowed else entry.tax for entry in lots], dtype=float),
-        lot_st_gain=np.array([entry.counted_gain if entry.term is Term.SHORT else 0.0 for entry in lots], dtype=float),
-        lot_lt_gain=np.array([entry.counted_gain if entry.term is Term.LONG else 0.0 for entry in lots], dtype=float),
-        lot_is_loss=np.array([entry.is_loss for entry in lots], dtype=bool),
+        lot_first=first,
+        lot_weight=weight,
+        lot_tax=tax if problem.netting is None else np.where(disallowed, tax, 0.0),
+        lot_st_gain=np.where(disallowed | is_long, 0.0, gain),
+        lot_lt_gain=np.where(disallowed | ~is_long, 0.0, gain),
+        lot_is_loss=is_loss,
         lot_number=np.array([k for name in names for k, entry in enumerate(name.lots) if entry.blocked is None],
                             dtype=np.intp),
         up=np.array([row.up for row in problem.rows]).reshape(len(problem.rows), n),
@@ -132,26 +144,25 @@ def _first(parts: Sequence[Sequence[object]]) -> Indices:
     return np.concatenate([[0], np.cumsum([len(part) for part in parts], dtype=np.intp)]).astype(np.intp)
 
 
-def _weight(lots: Sequence[SaleLot]) -> float:
-    return sum((entry.weight for entry in lots), 0.0)
+def _flags(answers: Iterable[object]) -> Flags:
+    return np.array([bool(answer) for answer in answers], dtype=bool)
 
 
-def _harmless(lots: Sequence[SaleLot], *, ordered: bool) -> Sequence[SaleLot]:
-    """Return the lots that can be sold without selling one at a loss."""
-    if not ordered:
-        return [entry for entry in lots if not entry.is_loss]
-    return lots[: next((k for k, entry in enumerate(lots) if entry.is_loss), len(lots))]
+def _limits(problem: Problem) -> tuple[Array, Array]:
+    """Return the least and the most that names may trade: (n,).
 
-
-def _domain(problem: Problem, name: Name, sellable: float) -> tuple[float, float]:
-    """Return the lowest and highest trade; a limit that is broken and priced stops only what would make it worse."""
-    lo, hi = -sellable, 0.0 if name.rules.no_buy else max(0.0, _MOST_BOUGHT - name.held)
-    if name.rules.must_exit:
-        return lo, lo
-    for bound in name.bounds:
-        limit = 0.0 if bound.is_broken and not problem.settings.enforce else bound.at
-        lo, hi = (lo, min(hi, limit)) if bound.upper else (max(lo, limit), hi)
-    return lo, hi
+    A limit that is broken and priced stops only what would make it worse. A name that must go has none.
+    """
+    least, most = [-np.inf] * len(problem.names), [np.inf] * len(problem.names)
+    enforced = problem.settings.enforce
+    for i, name in enumerate(problem.names):
+        for bound in name.bounds:
+            limit = 0.0 if bound.is_broken and not enforced else bound.at
+            if bound.upper:
+                most[i] = min(most[i], limit)
+            else:
+                least[i] = max(least[i], limit)
+    return np.array(least), np.array(most)
 
 
 def _broken(problem: Problem, name: Name) -> list[tuple[float, bool]]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from engine.domain.errors import DataError
 from engine.domain.identifiers import LotId, SecurityId
 from engine.domain.market import Array, MarketSnapshot, Security
 from engine.domain.plans import Lock
-from engine.domain.policy import means
+from engine.domain.policy import means, words_for
 from engine.domain.settings import LotMethod, PlanSettings, WashSalePolicy
 from engine.domain.valuation import net_asset_value, positions
 from engine.plan.lots import SaleLot, sale_lots
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 BP: Final = 1e4
 PERCENT: Final = 0.01
+_NOTHING: Final = Decimal(0)
 MIN_CASH: Final = "min_cash"
 MAX_CASH: Final = "max_cash"
 CASH: Final = "cash band"
@@ -50,8 +51,7 @@ SECTOR: Final = "max_sector_active"
 FACTOR: Final = "max_factor_active"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
+class Bound(NamedTuple):
     """A limit on one name's trade: u <= at (upper) or u >= at. One that u = 0 breaks is priced, not forced."""
 
     rule: str
@@ -200,11 +200,13 @@ def build_problem(
         lots.setdefault(lot.security_id, []).append(lot)
     inputs = _Inputs(snapshot=snapshot, market=market, settings=settings, value=value, terms=tuple(terms))
     inputs = replace(inputs, caught=_caught(inputs, securities, rules, lots))
-    names = tuple(
-        _name(security, answer, lots.get(security.security_id, []), targets.get(security.security_id, 0.0), inputs)
-        for security, answer in zip(securities, rules, strict=True)
-    )
     index = [risk.position[name] for name in ids]
+    names = tuple(
+        _name(security, answer, lots.get(name, []), held.get(name, _NOTHING), targets.get(name, 0.0), specific, inputs)
+        for name, security, answer, specific in zip(
+            ids, securities, rules, risk.specific_variance[index].tolist(), strict=True
+        )
+    )
     exposures = risk.exposures[index]
     return Problem(
         snapshot=snapshot,
@@ -314,10 +316,17 @@ def _sale_lots(
     )
 
 
-def _name(security: Security, rules: NameRules, lots: Sequence[Lot], target: float, inputs: _Inputs) -> Name:
-    settings, value, risk = inputs.settings, inputs.value, inputs.market.risk
+def _name(
+    security: Security,
+    rules: NameRules,
+    lots: Sequence[Lot],
+    shares: Decimal,
+    target: float,
+    specific: float,
+    inputs: _Inputs,
+) -> Name:
+    settings, value = inputs.settings, inputs.value
     price = inputs.market.marks[security.security_id].price
-    shares = sum((lot.quantity for lot in lots), Decimal(0))
     held = float(shares * price / value)
     cost_bp = settings.cost_bp if security.cost_bp is None else float(security.cost_bp)
     caught = inputs.caught.get(security.security_id)
@@ -329,8 +338,8 @@ def _name(security: Security, rules: NameRules, lots: Sequence[Lot], target: flo
         held=held,
         target=target,
         cost=cost_bp / BP,
-        alpha=float(sum(settings.tilt[key] for key in sorted(settings.tilt) if means(key, security))),
-        specific=float(risk.specific_variance[risk.position[security.security_id]]),
+        alpha=_tilt(security, settings),
+        specific=specific,
         impact=_impact(security, settings, value),
         lots=_sale_lots(lots, rules, price, inputs, caught),
         rules=rules,
@@ -339,12 +348,18 @@ def _name(security: Security, rules: NameRules, lots: Sequence[Lot], target: flo
     )
 
 
+def _tilt(security: Security, settings: PlanSettings) -> float:
+    if not settings.tilt:
+        return 0.0
+    return float(sum(settings.tilt[word] for word in sorted(words_for(security) & settings.tilt.keys())))
+
+
 def _impact(security: Security, settings: PlanSettings, value: Decimal) -> float:
     """Return what a unit of squared trade costs: the price moves in proportion to the share of a day's volume traded.
 
     Source: Kyle, Continuous auctions and insider trading, Econometrica 53 (1985), whose price impact is linear.
     """
-    if not security.adv_usd:
+    if not security.adv_usd or not settings.impact_bp:
         return 0.0
     return settings.impact_bp / BP * float(value / security.adv_usd)
 
@@ -374,8 +389,9 @@ def _rows(inputs: _Inputs, names: Sequence[Name], exposures: Array) -> Iterable[
     if settings.max_sector_active is not None:
         limit = settings.max_sector_active
         leaving = np.array([name.target if name.rules.must_exit else 0.0 for name in names])
-        for sector in sorted({name.security.sector for name in names}):
-            member = np.array([float(name.security.sector == sector) for name in names])
+        sectors = np.array([name.security.sector for name in names])
+        for sector in np.unique(sectors).tolist():
+            member = (sectors == sector).astype(float)
             gone = float(member @ leaving)  # what must go cannot be held against the sector
             yield _banded(f"{SECTOR} {sector}", member, float(member @ active), -limit - gone, limit, settings)
     if settings.max_factor_active is not None:

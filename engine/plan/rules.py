@@ -8,7 +8,7 @@ from engine.domain.accounts import AccountSnapshot, Restriction, Rule
 from engine.domain.errors import DataError
 from engine.domain.market import MarketSnapshot, Security
 from engine.domain.plans import Lock, LockRule
-from engine.domain.policy import means, restrictions_in_force
+from engine.domain.policy import restrictions_in_force, words_for
 from engine.domain.settings import PlanSettings
 
 NOT_TRADABLE: Final = "not tradable"
@@ -43,6 +43,9 @@ class NameRules:
     limits: tuple[WeightLimit, ...] = ()
 
 
+_FREE: Final = NameRules()
+
+
 def rule_name(rule: Rule, target: str) -> str:
     """Return the name under which a restriction appears in reasons, bindings and conflicts."""
     return f"{rule.value} {target}"
@@ -64,14 +67,18 @@ def name_rules(
     taxable = snapshot.account.registration.is_taxable
     limits = weight_limits(snapshot)
     restrictions = in_force(snapshot)
+    told = {*settings.exclude, *(restriction.target for restriction in restrictions)}
+    no_buy, no_loss_sale = locked[LockRule.NO_BUY], locked[LockRule.NO_LOSS_SALE] if taxable else frozenset[str]()
     answers = []
     for security in securities:
-        meant = [r for r in restrictions if means(r.target, security)]
-        excluded = [EXCLUDE for target in settings.exclude if means(target, security)][:1]
-        excluded += [LIQUIDATE] if settings.liquidate else []
+        words, group = words_for(security) & told, security.group
         frozen = security.tradable is False or market.marks[security.security_id].price <= 0
-        no_buy = [WASH_SALES] if security.group in locked[LockRule.NO_BUY] else []
-        no_loss = [WASH_SALES] if taxable and security.group in locked[LockRule.NO_LOSS_SALE] else []
+        if not (words or frozen or settings.liquidate or group in no_buy or group in no_loss_sale):
+            answers.append(_FREE)
+            continue
+        meant = [r for r in restrictions if r.target in words]
+        excluded = [] if words.isdisjoint(settings.exclude) else [EXCLUDE]
+        excluded += [LIQUIDATE] if settings.liquidate else []
         answers.append(
             NameRules(
                 no_buy=(
@@ -79,10 +86,10 @@ def name_rules(
                     *_names(meant, Rule.DO_NOT_HOLD),
                     *excluded,
                     *_names(meant, Rule.DO_NOT_BUY),
-                    *no_buy,
+                    *([WASH_SALES] if group in no_buy else ()),
                 ),
                 no_sell=(*_frozen(frozen), *_names(meant, Rule.DO_NOT_SELL)),
-                no_loss_sale=tuple(no_loss),
+                no_loss_sale=(WASH_SALES,) if group in no_loss_sale else (),
                 must_exit=(*_names(meant, Rule.DO_NOT_HOLD), *excluded),
                 limits=tuple(limit for limit in limits if limit.target == security.security_id),
             )

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from engine.domain.market import Array
 from engine.plan.problem import BP
@@ -40,6 +39,8 @@ def nearest_steps(steps: Steps) -> Array | None:
     Each name is looked at some steps around the whole number that is nearest to what is wanted of it. Each step up or
     down is a yes or no of its own, no cheaper than the one before it: only how many are taken matters.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # takes 0.2 s to load, and few plans need it
+
     reach = max(_LEAST_REACH, _MOVES // len(steps.step))
     nearest = np.clip(np.round(steps.wanted / np.where(steps.step > 0, steps.step, 1.0)), steps.low, steps.high)
     far = np.abs(steps.step[:, None] * (nearest[:, None] + np.arange(-reach, reach + 1)) - steps.wanted[:, None])

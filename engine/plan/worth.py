@@ -36,8 +36,9 @@ def worth_of_trades(prices: Prices, traded: Sequence[int]) -> Mapping[int, float
     solvable = SOLVED_WORK // max(len(prices.problem.names) * prices.found.nodes, 1)
     if len(traded) <= solvable:
         return {i: _solved_without(prices, i) for i in traded}
-    estimate, second_order, alone = _estimates(prices, np.array(traded, dtype=np.intp))
-    unsure = sorted(range(len(traded)), key=lambda k: (not alone[k], -second_order[k], traded[k]))[:solvable]
+    names = np.array(traded, dtype=np.intp)
+    estimate, second_order, alone = _estimates(prices, names)
+    unsure = np.lexsort(np.stack([names, -second_order, ~alone]))[:solvable].tolist()
     found: dict[int, float | None] = dict(zip(traded, estimate.tolist(), strict=True))
     found |= {traded[k]: _solved_without(prices, traded[k]) for k in unsure}
     return found

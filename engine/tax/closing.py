@@ -1,8 +1,9 @@
 """Which lots does a sale close? The closing methods, each one sort key."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 from engine.domain.accounts import Lot
 from engine.domain.errors import DataError
@@ -23,10 +24,7 @@ def choose_lots(
 ) -> tuple[tuple[Lot, Decimal], ...]:
     """Return the lots that a sale closes, in order, each with the shares taken from it (> 0, summing to quantity).
 
-    lots: one account's lots of one security. price in USD a share; rates are fractions. FIFO is the rule of law where
-    nothing is said (Treas. Reg. 1.1012-1(c)(1)); every other method is a specific identification (1.1012-1(c)(2)).
-    OPTIMAL and MIN_TAX both take the lowest tax per dollar sold first: rate by term x (1 - basis / price). Lots that a
-    method cannot tell apart go oldest first, then by lot_id. Raises DataError when fewer shares are held.
+    Arguments are those of closing_order. Raises DataError when fewer shares are held.
     """
     held = sum((lot.quantity for lot in lots), Decimal(0))
     if not 0 < quantity <= held:
@@ -35,20 +33,9 @@ def choose_lots(
             f"{named}: found {held} shares, expected a sale of more than 0 and at most that, got {quantity}"
         )
 
-    def rank(lot: Lot) -> Decimal:
-        match method:
-            case LotMethod.FIFO:
-                return Decimal(lot.acquired.toordinal())
-            case LotMethod.LIFO:
-                return Decimal(-lot.acquired.toordinal())
-            case LotMethod.HIFO:
-                return -lot.basis / lot.quantity
-            case LotMethod.MIN_TAX | LotMethod.OPTIMAL:
-                return tax_per_share(lot, price=price, on=on, st_rate=st_rate, lt_rate=lt_rate)
-
     chosen: list[tuple[Lot, Decimal]] = []
     missing = quantity
-    for lot in sorted(lots, key=lambda lot: (rank(lot), lot.acquired, lot.lot_id)):
+    for lot in closing_order(lots, method=method, price=price, on=on, st_rate=st_rate, lt_rate=lt_rate):
         if missing == 0:
             break
         taken = min(lot.quantity, missing)
@@ -57,10 +44,33 @@ def choose_lots(
     return tuple(chosen)
 
 
+def closing_order(
+    lots: Sequence[Lot], *, method: LotMethod, price: Decimal, on: date, st_rate: Decimal, lt_rate: Decimal
+) -> list[Lot]:
+    """Return the order in which sales close lots.
+
+    lots: one account's lots of one security. price in USD a share; rates are fractions. FIFO is the rule of law where
+    nothing is said (Treas. Reg. 1.1012-1(c)(1)); every other method is a specific identification (1.1012-1(c)(2)).
+    OPTIMAL and MIN_TAX both take the lowest tax per dollar sold first: rate by term x (1 - basis / price). Lots that a
+    method cannot tell apart go oldest first, then by lot_id.
+    """
+    if len(lots) == 1:
+        return list(lots)
+    ranks: dict[LotMethod, Callable[[Lot], Decimal | int]] = {
+        LotMethod.FIFO: lambda lot: lot.acquired.toordinal(),
+        LotMethod.LIFO: lambda lot: -lot.acquired.toordinal(),
+        LotMethod.HIFO: lambda lot: -lot.basis / lot.quantity,
+    }
+    by_tax = partial(tax_per_share, price=price, on=on, st_rate=st_rate, lt_rate=lt_rate)
+    rank = ranks.get(method, by_tax)
+    return sorted(lots, key=lambda lot: (rank(lot), lot.acquired, lot.lot_id))
+
+
 def tax_per_share(lot: Lot, *, price: Decimal, on: date, st_rate: Decimal, lt_rate: Decimal) -> Decimal:
     """Return the tax in USD on selling one share of a lot at this price on this day; negative for a loss.
 
     At one price this has the order of tax per dollar sold, and it is defined at a price of zero too.
     """
     rate = lt_rate if term(lot.held_from, on) is Term.LONG else st_rate
-    return rate * (price - lot.basis / lot.quantity)
+    cost = lot.basis / lot.quantity if lot.wash_adjustment else lot.cost_per_share
+    return rate * (price - cost)

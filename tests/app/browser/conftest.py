@@ -29,14 +29,23 @@ class App:
     exports: Path
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory):
+@pytest.fixture(scope="session")
+def scanned(tmp_path_factory):
+    """The database of the demo firm, imported and scanned."""
     home = tmp_path_factory.mktemp("firm")
     environment = _environment(home)
     _lotsmith(environment, "demo", "--accounts", "12", "--to", str(home / "folder"))
     _lotsmith(environment, "import", str(home / "folder"))
     _lotsmith(environment, "scan")
-    with _app(home, environment) as running:
+    return home / "firm.db"
+
+
+@pytest.fixture(scope="module")
+def app(scanned, tmp_path_factory):
+    """The app on its own copy of the scanned firm."""
+    home = tmp_path_factory.mktemp("app")
+    shutil.copy(scanned, home / "firm.db")
+    with _app(home, _environment(home)) as running:
         yield running
 
 

@@ -250,10 +250,10 @@ def test_an_account_is_forgotten_when_the_next_one_is_made():
     program = (
         "import re; from pathlib import Path; from data.demo.books import demo_books\n"
         "def peak(): return int(re.search(r'VmHWM:\\s*([0-9]+) kB', Path('/proc/self/status').read_text())[1])\n"
-        "for number, book in enumerate(demo_books(1, 70), 1):\n"
+        "for number, book in enumerate(demo_books(1, 40), 1):\n"
         "    if number == 10: early = peak()\n"
         "print(peak() - early)"
     )
     grown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
-    assert int(grown) < 15_000  # kB; sixty accounts kept would be more than 60,000
+    assert int(grown) < 15_000  # kB; thirty accounts kept would be more than 30,000

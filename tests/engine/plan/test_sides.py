@@ -10,15 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.domain.accounts import Rule
-from engine.domain.plans import LockRule, PlanStatus
+from engine.domain.plans import PlanStatus
 from engine.domain.settings import LotMethod
 from engine.plan.problem import BP, build_problem
 from engine.plan.propose import propose_plan
 from engine.plan.reference import reference_optimum
 
 TINY_SEEDS = range(1005, 1017)
-ORACLE_SEEDS = range(44)
 ORACLE = Path(__file__).with_name("mixed_integer_oracle.py")
 CLOSE_BP = 0.01  # solver tolerances, and trades cut to a millionth of a share
 
@@ -57,51 +55,6 @@ def test_the_plan_of_a_tiny_account_is_the_best_over_every_combination_of_sides(
     assert plan.status is not PlanStatus.INFEASIBLE
     assert plan.objective.lower_bound <= best + CLOSE_BP
     assert best - CLOSE_BP <= plan.objective.total <= best + plan.objective.gap + CLOSE_BP
-
-
-@pytest.fixture(scope="module")
-def oracle(random_case, tmp_path_factory):
-    """SCIP's (status, objective, lower bound) of every seed, found in a process of its own."""
-    folder = tmp_path_factory.mktemp("oracle")
-    asked, answered = folder / "cases", folder / "answers"
-    asked.write_bytes(pickle.dumps([random_case(seed) for seed in ORACLE_SEEDS]))
-    subprocess.run([sys.executable, ORACLE, asked, answered], check=True, capture_output=True, timeout=250)
-    return dict(zip(ORACLE_SEEDS, pickle.loads(answered.read_bytes()), strict=True))
-
-
-@pytest.mark.parametrize("seed", ORACLE_SEEDS)
-def test_the_plan_agrees_with_a_mixed_integer_solver(random_case, oracle, seed):
-    snapshot, market, settings, _ = fractional(random_case(seed))
-    status, best, proven = oracle[seed]
-
-    plan, _ = propose_plan(snapshot, market, settings, inputs_hash="")
-
-    if status == "infeasible":
-        assert plan.status is PlanStatus.INFEASIBLE
-        assert plan.conflicts
-        return
-    assert plan.status is PlanStatus.OPTIMAL
-    assert plan.objective.gap <= CLOSE_BP
-    assert plan.objective.lower_bound <= best + CLOSE_BP
-    assert proven - CLOSE_BP <= plan.objective.total <= best + CLOSE_BP
-
-
-def test_the_cases_of_the_mixed_integer_solver_have_every_feature(random_case):
-    cases = [random_case(seed) for seed in ORACLE_SEEDS]
-    settings = [case[2] for case in cases]
-    rules = {r.rule for case in cases for r in case[0].restrictions}
-    locks = {lock.rule for case in cases for lock in case[3]}
-    groups = [[s.identical_group for s in case[1].securities.values()] for case in cases]
-
-    assert {s.lot_method for s in settings} == set(LotMethod)
-    assert rules == set(Rule)
-    assert locks == set(LockRule)
-    assert any("PAIR" in group for group in groups)
-    for field in ("max_active_weight", "max_sector_active", "max_factor_active", "max_turnover", "max_net_gain",
-                  "min_trade_usd", "harvest_min_loss_usd", "deposit", "withdrawal", "exclude", "tilt",
-                  "enforce"):  # fmt: skip
-        assert any(getattr(s, field) for s in settings), field
-        assert any(not getattr(s, field) for s in settings), field
 
 
 @pytest.mark.parametrize(("seed", "cap"), [(855, -48_894), (899, -38_120), (914, -109_162)])
