@@ -94,8 +94,8 @@ def _solve(
     cost[-1], bound[-1] = 1.0, 0.0 if slack_row is None else _MOST_SLACK
     if least is not None:
         cost[:pieces] = least
-    limited = [(np.concatenate([counted, np.zeros(size - pieces)]), -np.inf, limit)
-               for counted, limit in counts]  # fmt: skip
+    beyond = np.zeros(size - pieces)
+    limited: list[_Limits] = [(np.concatenate([counted, beyond]), -np.inf, limit) for counted, limit in counts]
     limited += [_cut(table, cut) for cut in cuts]
     answer = milp(
         cost,
