@@ -16,6 +16,7 @@ from engine.plan.compiled import compiled_in_any_order
 from engine.plan.prepared import Indices
 
 _BLOCK = 512  # columns at a time, so that they stay in the cache
+_INSIDE = 1e-12  # of a segment: so far from its end at least
 
 
 @compiled_in_any_order
@@ -195,9 +196,10 @@ def interior_point(  # noqa: C901  one Newton loop, unrolled over flat arrays
         half, c, g = length[j] / 2.0, curvature[j], slope[j]
         e = -g - c * length[j]
         root = np.sqrt(g * g + 4.0 * c * push_back)
-        low = 2.0 * push_back / (g + root) if g > 0.0 else (root - g) / max(2.0 * c, 1e-300)
+        low = 2.0 * push_back / (g + root) if g > 0.0 else ((root - g) / (2.0 * c) if c > 0.0 else half)
         root = np.sqrt(e * e + 4.0 * c * push_back)
-        high = 2.0 * push_back / (e + root) if e > 0.0 else (root - e) / max(2.0 * c, 1e-300)
+        high = 2.0 * push_back / (e + root) if e > 0.0 else ((root - e) / (2.0 * c) if c > 0.0 else half)
+        high = max(high, _INSIDE * length[j])  # or it would be lost in rounding
         x[j] = low if low < half else (length[j] - high if high < half else half)
         zl[j], zu[j] = push_back / x[j], push_back / (length[j] - x[j])
     dual = max(0.1 * total / max(segments, 1), 1e-4)

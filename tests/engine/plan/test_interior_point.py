@@ -259,6 +259,16 @@ def test_any_curvature_will_do(seed, curvature):
 
 
 @pytest.mark.parametrize("seed", range(10))
+def test_segments_that_cost_nothing_at_all_do_no_harm(seed):
+    rng = np.random.default_rng(seed)
+    chain = random_chain(rng)
+    idle = rng.random(len(chain.gradient)) < 0.5
+    chain.gradient[idle], chain.curvature[idle] = 0.0, 0.0
+
+    assert is_optimal(chain)
+
+
+@pytest.mark.parametrize("seed", range(10))
 def test_a_row_held_to_one_value_keeps_it(seed):
     chain = random_chain(np.random.default_rng(seed))
     middle = (chain.lo[0] + chain.hi[0]) / 2
