@@ -137,10 +137,8 @@ def _solved(
         return None
     chains = relaxed_chains(table, allowed, prices)
     if gain_is_fixed and table.gain_price is not None:
-        priced = _with_gains_priced(table, table.gain_price)
-        solution = relaxed_optimum(
-            priced, relaxed_chains(priced, allowed, np.where(table.is_gain_row, 0.0, prices)), near=near
-        )
+        priced = _with_gains_priced(chains, table.gain_price)
+        solution = relaxed_optimum(priced.table, priced, near=near)
         solution = replace(solution, row_price=np.where(table.is_gain_row, table.gain_price, solution.row_price))
     else:
         solution = relaxed_optimum(table, chains, near=near)
@@ -155,14 +153,20 @@ def _solved(
     )
 
 
-def _with_gains_priced(table: PieceTable, price: Array) -> PieceTable:
-    """Return the table with realised gains at their price in the costs, and no rule that counts them."""
+def _with_gains_priced(chains: Chains, price: Array) -> Chains:
+    """Return the chains with realised gains at their price in the costs, and no rule that counts them.
+
+    The envelope is the same: it was taken with this price folded in.
+    """
+    table = chains.table
     return replace(
-        table,
-        value=table.value + price @ table.rows,
-        gradient=table.gradient + price @ table.rates,
-        lo_rows=np.where(table.is_gain_row, -np.inf, table.lo_rows),
-        hi_rows=np.where(table.is_gain_row, np.inf, table.hi_rows),
+        chains,
+        table=replace(
+            table,
+            lo_rows=np.where(table.is_gain_row, -np.inf, table.lo_rows),
+            hi_rows=np.where(table.is_gain_row, np.inf, table.hi_rows),
+        ),
+        gradient=chains.gradient + price[table.frame.bent] @ chains.bent_rates,
     )
 
 
