@@ -52,7 +52,7 @@ class _Size:
 
 _QUICK: Final = _Size(
     plans=((500, 30, 3, 1), (500, 70, 1, 0)),
-    staged=1, runs=2, limited=1, compared=1, families=2, pool=2, seconds=2.0, starts=1,
+    staged=1, runs=2, limited=1, compared=1, families=len(FAMILIES), pool=2, seconds=2.0, starts=1,
 )  # fmt: skip
 _FULL: Final = _Size(
     plans=((500, 30, 50, 20), (500, 70, 50, 10), (3000, 70, 5, 1)),

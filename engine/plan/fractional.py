@@ -48,7 +48,7 @@ def figures(problem: Problem, found: Found) -> Figures:
 
 def _trades(problem: Problem, trade: Array) -> int:
     """Return how many names are traded; less than half a share is none where shares are whole."""
-    least = 0.5 * np.array([name.unit for name in problem.names]) if problem.settings.whole_shares else _TRADED
+    least = 0.5 * problem.unit if problem.settings.whole_shares else _TRADED
     return int((np.abs(trade) > least).sum())
 
 

@@ -73,7 +73,7 @@ def _with_aversion(problem: Problem, risk_aversion: float) -> Problem:
     tolerance = max(problem.settings.gap_tolerance_bp, _GAP_BP)
     settings = replace(problem.settings, risk_aversion=risk_aversion, gap_tolerance_bp=tolerance)
     weighed = replace(problem, settings=settings)
-    for made_once in ("prepared", "shortfall", "specific", "impact"):
+    for made_once in ("prepared", "shortfall", "specific", "impact", "unit"):
         vars(weighed)[made_once] = getattr(problem, made_once)
     vars(weighed)["frame"] = reweighed(problem.frame, weighed)
     return weighed

@@ -78,7 +78,7 @@ def outcome(problem: Problem, shares: Sequence[Decimal], orders: Sequence[Sequen
     ]
     counted = tuple(part[1] for part in parts)
     year = total_of(counted)
-    unit = np.array([name.unit for name in problem.names])
+    unit = problem.unit
     trade = np.array([float(quantity) for quantity in shares]) * unit
     active = trade - p.shortfall
     factor = problem.loadings.T @ active

@@ -163,6 +163,11 @@ class Problem:
     def specific(self) -> Array:
         return np.array([name.specific for name in self.names])
 
+    @cached_property
+    def unit(self) -> Array:
+        """One share of each name, a fraction of V: (n,)."""
+        return np.array([name.unit for name in self.names])
+
 
 def value_after_flow(snapshot: AccountSnapshot, market: MarketSnapshot, settings: PlanSettings) -> Decimal:
     """Return V, the net asset value with the deposit in and the withdrawal out, USD."""

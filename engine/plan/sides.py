@@ -58,8 +58,10 @@ class Found:
         p, table = problem.prepared, self.table
         if self.sold is not None:
             return float(self.sold @ p.lot_st_gain), float(self.sold @ p.lot_lt_gain)
-        on = np.isin(table.piece, self.pieces)
-        step = np.where(on, np.clip(self.trade[table.col[table.piece]] - table.start, 0.0, table.length), 0.0)
+        on = np.zeros(len(table.col), dtype=bool)
+        on[self.pieces] = True
+        filled = np.clip(self.trade[table.col[table.piece]] - table.start, 0.0, table.length)
+        step = np.where(on[table.piece], filled, 0.0)
         st = float(table.st_at[self.pieces].sum() - table.st_gain @ step)
         return st, float(table.lt_at[self.pieces].sum() - table.lt_gain @ step)
 
