@@ -56,7 +56,7 @@ _QUICK: Final = _Size(
 )  # fmt: skip
 _FULL: Final = _Size(
     plans=((500, 30, 50, 20), (500, 70, 50, 10), (3000, 70, 5, 1)),
-    staged=3, runs=3, limited=8, compared=4, families=len(FAMILIES), pool=10, seconds=10.0, starts=5,
+    staged=3, runs=3, limited=8, compared=4, families=len(FAMILIES), pool=6, seconds=10.0, starts=5,
 )  # fmt: skip
 
 
