@@ -138,6 +138,8 @@ def _solved(
     chains = relaxed_chains(table, allowed, prices)
     if gain_is_fixed and table.gain_price is not None:
         priced = _with_gains_priced(chains, table.gain_price)
+        if near is not None:  # whose price of gains is in the costs already
+            near = replace(near, row_price=np.where(table.is_gain_row, 0.0, near.row_price))
         solution = relaxed_optimum(priced.table, priced, near=near)
         solution = replace(solution, row_price=np.where(table.is_gain_row, table.gain_price, solution.row_price))
     else:
