@@ -45,8 +45,8 @@ class Screened:
 def slopes(chains: Chains, factor_price: Array, row_price: Array) -> Array:
     """Return each segment's slope at its start, prices (k,) and (m,) included: (j,)."""
     frame = chains.table.frame
-    pull = frame.map @ np.concatenate([factor_price, row_price[frame.straight]])
-    return np.asarray(chains.gradient + pull[chains.col] + row_price[frame.bent] @ chains.bent_rates)
+    prices = np.concatenate([factor_price, row_price[frame.straight]])
+    return _slopes(chains.col, chains.gradient, chains.bent_rates, frame.map, prices, row_price[frame.bent])
 
 
 def whole(chains: Chains) -> Screened:
@@ -98,6 +98,17 @@ def guessed_prices(chains: Chains) -> Array:
         chains.length, chains.gradient, chains.curvature, chains.bent_rates, chains.bent_start,
         table.lo_rows[frame.bent], table.hi_rows[frame.bent],
     )  # fmt: skip
+
+
+@compiled
+def _slopes(col: Indices, gradient: Array, rates: Array, matrix: Array, prices: Array, bent_prices: Array) -> Array:
+    pull = np.dot(matrix, prices)
+    slope = np.empty(len(col))
+    for j in range(len(col)):
+        slope[j] = gradient[j] + pull[col[j]]
+        for r in range(len(bent_prices)):
+            slope[j] += bent_prices[r] * rates[r, j]
+    return slope
 
 
 @compiled
