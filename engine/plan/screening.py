@@ -2,8 +2,8 @@
 
 Most lots are far from worth selling, and a program without them has the same optimum and a third of the size. What was
 left out is checked against the prices found, so a guess that was wrong costs time and nothing else.
-Source: Lee & Breheny, Strong rules for nonconvex penalized regression, Sankhya (2015), for discarding by a guessed
-range of slopes and checking afterwards.
+Source: Tibshirani et al., Strong rules for discarding predictors in lasso-type problems, J. R. Statist. Soc. B 74
+(2012), for leaving out by a guessed range of slopes and checking afterwards.
 """
 
 from dataclasses import dataclass
