@@ -5,7 +5,7 @@ import streamlit as st
 from app import navigation, session
 from app.panels import frame
 from app.steps import firm, monitor, plan
-from app.tables import REASONS, filtered_queue, queue_table
+from app.tables.monitor import REASONS, filtered_queue, queue_table
 
 services, user = session.services(), session.user()
 title, scan_now = st.columns([5, 1], vertical_alignment="bottom")

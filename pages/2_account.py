@@ -7,18 +7,18 @@ from app.charts.drift import sector_figure
 from app.charts.lots import lot_ladder
 from app.panels import frame
 from app.steps import firm, monitor, plan
-from app.tables import (
+from app.tables.monitor import (
     drift_table,
     factor_table,
     harvest_table,
     lock_table,
     lot_table,
     move_table,
-    plan_table,
     problem_table,
     restriction_table,
-    usd,
 )
+from app.tables.parts import usd
+from app.tables.review import plan_table
 
 services = session.services()
 head, chooser, action = st.columns([2, 3, 1], vertical_alignment="bottom")

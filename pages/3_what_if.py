@@ -9,7 +9,7 @@ from app.panels.kept import on_frontier, side_by_side
 from app.panels.sensitivity import sensitivity
 from app.steps import firm, plan, tradeoff
 from app.steps.market import todays_market
-from app.tables import plan_table
+from app.tables.review import plan_table
 
 services, user = session.services(), session.user()
 head, chooser = st.columns([2, 4], vertical_alignment="bottom")

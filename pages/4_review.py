@@ -7,7 +7,7 @@ from app.panels import frame, review
 from app.panels import plan as plan_panel
 from app.steps import crm, plan
 from app.steps import review as step
-from app.tables import history_table, plan_table
+from app.tables.review import history_table, plan_table
 
 services, user = session.services(), session.user()
 st.title("Review")

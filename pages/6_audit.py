@@ -5,7 +5,7 @@ import streamlit as st
 from app import session
 from app.panels import frame
 from app.steps import audit
-from app.tables import audit_table
+from app.tables.oversight import audit_table
 
 services = session.services()
 st.title("Audit log")

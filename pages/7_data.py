@@ -5,7 +5,7 @@ import streamlit as st
 from app import session
 from app.panels import data, frame
 from app.steps import monitor
-from app.tables import problem_table
+from app.tables.monitor import problem_table
 
 services, user = session.services(), session.user()
 st.title("Firm data")

@@ -9,7 +9,7 @@ from app.charts.drift import sector_figure
 from app.charts.frontier import frontier_figure
 from app.panels import frame
 from app.steps.plan import WhatIf
-from app.tables import comparison_table
+from app.tables.plan import comparison_table
 from engine.domain.identifiers import PlanId
 from engine.domain.market import MarketSnapshot
 from engine.plan.frontier import FrontierPoint

@@ -10,7 +10,8 @@ from app.columns import COLUMNS
 from app.panels import frame
 from app.ports import Services
 from app.steps import execute, reconcile
-from app.tables import answer_table, block_table, break_table, fill_table, outbox_table, plan_table
+from app.tables.execute import answer_table, block_table, break_table, fill_table, outbox_table
+from app.tables.review import plan_table
 from data.outbox import OutboxRow
 from data.plans import PlanHead
 from engine.domain.lifecycle import Action, PlanState, User, legal_actions

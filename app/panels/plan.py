@@ -8,14 +8,7 @@ import streamlit as st
 from app.charts.drift import sector_figure
 from app.panels import frame
 from app.steps.plan import WhatIf
-from app.tables import (
-    binding_table,
-    not_harvested_table,
-    rule_text,
-    sale_table,
-    setting_text,
-    trade_table,
-)
+from app.tables.plan import binding_table, not_harvested_table, rule_text, sale_table, setting_text, trade_table
 from engine.domain.meanings import MEANINGS
 from engine.domain.plans import Check, PlanStatus, Verdict
 from engine.plan.run import FALLBACK_SOLVER

@@ -13,7 +13,7 @@ from app.panels import frame
 from app.ports import Services
 from app.steps import execute, review
 from app.steps.plan import WhatIf, signed_shares
-from app.tables import edit_table, editable_trades
+from app.tables.review import edit_table, editable_trades
 from data.plans import PlanHead, StoredPlan
 from engine.domain.identifiers import SecurityId
 from engine.domain.lifecycle import Action, PlanState, Role, User

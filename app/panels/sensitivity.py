@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.charts.sensitivity import MEASURES, sensitivity_figure
 from app.panels import frame
-from app.tables import sensitivity_table
+from app.tables.plan import sensitivity_table
 from engine.plan.sensitivity import Sensitivities
 
 

@@ -11,12 +11,7 @@ FIRM_SCOPE = "firm"
 
 def means(target: str, security: Security) -> bool:
     """Return whether a target ("ID", "sector:NAME", "tag:NAME") means this security."""
-    kind, _, name = target.partition(":")
-    if name and kind == "sector":
-        return security.sector == name
-    if name and kind == "tag":
-        return name in security.tags
-    return target == security.security_id
+    return target in words_for(security)
 
 
 def words_for(security: Security) -> frozenset[str]:

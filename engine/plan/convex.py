@@ -172,12 +172,8 @@ def _interior(
     middle, half = (lo + hi) / 2, np.maximum((hi - lo) / 2, _MIN_WIDTH / 2)
     dense, member, share, col = frame.dense, frame.member, frame.share, chains.col[kept]
     if len(part.columns) < _FEW_COLUMNS * table.columns:
-        dense, member, share, col = (
-            dense[part.columns],
-            member[part.columns],
-            share[part.columns],
-            part.col,
-        )
+        columns, col = part.columns, part.col
+        dense, member, share = dense[columns], member[columns], share[columns]
     near = np.concatenate([start.factor_price, start.row_price[order]])
     push = start.push * len(kept) / max(len(chains.col), 1)
     steps, fill, price, slack = interior_point(

@@ -117,10 +117,8 @@ def polish(  # noqa: C901  one Newton loop over flat arrays
         least = merit if np.isfinite(merit) else -np.inf
         # Which rows bind: those with a price, and those missed without one.
         for r in range(rows):
-            own, reached = (
-                price[factors + r],
-                value[factors + r] if factors + r < wide else bent_value[factors + r - wide],
-            )
+            own = price[factors + r]
+            reached = value[factors + r] if factors + r < wide else bent_value[factors + r - wide]
             active[r] = 0
             if own > 0.0 or (own == 0.0 and reached > hi[r] + 1e-11):
                 active[r] = 1

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from app.charts.sensitivity import sensitivity_figure
-from app.tables import filtered_queue, rule_text, sensitivity_table, setting_text, usd
+from app.tables.monitor import filtered_queue
+from app.tables.parts import usd
+from app.tables.plan import rule_text, sensitivity_table, setting_text
 from engine.domain.market import MarketSnapshot, RiskModel, Security
 from engine.plan.fractional import Figures
 from engine.plan.sensitivity import Sensitivities, Sensitivity, Step

@@ -1,0 +1,223 @@
+"""What the watch over accounts shows: the queue, and one account with its lots, drift, harvest and locks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from app.tables.parts import named, table_of
+from engine.domain.accounts import AccountSnapshot, Restriction
+from engine.domain.identifiers import AccountId
+from engine.domain.market import MarketSnapshot
+from engine.domain.plans import Lock
+from engine.monitor.account_scan import AccountScan
+from engine.monitor.drift import GroupDrift
+from engine.tax.holding import term
+
+_REASONS: Final = {
+    "data_problem": "data problem",
+    "out_of_balance": "out of balance",
+    "cash_low": "cash low",
+    "cash_high": "cash high",
+    "harvestable": "harvestable",
+    "market_move": "market move",
+    "gains_budget": "gains budget",
+    "lock_ending": "lock ending",
+}
+_BLOCKED: Final = {
+    "wash_sale_lock": "bought in the household within 30 days: a wash sale",
+    "restricted": "a restriction says not to sell it",
+    "not_tradable": "it cannot be traded",
+    "pending": "an order for it is on its way",
+    "below_threshold": "the loss is smaller than the settings ask for",
+}
+REASONS: Final = tuple(_REASONS.values())
+
+
+def queue_table(documents: Mapping[AccountId, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return one row an account, in the queue's order, from the documents of a scan."""
+    return table_of(
+        [
+            {
+                "account": account_id,
+                "household": seen["household"],
+                "advisor": seen["advisor"],
+                "registration": seen["registration"],
+                "custodian": seen["custodian"],
+                "at_stake": seen["dollars_at_stake"],
+                "reasons": [_REASONS[reason] for reason in seen["reasons"]],
+                "nav": seen["nav"],
+                "te_pct": 100 * seen["tracking_error"],
+                "max_active_pct": 100 * seen["max_active_weight"],
+                "cash_pct": 100 * seen["cash"]["weight"],
+                "tax_saved": seen["harvest"]["tax_saved"],
+                "st_loss": seen["harvest"]["st_loss"],
+                "lt_loss": seen["harvest"]["lt_loss"],
+                "locks": len(seen["locks"]),
+                "data_age_days": seen["data_age_days"],
+                "fenced": seen["fenced"],
+            }
+            for account_id, seen in documents.items()
+        ],
+        "account household advisor registration custodian at_stake reasons nav te_pct max_active_pct cash_pct "
+        "tax_saved st_loss lt_loss locks data_age_days fenced",
+    )
+
+
+def filtered_queue(
+    queue: pd.DataFrame, *, search: str, reasons: Sequence[str], columns: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Return the rows that hold the searched text and any of the reasons, and one of the values of each column."""
+    keep = pd.Series(data=True, index=queue.index)
+    if search.strip():
+        text = (queue["account"] + " " + queue["household"] + " " + queue["advisor"]).str.lower()
+        keep &= text.str.contains(search.strip().lower(), regex=False)
+    if reasons:
+        wanted = set(reasons)
+        keep &= queue["reasons"].map(lambda found: bool(wanted & set(found)))
+    for name, values in columns.items():
+        if values:
+            keep &= queue[name].isin(list(values))
+    return queue[keep].reset_index(drop=True)
+
+
+def drift_table(scan: AccountScan, market: MarketSnapshot) -> pd.DataFrame:
+    """Return one row a name held or followed, largest drift first."""
+    return table_of(
+        [
+            {
+                **named(market, drift.security_id),
+                "weight_pct": 100 * drift.weight,
+                "target_pct": 100 * drift.target,
+                "active_pct": 100 * drift.active,
+                "state": "out of balance" if drift.outside else "restricted" if drift.restricted else "",
+            }
+            for drift in scan.names
+        ],
+        "ticker name sector weight_pct target_pct active_pct state",
+    )
+
+
+def factor_table(drifts: Sequence[GroupDrift]) -> pd.DataFrame:
+    """Return the active exposure to each factor of the risk model, largest first."""
+    return table_of(
+        [{"factor": d.name, "exposure": d.active, "state": "out of balance" if d.outside else ""} for d in drifts],
+        "factor exposure state",
+    )
+
+
+def lot_table(snapshot: AccountSnapshot, market: MarketSnapshot) -> pd.DataFrame:
+    """Return one row a tax lot, largest loss first; lots without a price last."""
+    rows = []
+    for lot in snapshot.lots:
+        mark = market.marks.get(lot.security_id)
+        value = None if mark is None else float(lot.quantity * mark.price)
+        gain = None if value is None else value - float(lot.basis)
+        rows.append(
+            {
+                **named(market, lot.security_id),
+                "lot": lot.lot_id,
+                "acquired": lot.acquired,
+                "term": term(lot.held_from, snapshot.as_of).value,
+                "shares": float(lot.quantity),
+                "basis": float(lot.basis),
+                "value": value,
+                "gain": gain,
+                "gain_pct": None if gain is None or not lot.basis else 100 * gain / float(lot.basis),
+                "wash_adjustment": float(lot.wash_adjustment) if lot.wash_adjustment else None,
+            }
+        )
+    shown = table_of(rows, "ticker name sector lot acquired term shares basis value gain gain_pct wash_adjustment")
+    return shown.sort_values("gain", na_position="last", ignore_index=True)
+
+
+def harvest_table(scan: AccountScan, market: MarketSnapshot) -> pd.DataFrame:
+    """Return one row a lot at a loss: what it saves today, or why it cannot be harvested and until when."""
+    return table_of(
+        [
+            {
+                **named(market, lot.security_id),
+                "lot": lot.lot_id,
+                "term": lot.term.value,
+                "shares": float(lot.quantity),
+                "loss": float(lot.loss),
+                "tax_saved": float(lot.tax_saved),
+                "blocked": _BLOCKED.get(lot.blocked or "", lot.blocked or ""),
+                "until": lot.until,
+            }
+            for lot in scan.harvest.lots
+        ],
+        "ticker name sector lot term shares loss tax_saved blocked until",
+    )
+
+
+def lock_table(locks: Sequence[Lock], market: MarketSnapshot) -> pd.DataFrame:
+    """Return one row a wash-sale lock of the household."""
+    rules = {"no_buy": "do not buy back", "no_loss_sale": "do not sell at a loss"}
+    members: dict[str, list[str]] = {}
+    for security in market.securities.values():
+        members.setdefault(security.group, []).append(security.ticker)
+    return table_of(
+        [
+            {
+                "ticker": ", ".join(members.get(lock.identical_group, [lock.identical_group])),
+                "rule": rules[lock.rule.value],
+                "free_from": lock.until,
+                "cause": lock.cause,
+            }
+            for lock in sorted(locks, key=lambda lock: (lock.until, lock.identical_group))
+        ],
+        "ticker rule free_from cause",
+    )
+
+
+def move_table(scan: AccountScan, market: MarketSnapshot) -> pd.DataFrame:
+    """Return one row a market move since the last scan that needs attention."""
+    return table_of(
+        [
+            {
+                **named(market, move.security_id),
+                "change_pct": 100 * move.change,
+                "sigmas": move.sigmas,
+                "dollars": float(move.dollars),
+            }
+            for move in scan.moves
+        ],
+        "ticker name sector change_pct sigmas dollars",
+    )
+
+
+def problem_table(documents: Mapping[AccountId, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return one row a data problem of any account of a scan, fences first."""
+    shown = table_of(
+        [
+            {
+                "account": account_id,
+                "severity": problem["severity"],
+                "problem": problem["sentence"],
+                "security": problem["security_id"] or "",
+            }
+            for account_id, seen in documents.items()
+            for problem in seen["problems"]
+        ],
+        "account severity problem security",
+    )
+    return shown.sort_values(["severity", "account"], ignore_index=True)
+
+
+def restriction_table(restrictions: Iterable[Restriction], market: MarketSnapshot) -> pd.DataFrame:
+    """Return one row a restriction that holds for an account."""
+    return table_of(
+        [
+            {
+                "scope": one.scope,
+                "target": named(market, one.target)["ticker"],
+                "rule": one.rule.value.replace("_", " "),
+                "limit_pct": None if one.value is None else 100 * float(one.value),
+                "until": one.until,
+                "reason": one.reason,
+            }
+            for one in restrictions
+        ],
+        "scope target rule limit_pct until reason",
+    )

@@ -1,0 +1,28 @@
+"""What tables have in common."""
+
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from engine.domain.identifiers import SecurityId
+from engine.domain.market import MarketSnapshot
+
+
+def usd(amount: Decimal | float) -> str:
+    """Return an amount in whole dollars, the sign before the dollar sign."""
+    whole = f"{abs(amount):,.0f}"
+    return f"{'-' if amount < 0 and whole != '0' else ''}${whole}"
+
+
+def table_of(rows: list[dict[str, Any]], columns: str) -> pd.DataFrame:
+    """Return rows with these columns, named in one string, also where there is no row."""
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+def named(market: MarketSnapshot, security_id: str) -> dict[str, str]:
+    """Return what a security is called; an id that the market does not know stands for itself."""
+    known = market.securities.get(SecurityId(security_id))
+    if known is None:
+        return {"ticker": security_id, "name": "", "sector": ""}
+    return {"ticker": known.ticker, "name": known.name, "sector": known.sector}
