@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from engine.domain.identifiers import AccountId, LotId, SecurityId, TransactionId
 from engine.domain.settings import PlanSettings
@@ -41,8 +42,7 @@ class LotSale:
     gain: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(NamedTuple):  # a plan has hundreds, and a dataclass takes four times as long to make
     """Why this trade. risk, tax, cost in bp of account value, positive = makes the objective better.
 
     worth_bp: how much worse the plan's objective is when this trade is forbidden and the rest solved again; None where

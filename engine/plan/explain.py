@@ -38,7 +38,7 @@ def reasons(
         tax = _NO_TAX if counted is NOTHING else tax_of(counted)
         found[i] = Reason(
             risk_bp=risk[i],
-            tax_bp=-weight * float(tax - counted.later),
+            tax_bp=-weight * float(tax - counted.later if counted.later else tax),
             cost_bp=-cost[i],
             worth_bp=None if known is None else known * BP,
             rules=binding[i],
@@ -71,8 +71,10 @@ def _rules_by_name(problem: Problem, done: Outcome, prices: Prices | None) -> li
     for own, name, u in zip(rules, problem.names, trade, strict=True):
         if u:
             unit = name.unit
-            own += [bound.rule for bound in name.bounds if -unit < u - bound.at < unit]
-            if problem.min_trade > 0 and abs(u) - problem.min_trade < name.unit:
+            for bound in name.bounds:
+                if -unit < u - bound.at < unit:
+                    own.append(bound.rule)
+            if problem.min_trade > 0 and abs(u) - problem.min_trade < unit:
                 own.append("min_trade_usd")
     if prices is None:
         return [tuple(dict.fromkeys(found)) for found in rules]

@@ -65,16 +65,13 @@ def _largest(values: Array) -> float:
 
 @compiled_in_any_order
 def gather(dense: Array, member: Indices, share: Array, moved: Array, into: Array) -> None:
-    """Set what columns' moves come to on each factor and straight row."""
+    """Set what columns' moves come to on each factor and straight row; the rest of `into` is set to zero."""
     columns, filled = dense.shape
-    into[:filled] = 0.0
+    into[:] = 0.0  # a row may have no column in this program
     for c in range(columns):
         move = moved[c]
         for k in range(filled):
             into[k] += move * dense[c, k]
-    for c in range(columns):
-        if member[c] >= 0:
-            into[filled + member[c]] = 0.0
     for c in range(columns):
         if member[c] >= 0:
             into[filled + member[c]] += share[c] * moved[c]

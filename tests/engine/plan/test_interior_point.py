@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 from scipy.optimize import linprog
 
-from engine.plan.interior_point import interior_point
+from engine.plan.interior_point import gather, interior_point
 
 ITERATIONS, TOLERANCE = 60, 1e-8
 RANDOM = range(60)
@@ -386,3 +386,13 @@ def test_the_same_problem_gives_the_same_bytes_again():
     first, second = chain.solve(), chain.solve()
 
     assert all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in zip(first, second, strict=True))
+
+
+def test_a_row_without_a_column_in_the_program_counts_nothing():
+    # Column 0 moves by 2 and counts 3 a unit on the factor, 0.5 on the second row; the first has no column.
+    dense, member, share = np.array([[3.0], [0.0]]), np.array([1, -1]), np.array([0.5, 0.0])
+    into = np.full(4, np.nan)  # as memory may be that nobody has written to
+
+    gather(dense, member, share, np.array([2.0, 7.0]), into)
+
+    assert into.tolist() == [6.0, 0.0, 1.0, 0.0]
