@@ -197,7 +197,9 @@ def test_settings_are_the_text_as_written(firm):
 @pytest.mark.parametrize("actions", [["propose"], ["propose", "submit"], ["propose", "submit", "hold"],
                                      ["propose", "submit", "approve"], ["propose", "submit", "approve", "release"],
                                      ["propose", "submit", "approve", "release", "send"]])  # fmt: skip
-def test_from_proposal_on_a_plans_trades_are_pending_for_the_other_accounts_of_the_household(firm, draft, advance, actions):
+def test_from_proposal_on_a_plans_trades_are_pending_for_the_other_accounts_of_the_household(
+    firm, draft, advance, actions
+):
     plan = advance(draft("A1"), *actions)
 
     sale, purchase = firm.snapshot("A2").pending
