@@ -109,7 +109,10 @@ def _rules_by_name(problem: Problem, done: Outcome, prices: Prices | None) -> li
             taking_part = done.trade < 0 if row.by_lot_gain else (row.up != 0) | (row.down != 0)
             for member in np.flatnonzero(taking_part & (done.trade != 0)).tolist():
                 rules[member].append(row.rule)
-    return [(*dict.fromkeys(found), *(everywhere if u else ())) for found, u in zip(rules, trade, strict=True)]
+    binding = tuple(everywhere)
+    return [
+        (tuple(dict.fromkeys(own)) if own else ()) + (binding if u else ()) for own, u in zip(rules, trade, strict=True)
+    ]
 
 
 class _Teller:
