@@ -1,13 +1,16 @@
 """Plans of one household: those of one day never wash each other, however they come about."""
 
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from app.steps import people, plan, review
+from app.tables.plan import wash_table
 from engine.domain.errors import CheckFailed
 from engine.domain.lifecycle import Action, PlanState
-from engine.domain.plans import Side
+from engine.domain.plans import Side, Washed
 
 
 @pytest.fixture
@@ -75,3 +78,20 @@ def test_a_book_planned_at_once_plans_each_household_together(services):
     sides = {trade.security_id: trade.side for trade in plan.kept(services, outcomes["T1"]).plan.trades}
     assert sides == {"AAA": Side.SELL, "BBB": Side.BUY, "CCC": Side.BUY, "DDD": Side.BUY}
     plan.replay(services, outcomes["T1"])  # its inputs hold what it saw of the other account
+
+
+def test_each_loss_sold_says_what_is_taken_of_it_and_until_when_it_may_not_be_bought(services, harvests):
+    # T1 sells 12 of the lot bought at 140, at 100: 480 USD. 30 days after 2026-11-20 is 2026-12-20.
+    found = plan.kept(services, harvests)
+    [row] = wash_table(found.plan, found.market).to_dict("records")
+
+    assert (row["ticker"], row["lot"], row["shares"], row["loss"]) == ("AAA", "t1-a-loss", 12, 480)
+    assert (row["disallowed"], row["free_from"]) == (0, date(2026, 12, 21))
+    caught = Washed(
+        lot_id="t1-a-loss", transaction_id="x", account_id="I1", on=date(2026, 11, 30), quantity=Decimal(5),
+        disallowed=Decimal(200), deferred=False,
+    )  # fmt: skip
+    trades = tuple(replace(trade, washed=(caught,)) if trade.lots else trade for trade in found.plan.trades)
+    [row] = wash_table(replace(found.plan, trades=trades), found.market).to_dict("records")
+    assert row["disallowed"] == 200
+    assert row["goes_to"] == "lost for good to 5 shares that I1 buys on 2026-11-30, a retirement account"
