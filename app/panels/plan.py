@@ -119,8 +119,8 @@ def details(found: WhatIf, *, key: str) -> None:
         frame.table(sale_table(plan, market), key=f"{key}:sales", empty="Nothing is sold.")
     with washes:
         st.caption(
-            "Each loss that the plan takes: what purchases of the household within 30 days, made or arranged, take away of "
-            "it, and from which day on the household may buy it again."
+            "Each loss that the plan takes: what purchases of the household within 30 days, made or arranged, take "
+            "away of it, and from which day on the household may buy it again."
         )
         frame.table(wash_table(plan, market), key=f"{key}:washes", empty="No loss is taken.")
     with sectors:
