@@ -12,8 +12,9 @@ ACCOUNT: Final = _FOLDER / "2_account.py"
 WHAT_IF: Final = _FOLDER / "3_what_if.py"
 REVIEW: Final = _FOLDER / "4_review.py"
 ORDERS: Final = _FOLDER / "5_orders.py"
-AUDIT: Final = _FOLDER / "6_audit.py"
-DATA: Final = _FOLDER / "7_data.py"
+WASH_SALES: Final = _FOLDER / "6_wash_sales.py"
+AUDIT: Final = _FOLDER / "7_audit.py"
+DATA: Final = _FOLDER / "8_data.py"
 
 
 def pages() -> Mapping[str, Sequence[st.Page]]:
@@ -27,6 +28,7 @@ def pages() -> Mapping[str, Sequence[st.Page]]:
         "Review": [_page(REVIEW, "Review", "fact_check", "review")],
         "Execute": [_page(ORDERS, "Orders", "send", "orders")],
         "Oversight": [
+            _page(WASH_SALES, "Wash sales", "event_busy", "wash-sales"),
             _page(AUDIT, "Audit log", "policy", "audit"),
             _page(DATA, "Firm data", "database", "data"),
         ],

@@ -11,7 +11,7 @@ from app.ports import Services
 from app.settings import read_settings
 from app.steps import firm
 from engine.domain.errors import DataError, NotAllowed
-from engine.domain.identifiers import AccountId, PlanId, UserId
+from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
 from engine.domain.lifecycle import Role, User
 from engine.domain.settings import PlanSettings
 from engine.plan.warm import warm
@@ -24,6 +24,7 @@ _USER: Final = "user"
 _PERSON: Final = "signed_in_as"
 _ACCOUNT: Final = "account_on_screen"
 _PICKER: Final = "account_picker"
+_HOUSEHOLD: Final = "household_picker"
 _TUNED: Final = "tuned"
 _ROUND: Final = "tuning_round"
 _REMEMBERED: Final = "remembered"
@@ -114,6 +115,22 @@ def pick_account(labels: Mapping[AccountId, str]) -> AccountId:
     st.session_state[_ACCOUNT] = chosen
     show(account=chosen)
     return AccountId(chosen)
+
+
+def pick_household(labels: Mapping[HouseholdId, str]) -> HouseholdId:
+    """Let the person choose among households, that of the address line first; return it. Raises DataError for none."""
+    current = st.query_params.get("household") or next(iter(labels), None)
+    if current not in labels:
+        raise DataError(f"household {current}: no such household; expected one of {len(labels)} of this firm")
+    st.session_state[_HOUSEHOLD] = current
+    chosen = st.selectbox(
+        "Household", list(labels), key=_HOUSEHOLD, format_func=lambda each: labels[each], on_change=_follow_household
+    )
+    return HouseholdId(chosen)
+
+
+def _follow_household() -> None:
+    show(household=st.session_state[_HOUSEHOLD])
 
 
 def _follow_picker() -> None:

@@ -14,6 +14,7 @@ PAGES = {
     "what-if?account=A00003": "What-if",
     "review": "Review",
     "orders": "Orders",
+    "wash-sales": "Wash sales",
     "audit": "Audit log",
     "data": "Firm data",
 }

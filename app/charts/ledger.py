@@ -1,0 +1,106 @@
+"""The 61 days around a loss, and the month of locks ahead."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Final
+
+import plotly.graph_objects as go
+
+from engine.domain.accounts import Transaction, TransactionType
+from engine.domain.plans import Lock, LockRule
+from engine.tax.matching import WASH_SALE_DAYS
+from engine.tax.realised import Loss
+
+_BUYS: Final = frozenset({TransactionType.BUY, TransactionType.REINVEST})
+_ROW_PX: Final = 44
+_LABELS: Final = {LockRule.NO_BUY: "do not buy", LockRule.NO_LOSS_SALE: "do not sell at a loss"}
+_COLOURS: Final = {LockRule.NO_BUY: "#c2410c", LockRule.NO_LOSS_SALE: "#0b5cad"}
+
+
+def window_figure(loss: Loss, rows: Sequence[Transaction], *, as_of: date) -> go.Figure:
+    """Return the 61 days around a loss: a row an account, purchases up, sales down, lines to the shares that caught it.
+
+    The size of a line's label is the number of matched shares; a purchase that caught none is hollow.
+    """
+    caught = {match.transaction_id: match for match in loss.matches}
+    figure = go.Figure()
+    kinds = (
+        ("bought, caught the loss", "triangle-up", lambda row: row.transaction_id in caught),
+        ("bought", "triangle-up-open", lambda row: row.type in _BUYS and row.transaction_id not in caught),
+        ("the loss", "x", lambda row: row.transaction_id == loss.transaction_id),
+        ("sold", "triangle-down-open", lambda row: row.type is TransactionType.SELL
+         and row.transaction_id != loss.transaction_id),
+        ("moved, given or split", "circle-open", lambda row: row.type not in _BUYS
+         and row.type is not TransactionType.SELL and row.transaction_id not in caught),
+    )  # fmt: skip
+    for label, symbol, belongs in kinds:
+        chosen = [row for row in rows if belongs(row)]
+        if chosen:
+            figure.add_scatter(
+                x=[row.trade_date for row in chosen],
+                y=[row.account_id for row in chosen],
+                text=[
+                    f"{row.type.value.replace('_', ' ')} {row.quantity.normalize():f} at {row.price}" for row in chosen
+                ],
+                mode="markers",
+                name=label,
+                marker={"symbol": symbol, "size": 13, "line": {"width": 2}},
+                hovertemplate="%{y}, %{x|%d %b %Y}<br>%{text}",
+            )
+    for row in rows:
+        match = caught.get(row.transaction_id)
+        if match is not None:
+            figure.add_scatter(
+                x=[loss.trade_date, loss.trade_date + (row.trade_date - loss.trade_date) / 2, row.trade_date],
+                y=[loss.account_id, loss.account_id, row.account_id],
+                mode="lines+text",
+                text=["", f"{match.quantity.normalize():f} shares", ""],
+                textposition="top center",
+                line={"dash": "dot", "width": 2},
+                showlegend=False,
+                hoverinfo="skip",
+            )
+    first, last = loss.trade_date - WASH_SALE_DAYS, loss.trade_date + WASH_SALE_DAYS
+    figure.add_vrect(x0=first, x1=last, opacity=0.1, line_width=0, fillcolor="gray", layer="below")
+    if first <= as_of <= last:
+        figure.add_vline(x=as_of, line_dash="dash", line_width=1)
+        figure.add_annotation(x=as_of, y=1, yref="paper", text="today", showarrow=False, yanchor="bottom")
+    accounts = len({row.account_id for row in rows} | {loss.account_id})
+    figure.update_layout(
+        height=150 + _ROW_PX * accounts,
+        margin={"l": 8, "r": 8, "t": 24, "b": 8},
+        xaxis={"range": [first - timedelta(days=1), last + timedelta(days=1)], "tickformat": "%d %b"},
+        yaxis={"type": "category"},
+        legend={"orientation": "h", "y": -0.35},
+    )
+    return figure
+
+
+def lock_figure(locks: Sequence[Lock], *, as_of: date) -> go.Figure:
+    """Return how many names are locked on each day from as_of until all are free, by what may not be done."""
+    until: dict[tuple[LockRule, str], date] = {}
+    for lock in locks:
+        key = (lock.rule, lock.identical_group)
+        until[key] = max(lock.until, until.get(key, lock.until))
+    days = [as_of + timedelta(k) for k in range((max(until.values()) - as_of).days + 1)]
+    figure = go.Figure()
+    for rule in LockRule:
+        ends = [end for (locked, _), end in until.items() if locked is rule]
+        if ends:
+            figure.add_bar(
+                x=days,
+                y=[sum(day < end for end in ends) for day in days],
+                name=_LABELS[rule],
+                marker={"color": _COLOURS[rule]},
+                hovertemplate="%{x|%d %b}: %{y} names",
+            )
+    figure.update_layout(
+        barmode="group",
+        height=220,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        xaxis={"tickformat": "%d %b"},
+        yaxis={"title": "names locked", "rangemode": "tozero"},
+        legend={"orientation": "h", "y": -0.3},
+        showlegend=True,
+    )
+    return figure
