@@ -11,15 +11,14 @@ can touch the plan.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
 from engine.domain.identifiers import AccountId, LotId, SecurityId
-from engine.review.case import ACQUIRES, Case
+from engine.review.case import ACQUIRES, WINDOW, Case, basis_of
 
-WINDOW: Final = timedelta(days=30)  # each side of the sale; 26 U.S.C. 1091(a)
 _NOTHING: Final = Decimal("1e-9")  # shares or dollars below it come from divisions that do not come out even
 _LEAVES: Final = frozenset({TransactionType.SELL, TransactionType.GIFT, TransactionType.TRANSFER_OUT})
 _ORDER_OF_DAY: Final = (
@@ -48,16 +47,17 @@ class Shares:
 class LossSold:
     """Shares sold at a loss on a day; loss is USD a share, lot_id and acquired are those of the lot sold.
 
-    planned: sold by the plan under review, not by the history.
+    cause: the transaction; None where the plan under review sells, not the history.
     """
 
+    cause: str | None
+    security_id: SecurityId
     account_id: AccountId
     lot_id: LotId
     acquired: date
     on: date
     quantity: Decimal
     loss: Decimal
-    planned: bool = False
 
 
 def disallowed_losses(case: Case) -> Mapping[LotId, Decimal]:
@@ -70,9 +70,21 @@ def disallowed_losses(case: Case) -> Mapping[LotId, Decimal]:
     if not case.snapshot.account.registration.is_taxable:
         return found
     for security_id in sorted({trade.security_id for trade, _ in case.sales}):
-        if case.security(security_id).group in case.loss_groups - case.twin_groups:
+        if case.group(security_id) in case.loss_groups - case.twin_groups:
             found |= _Record(case, security_id).plan_day()
     return found
+
+
+def losses_of_history(case: Case, groups: frozenset[str]) -> Iterable[LossSold]:
+    """Return what the household sold at a loss in its taxable accounts in the last 30 days, of these wash-sale groups.
+
+    What is approved and not booked yet counts; the basis is the row's own, or else that of the lots it closed.
+    """
+    since = case.snapshot.as_of - WINDOW
+    sold = {row.security_id for row in case.history() if row.type is TransactionType.SELL and row.trade_date >= since}
+    for security_id in sorted(name for name in sold if case.group(name) in groups):
+        for day, losses in _Record(case, security_id).history().items():
+            yield from losses if day >= since else ()
 
 
 class _Record:
@@ -95,27 +107,31 @@ class _Record:
 
     def plan_day(self) -> dict[LotId, Decimal]:
         """Return what the plan's losses lose, USD, by lot."""
-        rows, arrivals = self._rows()
-        made = set(arrivals.values())
-        opening = [lot for key, lot in self.lots.items() if key not in made and lot.acquired <= self.day]
-        losses: list[LossSold] = []
-        days = sorted({row.trade_date for row in rows} | {lot.acquired for lot in opening} | {self.day})
-        for day in days:
-            for lot in opening:
-                if lot.acquired == day:
-                    self._arrive(_standing(lot, self._later_splits(lot.account_id, rows, day)), day)
-            losses = []
-            for row in sorted((row for row in rows if row.trade_date == day), key=_place_in_day):
-                losses += self._play(row, arrivals.get(row.transaction_id))
-            if day < self.day:
-                self._match(losses)
+        losses = self.history()[self.day]
         own = self._sell_by_plan()
         self._match(losses + own)
         taken = {loss.lot_id: loss.quantity * loss.loss for loss in own}
         for loss in self.open:
-            if loss.planned:
+            if loss.cause is None:
                 taken[loss.lot_id] -= loss.quantity * loss.loss
         return {lot_id: amount for lot_id, amount in taken.items() if amount > _NOTHING}
+
+    def history(self) -> dict[date, list[LossSold]]:
+        """Play all that happened; return the losses of taxable sales by day, today's not matched yet."""
+        rows, arrivals = self._rows()
+        made = set(arrivals.values())
+        opening = [lot for key, lot in self.lots.items() if key not in made and lot.acquired <= self.day]
+        found: dict[date, list[LossSold]] = {}
+        for day in sorted({row.trade_date for row in rows} | {lot.acquired for lot in opening} | {self.day}):
+            for lot in opening:
+                if lot.acquired == day:
+                    self._arrive(_standing(lot, self._later_splits(lot.account_id, rows, day)), day)
+            found[day] = []
+            for row in sorted((row for row in rows if row.trade_date == day), key=_place_in_day):
+                found[day] += self._play(row, arrivals.get(row.transaction_id))
+            if day < self.day:
+                self._match(found[day])
+        return found
 
     def _rows(self) -> tuple[list[Transaction], dict[str, tuple[AccountId, LotId]]]:
         """Return the security's rows, and the lot that each arrival of shares made."""
@@ -215,14 +231,14 @@ class _Record:
         lot = self.lots.get((row.account_id, row.lot_id)) if row.lot_id is not None else None
         parts = [(s.lot_id, s.bought or date.min, s.quantity, s.cost) for s in taken]
         if row.quantity - known > _NOTHING:
-            cost = lot.basis / lot.quantity if lot is not None else row.price
+            cost = basis_of(lot) / lot.quantity if lot is not None else row.price
             acquired = lot.acquired if lot is not None else date.min
             parts.append((row.lot_id or LotId(""), acquired, row.quantity - known, cost))
         if row.basis is not None:
             parts = [(lot_id, acquired, part, row.basis / row.quantity) for lot_id, acquired, part, _ in parts]
         return [
-            LossSold(account_id=row.account_id, lot_id=lot_id, acquired=acquired, on=row.trade_date, quantity=part,
-                     loss=cost - row.price)
+            LossSold(cause=row.transaction_id, security_id=self.security_id, account_id=row.account_id, lot_id=lot_id,
+                     acquired=acquired, on=row.trade_date, quantity=part, loss=cost - row.price)
             for lot_id, acquired, part, cost in parts
             if (cost - row.price) * part > _NOTHING
         ]  # fmt: skip
@@ -238,11 +254,11 @@ class _Record:
                 part = min(shares.quantity, missing)
                 self._reduce(shares, part)
                 missing -= part
-            loss = lot.basis / lot.quantity - trade.price
+            loss = basis_of(lot) / lot.quantity - trade.price
             if loss * sale.quantity > _NOTHING:
                 losses.append(
-                    LossSold(account_id=lot.account_id, lot_id=lot.lot_id, acquired=lot.acquired, on=self.day,
-                             quantity=sale.quantity, loss=loss, planned=True)
+                    LossSold(cause=None, security_id=self.security_id, account_id=lot.account_id, lot_id=lot.lot_id,
+                             acquired=lot.acquired, on=self.day, quantity=sale.quantity, loss=loss)
                 )  # fmt: skip
         return losses
 
@@ -289,7 +305,7 @@ def _standing(lot: Lot, later_splits: Decimal) -> Shares:
         lot_id=lot.lot_id,
         bought=lot.acquired,
         quantity=lot.quantity / later_splits,
-        cost=lot.basis / lot.quantity * later_splits,
+        cost=basis_of(lot) / lot.quantity * later_splits,
         free=not lot.wash_adjustment,
         standing=True,
     )

@@ -32,7 +32,11 @@ def under(plan, **settings):
 
 
 def stating(plan, **figures):
-    return replace(plan, tax=replace(plan.tax, **figures))
+    """The plan with other tax figures, and the objective that goes with them: 10 USD are 1 bp of 100,000."""
+    tax = replace(plan.tax, **figures)
+    others = plan.objective.total - plan.objective.tax
+    part, total = float(tax.liability / 10), others + float(tax.liability / 10)
+    return replace(plan, tax=tax, objective=replace(plan.objective, tax=part, total=total, lower_bound=total))
 
 
 def earlier(snapshot, **figures):
