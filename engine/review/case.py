@@ -1,5 +1,6 @@
 """What does a second opinion look at? A plan beside its raw inputs, with what every rule needs worked out once."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -154,11 +155,9 @@ class Case:
 
     @cached_property
     def twin_groups(self) -> frozenset[str]:
-        """Wash-sale groups of several substantially identical securities."""
-        seen: dict[str, int] = {}
-        for name in self.market.securities:
-            seen[self.group(name)] = seen.get(self.group(name), 0) + 1
-        return frozenset(group for group, members in seen.items() if members > 1)
+        """Wash-sale groups of which the account has several securities: in its model, held or traded."""
+        names = {*self.targets, *self.shares_after}
+        return frozenset(group for group, members in Counter(map(self.group, names)).items() if members > 1)
 
     def history(self) -> Iterable[Transaction]:
         """Return what happened in the household, trades approved and not booked yet as if they were today's."""

@@ -175,6 +175,7 @@ ACCOUNTS: Mapping[str, Callable[[Builders], Inputs]] = {
     "retirement after a loss": lambda b: happened(plain(b).owning(registration=IRA), SELL, "E", 9, basis=900),
     "allowed": lambda b: happened(plain(b), BUY, "D", 9).having(wash_sales=WashSalePolicy.ALLOW),
     "allowed behind an IRA": lambda b: happened(plain(b), BUY, "D", 9, by=IRA).having(wash_sales=WashSalePolicy.ALLOW),
+    "allowed, a twin elsewhere": lambda b: _twin_elsewhere(plain(b)).having(wash_sales=WashSalePolicy.ALLOW),
     "do not buy": lambda b: restricted(plain(b), "E", Rule.DO_NOT_BUY),
     "do not sell": lambda b: restricted(plain(b), "D", Rule.DO_NOT_SELL),
     "do not hold": lambda b: restricted(plain(b), "D", Rule.DO_NOT_HOLD),
@@ -203,6 +204,18 @@ ACCOUNTS: Mapping[str, Callable[[Builders], Inputs]] = {
 def _in_tens(inputs: Inputs) -> Inputs:
     tens = {name: replace(security, lot_size=D(10)) for name, security in inputs.market.securities.items()}
     return replace(inputs, market=replace(inputs.market, securities=tens))
+
+
+def _twin_elsewhere(inputs: Inputs) -> Inputs:
+    """The spouse bought T, which is substantially identical to D and which this account neither holds nor follows."""
+    d = replace(inputs.market.securities["D"], identical_group="D and T")
+    known = {**inputs.market.securities, "D": d, "T": replace(d, security_id="T", ticker="T")}
+    of_spouse = happened(inputs, BUY, "D", 9)
+    account, spouse = of_spouse.snapshot.household_books
+    lots = tuple(replace(lot, security_id="T") for lot in spouse.lots)
+    rows = tuple(replace(row, security_id="T") for row in spouse.transactions)
+    books = (account, replace(spouse, lots=lots, transactions=rows))
+    return replace(of_spouse, market=replace(inputs.market, securities=known)).knowing(household_books=books)
 
 
 def _odd(inputs: Inputs) -> Inputs:

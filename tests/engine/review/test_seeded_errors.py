@@ -245,6 +245,8 @@ MISTAKES = (
     Mistake("a harvested loss too large", "plain", stated("tax", harvested_loss=lambda right: right + 1), "tax"),
     Mistake("a disallowed loss that is none", "plain", stated("tax", disallowed=lambda right: right + 1), "tax"),
     Mistake("a disallowed loss not announced", "allowed", overlooking(alone), "tax"),
+    Mistake("a loss that a twin in the spouse's account takes away not announced", "allowed, a twin elsewhere",
+            overlooking(alone), "tax"),
     Mistake("a loss gone for good not announced", "allowed behind an IRA", overlooking(alone), "tax"),
     Mistake("a disallowed loss understated", "allowed", stated("tax", disallowed=lambda right: right - 1), "tax"),
     Mistake("tax in a retirement account", "retirement", overlooking(
