@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from engine.domain.accounts import AccountSnapshot, Lot, Restriction, Rule, Transaction, TransactionType
-from engine.domain.identifiers import LotId, SecurityId
+from engine.domain.identifiers import AccountId, LotId, SecurityId
 from engine.domain.market import MarketSnapshot, Security
 from engine.domain.plans import LotSale, Plan, Side, Trade
 from engine.domain.settings import PlanSettings
@@ -165,6 +165,28 @@ class Case:
             yield from book.transactions
         for row in self.snapshot.pending:
             yield replace(row, trade_date=self.snapshot.as_of)
+
+    @cached_property
+    def bought_lately(self) -> Mapping[str, list[str]]:
+        """What the household bought in the last 30 days, in any account, in words, by wash-sale group.
+
+        A lot of those days that no row explains was bought too; one that was moved in was not.
+        """
+        since = self.snapshot.as_of - WINDOW
+        explained: set[tuple[AccountId, SecurityId, date | LotId | None]] = set()
+        found: dict[str, list[str]] = {}
+        for row in self.history():
+            if row.type in ACQUIRES or row.type is TransactionType.TRANSFER_IN:
+                explained.add((row.account_id, row.security_id, row.trade_date))
+                explained.add((row.account_id, row.security_id, row.lot_id))
+            if row.type in ACQUIRES and row.trade_date >= since:
+                words = f"bought on {row.trade_date} ({row.transaction_id})"
+                found.setdefault(self.group(row.security_id), []).append(words)
+        for lot in (lot for book in self.snapshot.household_books for lot in book.lots if lot.acquired >= since):
+            keys = {(lot.account_id, lot.security_id, mark) for mark in (lot.acquired, lot.lot_id)}
+            if not keys & explained:
+                found.setdefault(self.group(lot.security_id), []).append(f"bought on {lot.acquired} (lot {lot.lot_id})")
+        return found
 
 
 def signed(trade: Trade) -> Decimal:

@@ -1,15 +1,14 @@
 """Does the plan do only what it may? Restrictions, exclusions, what must go, and which lots a sale may take."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from engine.domain.accounts import Lot, Restriction, Rule, TransactionType
-from engine.domain.identifiers import AccountId, LotId, SecurityId
+from engine.domain.accounts import Lot, Restriction, Rule
+from engine.domain.identifiers import SecurityId
 from engine.domain.plans import Side, Trade
 from engine.domain.settings import LotMethod, WashSalePolicy
-from engine.review.case import ACQUIRES, DUST, WINDOW, Case, basis_of, gain_of, is_meant
+from engine.review.case import DUST, WINDOW, Case, basis_of, gain_of, is_meant
 
 _FIRST_GOES_THE_LEAST: Final[Mapping[LotMethod, Callable[[Lot], Decimal]]] = {
     LotMethod.FIFO: lambda lot: Decimal(lot.acquired.toordinal()),
@@ -77,33 +76,13 @@ def is_kept(case: Case, name: SecurityId) -> bool:
         return False
     may_wash = (
         case.settings.wash_sales is WashSalePolicy.ALLOW
-        and security.group not in case.twin_groups
+        and case.group(name) not in case.twin_groups
         and case.settings.lot_method not in (LotMethod.HIFO, LotMethod.LIFO)
     )
     if may_wash:  # only shares that are themselves replacements stay, and those go too where everything does
         since = case.snapshot.as_of - WINDOW
         return not case.settings.liquidate and any(lot.acquired >= since for lot in own)
-    return any(True for _ in recent_purchases(case, frozenset({security.group})))
-
-
-def recent_purchases(case: Case, groups: frozenset[str]) -> Iterable[tuple[str, str]]:
-    """Say what the household bought of these wash-sale groups in the last 30 days, in any account.
-
-    A lot of those days that no row explains was bought too; one that was moved in was not.
-    """
-    since = case.snapshot.as_of - WINDOW
-    explained: set[tuple[AccountId, SecurityId, date | LotId | None]] = set()
-    for row in case.history():
-        if row.type in ACQUIRES or row.type is TransactionType.TRANSFER_IN:
-            explained.add((row.account_id, row.security_id, row.trade_date))
-            explained.add((row.account_id, row.security_id, row.lot_id))
-        if row.type in ACQUIRES and row.trade_date >= since and case.group(row.security_id) in groups:
-            yield case.group(row.security_id), f"bought on {row.trade_date} ({row.transaction_id})"
-    for book in case.snapshot.household_books:
-        for lot in book.lots:
-            marks = {(lot.account_id, lot.security_id, lot.acquired), (lot.account_id, lot.security_id, lot.lot_id)}
-            if lot.acquired >= since and case.group(lot.security_id) in groups and not marks & explained:
-                yield case.group(lot.security_id), f"bought on {lot.acquired} (lot {lot.lot_id})"
+    return case.group(name) in case.bought_lately
 
 
 def lot_order(case: Case) -> Iterable[str]:

@@ -8,7 +8,6 @@ from engine.domain.plans import Term
 from engine.domain.settings import WashSalePolicy
 from engine.review.case import CENT, WINDOW, Case, gain_of, held_over_a_year, starts_on
 from engine.review.replacements import disallowed_losses, losses_of_history
-from engine.review.restrictions import recent_purchases
 
 INCOME_OFFSET_USD: Final = Decimal(3000)  # 26 U.S.C. 1211(b)(1): net loss that ordinary income takes up in a year
 _ZERO: Final = Decimal(0)
@@ -98,8 +97,8 @@ def wash_sales(case: Case) -> Iterable[str]:
         yield f"{group}: the plan both buys it and sells it at a loss"
     allowed = case.settings.wash_sales is WashSalePolicy.ALLOW
     barred = case.loss_groups & case.twin_groups if allowed else case.loss_groups
-    for group, purchase in recent_purchases(case, barred):
-        yield f"{group}: sold at a loss, but {purchase}"
+    for group in sorted(barred & case.bought_lately.keys()):
+        yield f"{group}: sold at a loss, but {', '.join(case.bought_lately[group])}"
     # Where everything is sold, the purchase goes too: shares sold together replace each other no more.
     for trade, sale in case.sales if allowed and not case.settings.liquidate else ():
         lot = case.lots[sale.lot_id]
