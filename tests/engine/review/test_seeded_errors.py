@@ -329,7 +329,7 @@ MISTAKES = (
     Mistake("trades under a status that has none", "plain", lambda plan, _: replace(
         plan, status=PlanStatus.INFEASIBLE), "feasible"),
     Mistake("an objective that is not the sum of its parts", "plain",
-            stated("objective", total=lambda right: right - 0.01, gap=lambda right: right), "objective"),
+            stated("objective", cost=lambda right: right - 0.01), "objective"),
     Mistake("a gap stated too small", "round lots", stated("objective", gap=lambda right: right - 0.01), "objective"),
     Mistake("a plan called optimal that is not", "round lots",
             lambda plan, _: replace(plan, status=PlanStatus.OPTIMAL), "objective"),
