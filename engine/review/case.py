@@ -1,22 +1,23 @@
 """What does a second opinion look at? A plan beside its raw inputs, with what every rule needs worked out once."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Final
 
 from engine.domain.accounts import AccountSnapshot, Lot, Restriction, Rule, Transaction, TransactionType
-from engine.domain.identifiers import LotId, SecurityId
+from engine.domain.identifiers import AccountId, LotId, SecurityId
 from engine.domain.market import MarketSnapshot, Security
 from engine.domain.plans import LotSale, Plan, Side, Trade
-from engine.domain.policy import means, restrictions_in_force
 from engine.domain.settings import PlanSettings
-from engine.domain.valuation import net_asset_value, positions
 
 CENT: Final = Decimal("0.01")
-WEIGHT_SLACK: Final = Decimal("0.0005")  # whole shares may leave a bound by a fraction of one share
+WEIGHT_SLACK: Final = Decimal("0.000002")  # a limit is a float, and a document's shares have six decimals
+DUST: Final = Decimal("0.0000005")  # shares; a document states six decimals
+WINDOW: Final = timedelta(days=30)  # each side of a sale at a loss; 26 U.S.C. 1091(a)
 ACQUIRES: Final = frozenset({TransactionType.BUY, TransactionType.REINVEST})
 
 
@@ -43,11 +44,23 @@ class Case:
     @cached_property
     def value(self) -> Decimal:
         """Net asset value after the external cash flow, USD."""
-        return net_asset_value(self.snapshot, self.market) + self.flow
+        return self.value_before + self.flow
+
+    @cached_property
+    def value_before(self) -> Decimal:
+        """Net asset value as the account stands, USD."""
+        return self.snapshot.account.cash + self.worth(self.shares_before)
 
     @cached_property
     def shares_before(self) -> Mapping[SecurityId, Decimal]:
-        return positions(self.snapshot.lots)
+        held: dict[SecurityId, Decimal] = {}
+        for lot in self.snapshot.lots:
+            held[lot.security_id] = held.get(lot.security_id, Decimal(0)) + lot.quantity
+        return held
+
+    def worth(self, shares: Mapping[SecurityId, Decimal]) -> Decimal:
+        """Return the market value of these shares, USD."""
+        return sum((held * self.market.marks[name].price for name, held in shares.items()), Decimal(0))
 
     @cached_property
     def shares_after(self) -> Mapping[SecurityId, Decimal]:
@@ -90,36 +103,47 @@ class Case:
     def security(self, security_id: SecurityId) -> Security:
         return self.market.securities[security_id]
 
+    def group(self, security_id: SecurityId) -> str:
+        """Return the wash-sale group of a security, which need not be one of today's market."""
+        known = self.market.securities.get(security_id)
+        return security_id if known is None else known.identical_group or security_id
+
     def must_go(self, security_id: SecurityId) -> bool:
         """Return whether the account may not hold a security: restricted, or excluded by the settings."""
         barred = [r.target for r in self.in_force if r.rule is Rule.DO_NOT_HOLD]
         security = self.security(security_id)
-        return any(means(target, security) for target in (*barred, *self.settings.exclude))
+        return any(is_meant(target, security) for target in (*barred, *self.settings.exclude))
 
     @cached_property
     def in_force(self) -> tuple[Restriction, ...]:
-        snapshot = self.snapshot
-        return restrictions_in_force(snapshot.restrictions, snapshot.account, snapshot.as_of)
+        """The restrictions of the firm, the household and the account that still hold on the day of the inputs."""
+        account, day = self.snapshot.account, self.snapshot.as_of
+        scopes = ("firm", account.household_id, account.account_id)
+        rules = self.snapshot.restrictions
+        return tuple(r for r in rules if r.scope in scopes and not (r.until is not None and r.until < day))
 
     def weight(self, shares: Mapping[SecurityId, Decimal], security_id: SecurityId) -> Decimal:
         held = shares.get(security_id, Decimal(0))
         return held * self.market.marks[security_id].price / self.value if held else Decimal(0)
 
-    def active(self, shares: Mapping[SecurityId, Decimal]) -> dict[SecurityId, Decimal]:
-        """Return weight less target of every name held or in the model, fractions of value."""
-        return {
-            name: self.weight(shares, name) - self.targets.get(name, Decimal(0))
-            for name in sorted({*self.targets, *(name for name, held in shares.items() if held)})
-        }
+    def active(self, shares: Mapping[SecurityId, Decimal], value: Decimal | None = None) -> dict[SecurityId, Decimal]:
+        """Return weight less target of every name held or in the model, fractions of value after the flow, or of this.
 
-    def one_share(self, security_id: SecurityId) -> Decimal:
-        return self.market.marks[security_id].price / self.value
+        An account worth nothing has no weights.
+        """
+        whole = self.value if value is None else value
+        active = {name: -target for name, target in sorted(self.targets.items())}
+        for name, held in shares.items():
+            if held and whole > 0:
+                weight = held * self.market.marks[name].price / whole
+                active[name] = active.get(name, Decimal(0)) + weight
+        return active
 
     @cached_property
     def loss_groups(self) -> frozenset[str]:
         """Wash-sale groups of which the plan sells at least one share at a loss."""
         return frozenset(
-            self.security(trade.security_id).group
+            self.group(trade.security_id)
             for trade, sale in self.sales
             if sale.lot_id in self.lots and gain_of(self.lots[sale.lot_id], sale.quantity, trade.price) < 0
         )
@@ -127,21 +151,42 @@ class Case:
     @cached_property
     def bought_groups(self) -> frozenset[str]:
         """Wash-sale groups of which the plan buys."""
-        return frozenset(self.security(t.security_id).group for t in self.plan.trades if t.side is Side.BUY)
+        return frozenset(self.group(t.security_id) for t in self.plan.trades if t.side is Side.BUY)
 
     @cached_property
     def twin_groups(self) -> frozenset[str]:
-        """Wash-sale groups of several substantially identical securities."""
-        seen: dict[str, int] = {}
-        for security in self.market.securities.values():
-            seen[security.group] = seen.get(security.group, 0) + 1
-        return frozenset(group for group, members in seen.items() if members > 1)
+        """Wash-sale groups of which the account has several securities: in its model, held or traded."""
+        names = {*self.targets, *self.shares_after}
+        return frozenset(group for group, members in Counter(map(self.group, names)).items() if members > 1)
 
     def history(self) -> Iterable[Transaction]:
-        """Return what happened in the household, trades approved and not booked yet included."""
+        """Return what happened in the household, trades approved and not booked yet as if they were today's."""
         for book in self.snapshot.household_books:
             yield from book.transactions
-        yield from self.snapshot.pending
+        for row in self.snapshot.pending:
+            yield replace(row, trade_date=self.snapshot.as_of)
+
+    @cached_property
+    def bought_lately(self) -> Mapping[str, list[str]]:
+        """What the household bought in the last 30 days, in any account, in words, by wash-sale group.
+
+        A lot of those days that no row explains was bought too; one that was moved in was not.
+        """
+        since = self.snapshot.as_of - WINDOW
+        explained: set[tuple[AccountId, SecurityId, date | LotId | None]] = set()
+        found: dict[str, list[str]] = {}
+        for row in self.history():
+            if row.type in ACQUIRES or row.type is TransactionType.TRANSFER_IN:
+                explained.add((row.account_id, row.security_id, row.trade_date))
+                explained.add((row.account_id, row.security_id, row.lot_id))
+            if row.type in ACQUIRES and row.trade_date >= since:
+                words = f"bought on {row.trade_date} ({row.transaction_id})"
+                found.setdefault(self.group(row.security_id), []).append(words)
+        for lot in (lot for book in self.snapshot.household_books for lot in book.lots if lot.acquired >= since):
+            keys = {(lot.account_id, lot.security_id, mark) for mark in (lot.acquired, lot.lot_id)}
+            if not keys & explained:
+                found.setdefault(self.group(lot.security_id), []).append(f"bought on {lot.acquired} (lot {lot.lot_id})")
+        return found
 
 
 def signed(trade: Trade) -> Decimal:
@@ -149,9 +194,29 @@ def signed(trade: Trade) -> Decimal:
     return trade.quantity if trade.side is Side.BUY else -trade.quantity
 
 
+def is_meant(target: str, security: Security) -> bool:
+    """Return whether a policy's word means a security: its id, "sector:NAME" or "tag:NAME"."""
+    kind, _, name = target.partition(":")
+    is_group = bool(name) and (
+        (kind == "sector" and security.sector == name) or (kind == "tag" and name in security.tags)
+    )
+    return is_group or target == security.security_id
+
+
+def basis_of(lot: Lot) -> Decimal:
+    """Return what a lot cost, USD, with the losses that a wash sale put into it: 26 U.S.C. 1012, 1091(d)."""
+    disallowed = lot.wash_adjustment if lot.wash_adjustment is not None else Decimal(0)
+    return lot.cost_per_share * lot.quantity + disallowed
+
+
 def gain_of(lot: Lot, quantity: Decimal, price: Decimal) -> Decimal:
     """Return the gain on selling so many shares of a lot at a price, USD."""
-    return quantity * price - lot.basis * quantity / lot.quantity
+    return quantity * price - basis_of(lot) * quantity / lot.quantity
+
+
+def starts_on(lot: Lot) -> date:
+    """Return the day before the first that counts as held: of acquisition, or as a wash sale tacks it (1223(3))."""
+    return lot.acquired if lot.holding_start is None else lot.holding_start
 
 
 def held_over_a_year(held_from: date, on: date) -> bool:

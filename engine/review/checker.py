@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
-from engine.domain.accounts import AccountSnapshot, Restriction, Rule
+from engine.domain.accounts import AccountSnapshot
 from engine.domain.market import MarketSnapshot
-from engine.domain.plans import Check, Plan, PlanStatus, Side, Trade, Verdict
-from engine.domain.policy import means
-from engine.review.case import CENT, WEIGHT_SLACK, Case
-from engine.review.limits import active_weights, liquidation, sectors, tracking_error, trade_limits
+from engine.domain.plans import Check, Plan, PlanStatus, Side, Verdict
+from engine.review.case import CENT, DUST, WEIGHT_SLACK, Case
+from engine.review.figures import after, before, objective
+from engine.review.limits import active_weights, factors, sectors, tracking_error, trade_limits, weights
+from engine.review.restrictions import exits, liquidation, lot_order, restrictions, small_losses
 from engine.review.tax_opinion import tax, terms_and_gains, wash_sales
 
 
@@ -45,18 +46,25 @@ def _verdict(rule: str, faults: list[str]) -> Check:
 
 
 def _named(case: Case) -> Check:
-    """Every security and lot the plan names exists; without that nothing else can be worked out."""
+    """The plan is of this account, and what it names exists; without that nothing else can be worked out."""
     faults = []
     if case.plan.account_id != case.snapshot.account.account_id:
         faults.append(f"plan is for {case.plan.account_id}, inputs are of {case.snapshot.account.account_id}")
     for trade in case.plan.trades:
         if trade.security_id not in case.market.securities or trade.security_id not in case.market.marks:
             faults.append(f"{trade.security_id}: no such priced security")
+        elif trade.security_id not in case.market.risk.position:
+            faults.append(f"{trade.security_id}: not in the risk model")
         for sale in trade.lots:
             lot = case.lots.get(sale.lot_id)
             if lot is None or lot.security_id != trade.security_id:
                 faults.append(f"lot {sale.lot_id}: not a lot of {trade.security_id} in this account")
     return _verdict("lots and securities exist", faults)
+
+
+def _day(case: Case) -> Iterable[str]:
+    for day in sorted({case.snapshot.as_of, case.market.as_of} - {case.plan.as_of}):
+        yield f"plan is as of {case.plan.as_of}, inputs are as of {day}"
 
 
 def _prices(case: Case) -> Iterable[str]:
@@ -81,70 +89,46 @@ def _whole_shares(case: Case) -> Iterable[str]:
     if not case.plan.settings.whole_shares:
         return
     for trade in case.plan.trades:
-        exits = case.shares_after[trade.security_id] == 0
-        if trade.quantity != trade.quantity.to_integral_value() and not exits:
-            yield f"{trade.security_id}: {trade.quantity} shares, expected a whole number"
+        size = case.security(trade.security_id).lot_size or Decimal(1)
+        if trade.quantity % size and abs(case.shares_after[trade.security_id]) > DUST:
+            yield f"{trade.security_id}: {trade.quantity} shares, expected a multiple of {size}"
 
 
 def _lot_quantities(case: Case) -> Iterable[str]:
     for lot_id, quantity in case.sold.items():
-        if quantity > case.lots[lot_id].quantity:
+        if quantity > case.lots[lot_id].quantity + DUST:
             yield f"lot {lot_id}: sells {quantity} of {case.lots[lot_id].quantity} shares"
     for trade in case.plan.trades:
         if trade.side is Side.SELL and sum(sale.quantity for sale in trade.lots) != trade.quantity:
             yield f"{trade.security_id}: lots do not sum to {trade.quantity}"
-
-
-def _restrictions(case: Case) -> Iterable[str]:
-    for restriction in case.snapshot.restrictions:
-        for trade in case.plan.trades:
-            if means(restriction.target, case.security(trade.security_id)):
-                yield from _broken(case, restriction, trade)
-    for trade in case.plan.trades:
-        security = case.security(trade.security_id)
-        if trade.side is Side.BUY and any(means(target, security) for target in case.plan.settings.exclude):
-            yield f"{trade.security_id}: bought, but excluded by the settings"
-        if security.tradable is False:
-            yield f"{trade.security_id}: traded, but not tradable"
-
-
-def _broken(case: Case, restriction: Restriction, trade: Trade) -> Iterable[str]:
-    name, rule = trade.security_id, restriction.rule
-    if trade.side is Side.BUY and rule in (Rule.DO_NOT_BUY, Rule.DO_NOT_HOLD):
-        yield f"{name}: bought, but restricted ({rule}: {restriction.reason})"
-    if trade.side is Side.SELL and rule is Rule.DO_NOT_SELL:
-        yield f"{name}: sold, but restricted ({rule}: {restriction.reason})"
-    if restriction.value is None or restriction.target != name:
-        return
-    after = case.weight(case.shares_after, name)
-    if rule is Rule.MAX_WEIGHT and trade.side is Side.BUY and after > restriction.value + WEIGHT_SLACK:
-        yield f"{name}: bought to {after:.4f} of value, limit {restriction.value}"
-    if rule is Rule.MIN_WEIGHT and trade.side is Side.SELL and after < restriction.value - WEIGHT_SLACK:
-        yield f"{name}: sold to {after:.4f} of value, floor {restriction.value}"
+        if len({sale.lot_id for sale in trade.lots}) < len(trade.lots):
+            yield f"{trade.security_id}: names a lot twice"
 
 
 def _cash(case: Case) -> Iterable[str]:
-    slack = CENT * (len(case.plan.trades) + 1)
-    if abs(case.cash_after - case.plan.after.cash) > slack:
-        yield f"cash after {case.plan.after.cash}, expected {case.cash_after:.2f}"
-    if case.cash_after < min(Decimal(0), case.snapshot.account.cash):
+    if case.cash_after < min(Decimal(0), case.snapshot.account.cash) - CENT:
         yield f"cash would be overdrawn: {case.cash_after:.2f}"
 
 
 def _cash_band(case: Case) -> Check:
+    """Cash out of its band stops the plan; above it by no more than one whole share, it warns."""
     if case.settings.liquidate:
         return Check(rule="cash band", verdict=Verdict.PASS, detail="does not apply: everything is to be sold")
-    low, high = (Decimal(str(bound)) for bound in (case.plan.settings.min_cash, case.plan.settings.max_cash))
-    weight = case.cash_after / case.value
-    inside = low - WEIGHT_SLACK <= weight <= high + WEIGHT_SLACK
-    return Check(
-        rule="cash band",
-        verdict=Verdict.PASS if inside else Verdict.WARN,
-        detail=f"cash after is {weight:.4%} of value; band {low:.2%} to {high:.2%}",
-    )
+    low, high = (Decimal(str(bound)) for bound in (case.settings.min_cash, case.settings.max_cash))
+    weight, slack = case.cash_after / case.value, CENT / case.value + WEIGHT_SLACK
+    names = {*case.targets, *case.shares_after}
+    share = max((case.market.marks[name].price for name in names), default=Decimal(0)) / case.value
+    verdict = Verdict.PASS
+    if weight < low - slack or weight > high + slack + (share if case.settings.whole_shares else 0):
+        verdict = Verdict.FAIL
+    elif weight > high + slack:
+        verdict = Verdict.WARN
+    detail = f"cash after is {weight:.4%} of value; band {low:.2%} to {high:.2%}"
+    return Check(rule="cash band", verdict=verdict, detail=detail)
 
 
 _RULES: Final[Mapping[str, Callable[[Case], Iterable[str]]]] = {
+    "day of the inputs": _day,
     "prices and amounts": _prices,
     "one side for each name": _one_side,
     "whole shares": _whole_shares,
@@ -152,11 +136,19 @@ _RULES: Final[Mapping[str, Callable[[Case], Iterable[str]]]] = {
     "terms and gains": terms_and_gains,
     "tax": tax,
     "wash sales": wash_sales,
-    "restrictions": _restrictions,
+    "lot order": lot_order,
+    "small losses": small_losses,
+    "restrictions": restrictions,
+    "exits": exits,
+    "liquidation": liquidation,
     "limits on trades and names": trade_limits,
     "active weights": active_weights,
+    "restricted weights": weights,
     "sectors": sectors,
+    "factors": factors,
     "tracking error": tracking_error,
-    "liquidation": liquidation,
     "cash": _cash,
+    "account before": before,
+    "account after": after,
+    "objective": objective,
 }

@@ -5,21 +5,20 @@ on one share sold (26 U.S.C. 1091(a)); each share bought does so once (Treas. Re
 first, of one day's sales the shares acquired first (1.1091-1(b)); the earliest purchase is used first (1.1091-1(c)). A
 purchase before the sale counts while it is still held when the day of the sale ends.
 
-The history of one security is played once, day by day, and then the plan's day: what is still free by then is all that
-can touch the plan.
+The history of one group of substantially identical securities is played once, day by day, and then the plan's day: what
+is still free by then is all that can touch the plan.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
 from engine.domain.identifiers import AccountId, LotId, SecurityId
-from engine.review.case import ACQUIRES, Case
+from engine.review.case import ACQUIRES, WINDOW, Case, basis_of
 
-WINDOW: Final = timedelta(days=30)  # each side of the sale; 26 U.S.C. 1091(a)
 _NOTHING: Final = Decimal("1e-9")  # shares or dollars below it come from divisions that do not come out even
 _LEAVES: Final = frozenset({TransactionType.SELL, TransactionType.GIFT, TransactionType.TRANSFER_OUT})
 _ORDER_OF_DAY: Final = (
@@ -35,6 +34,7 @@ class Shares:
     standing: seen only in a book's lots of today; the history that sold others of them is not to take them again.
     """
 
+    security_id: SecurityId
     account_id: AccountId
     lot_id: LotId
     bought: date | None
@@ -48,39 +48,51 @@ class Shares:
 class LossSold:
     """Shares sold at a loss on a day; loss is USD a share, lot_id and acquired are those of the lot sold.
 
-    planned: sold by the plan under review, not by the history.
+    cause: the transaction; None where the plan under review sells, not the history.
     """
 
+    cause: str | None
+    security_id: SecurityId
     account_id: AccountId
     lot_id: LotId
     acquired: date
     on: date
     quantity: Decimal
     loss: Decimal
-    planned: bool = False
 
 
 def disallowed_losses(case: Case) -> Mapping[LotId, Decimal]:
     """Return what a wash sale disallows of the plan's losses, USD, by the lot sold.
 
-    Lots that lose nothing are left out. Substantially identical names of several securities are not
-    looked at: their losses are not sold at all.
+    Lots that lose nothing are left out, and so are groups of which the account may trade several names: their losses
+    are not sold at all after a purchase.
     """
     found: dict[LotId, Decimal] = {}
     if not case.snapshot.account.registration.is_taxable:
         return found
-    for security_id in sorted({trade.security_id for trade, _ in case.sales}):
-        if case.security(security_id).group in case.loss_groups - case.twin_groups:
-            found |= _Record(case, security_id).plan_day()
+    for group in sorted(case.loss_groups - case.twin_groups):
+        found |= _Record(case, group).plan_day()
     return found
 
 
-class _Record:
-    """One security in every account of the household, from the first transaction to the plan's own sales."""
+def losses_of_history(case: Case, groups: frozenset[str]) -> Iterable[LossSold]:
+    """Return what the household sold at a loss in its taxable accounts in the last 30 days, of these wash-sale groups.
 
-    def __init__(self, case: Case, security_id: SecurityId) -> None:
+    What is approved and not booked yet counts; the basis is the row's own, or else that of the lots it closed.
+    """
+    since = case.snapshot.as_of - WINDOW
+    rows = (row for row in case.history() if row.type is TransactionType.SELL and row.trade_date >= since)
+    for group in sorted({case.group(row.security_id) for row in rows} & groups):
+        for day, losses in _Record(case, group).history().items():
+            yield from losses if day >= since else ()
+
+
+class _Record:
+    """One wash-sale group in every account of the household, from the first transaction to the plan's own sales."""
+
+    def __init__(self, case: Case, group: str) -> None:
         self.case = case
-        self.security_id = security_id
+        self.group = group
         self.day = case.snapshot.as_of
         self.held: list[Shares] = []
         self.open: list[LossSold] = []
@@ -90,35 +102,39 @@ class _Record:
             (lot.account_id, lot.lot_id): lot
             for book in case.snapshot.household_books
             for lot in book.lots
-            if lot.security_id == security_id
+            if case.group(lot.security_id) == group
         }
 
     def plan_day(self) -> dict[LotId, Decimal]:
         """Return what the plan's losses lose, USD, by lot."""
-        rows, arrivals = self._rows()
-        made = set(arrivals.values())
-        opening = [lot for key, lot in self.lots.items() if key not in made and lot.acquired <= self.day]
-        losses: list[LossSold] = []
-        days = sorted({row.trade_date for row in rows} | {lot.acquired for lot in opening} | {self.day})
-        for day in days:
-            for lot in opening:
-                if lot.acquired == day:
-                    self._arrive(_standing(lot, self._later_splits(lot.account_id, rows, day)), day)
-            losses = []
-            for row in sorted((row for row in rows if row.trade_date == day), key=_place_in_day):
-                losses += self._play(row, arrivals.get(row.transaction_id))
-            if day < self.day:
-                self._match(losses)
+        losses = self.history()[self.day]
         own = self._sell_by_plan()
         self._match(losses + own)
         taken = {loss.lot_id: loss.quantity * loss.loss for loss in own}
         for loss in self.open:
-            if loss.planned:
+            if loss.cause is None:
                 taken[loss.lot_id] -= loss.quantity * loss.loss
         return {lot_id: amount for lot_id, amount in taken.items() if amount > _NOTHING}
 
+    def history(self) -> dict[date, list[LossSold]]:
+        """Play all that happened; return the losses of taxable sales by day, today's not matched yet."""
+        rows, arrivals = self._rows()
+        made = set(arrivals.values())
+        opening = [lot for key, lot in self.lots.items() if key not in made and lot.acquired <= self.day]
+        found: dict[date, list[LossSold]] = {}
+        for day in sorted({row.trade_date for row in rows} | {lot.acquired for lot in opening} | {self.day}):
+            for lot in opening:
+                if lot.acquired == day:
+                    self._arrive(_standing(lot, self._later_splits(lot, rows)), day)
+            found[day] = []
+            for row in sorted((row for row in rows if row.trade_date == day), key=_place_in_day):
+                found[day] += self._play(row, arrivals.get(row.transaction_id))
+            if day < self.day:
+                self._match(found[day])
+        return found
+
     def _rows(self) -> tuple[list[Transaction], dict[str, tuple[AccountId, LotId]]]:
-        """Return the security's rows, and the lot that each arrival of shares made."""
+        """Return the group's rows, and the lot that each arrival of shares made."""
         rows = [row for book in self.case.snapshot.household_books for row in self._of_book(book)]
         rows += [replace(r, trade_date=self.day) for r in self.case.snapshot.pending if self._is_ours(r)]
         arrivals: dict[str, tuple[AccountId, LotId]] = {}
@@ -128,9 +144,7 @@ class _Record:
             if row.type in ACQUIRES or (row.type is TransactionType.TRANSFER_IN and row.lot_id is not None):
                 lot_id = row.lot_id
                 if lot_id is None:
-                    same_day = [
-                        lot for lot in unnamed if (lot.account_id, lot.acquired) == (row.account_id, row.trade_date)
-                    ]
+                    same_day = [lot for lot in unnamed if _is_alike(row, lot) and lot.acquired == row.trade_date]
                     lot_id = same_day[0].lot_id if same_day else LotId(row.transaction_id)
                     unnamed = [lot for lot in unnamed if lot not in same_day[:1]]
                 arrivals[row.transaction_id] = (row.account_id, lot_id)
@@ -140,12 +154,12 @@ class _Record:
         return (row for row in book.transactions if self._is_ours(row) and row.trade_date <= self.day)
 
     def _is_ours(self, row: Transaction) -> bool:
-        return row.security_id == self.security_id
+        return self.case.group(row.security_id) == self.group
 
-    def _later_splits(self, account_id: AccountId, rows: Sequence[Transaction], day: date) -> Decimal:
+    def _later_splits(self, lot: Lot, rows: Sequence[Transaction]) -> Decimal:
         ratio = Decimal(1)
         for row in rows:
-            if row.type is TransactionType.SPLIT and row.account_id == account_id and row.trade_date >= day:
+            if row.type is TransactionType.SPLIT and _is_alike(row, lot) and row.trade_date >= lot.acquired:
                 ratio *= row.quantity
         return ratio
 
@@ -156,8 +170,8 @@ class _Record:
         elif row.type in ACQUIRES:
             lot_id = made[1] if made else LotId(row.transaction_id)
             shares = Shares(
-                account_id=row.account_id, lot_id=lot_id, bought=row.trade_date, quantity=row.quantity,
-                cost=row.price, free=True, standing=False,
+                security_id=row.security_id, account_id=row.account_id, lot_id=lot_id, bought=row.trade_date,
+                quantity=row.quantity, cost=row.price, free=True, standing=False,
             )  # fmt: skip
             self._arrive(shares, row.trade_date)
         elif row.type is TransactionType.TRANSFER_IN:
@@ -171,34 +185,32 @@ class _Record:
         return []
 
     def _split(self, row: Transaction) -> None:
-        ratio, account = row.quantity, row.account_id
+        ratio = row.quantity
         self.held = [
-            replace(s, quantity=s.quantity * ratio, cost=s.cost / ratio) if s.account_id == account else s
-            for s in self.held
+            replace(s, quantity=s.quantity * ratio, cost=s.cost / ratio) if _is_alike(row, s) else s for s in self.held
         ]
         self.open = [
-            replace(o, quantity=o.quantity * ratio, loss=o.loss / ratio) if o.account_id == account else o
-            for o in self.open
+            replace(o, quantity=o.quantity * ratio, loss=o.loss / ratio) if _is_alike(row, o) else o for o in self.open
         ]
 
     def _move_in(self, row: Transaction, made: tuple[AccountId, LotId] | None) -> None:
         if made is None:
             return
         for out, shares in self.moving:
-            if out.quantity == row.quantity and out.account_id != row.account_id:
+            if (out.security_id, out.quantity) == (row.security_id, row.quantity) and not _is_alike(row, out):
                 self.held += [replace(s, account_id=row.account_id, lot_id=made[1]) for s in shares]
                 self.moving.remove((out, shares))
                 return
         cost = (row.basis or Decimal(0)) / row.quantity
         self.held.append(
-            Shares(account_id=row.account_id, lot_id=made[1], bought=None, quantity=row.quantity, cost=cost, free=False,
-                   standing=False)
+            Shares(security_id=row.security_id, account_id=row.account_id, lot_id=made[1], bought=None,
+                   quantity=row.quantity, cost=cost, free=False, standing=False)
         )  # fmt: skip
 
     def _take(self, row: Transaction) -> list[Shares]:
         """Take the shares of the lot that a row names, else the oldest, out of what is held."""
         today = row.trade_date == self.day and row in self.case.snapshot.pending
-        may = [s for s in self.held if s.account_id == row.account_id and (today or not s.standing)]
+        may = [s for s in self.held if _is_alike(row, s) and (today or not s.standing)]
         may = [s for s in may if row.lot_id is None or s.lot_id == row.lot_id]
         taken, missing = [], row.quantity
         for shares in sorted(may, key=lambda s: s.bought or date.min):
@@ -215,14 +227,14 @@ class _Record:
         lot = self.lots.get((row.account_id, row.lot_id)) if row.lot_id is not None else None
         parts = [(s.lot_id, s.bought or date.min, s.quantity, s.cost) for s in taken]
         if row.quantity - known > _NOTHING:
-            cost = lot.basis / lot.quantity if lot is not None else row.price
+            cost = basis_of(lot) / lot.quantity if lot is not None else row.price
             acquired = lot.acquired if lot is not None else date.min
             parts.append((row.lot_id or LotId(""), acquired, row.quantity - known, cost))
         if row.basis is not None:
             parts = [(lot_id, acquired, part, row.basis / row.quantity) for lot_id, acquired, part, _ in parts]
         return [
-            LossSold(account_id=row.account_id, lot_id=lot_id, acquired=acquired, on=row.trade_date, quantity=part,
-                     loss=cost - row.price)
+            LossSold(cause=row.transaction_id, security_id=row.security_id, account_id=row.account_id, lot_id=lot_id,
+                     acquired=acquired, on=row.trade_date, quantity=part, loss=cost - row.price)
             for lot_id, acquired, part, cost in parts
             if (cost - row.price) * part > _NOTHING
         ]  # fmt: skip
@@ -231,18 +243,18 @@ class _Record:
         """Take out what the plan sells of this security; return the pieces that lose, by the lots of the book."""
         losses = []
         for trade, sale in self.case.sales:
-            if trade.security_id != self.security_id:
+            if self.case.group(trade.security_id) != self.group:
                 continue
             lot, missing = self.case.lots[sale.lot_id], sale.quantity
             for shares in [s for s in self.held if (s.account_id, s.lot_id) == (lot.account_id, lot.lot_id)]:
                 part = min(shares.quantity, missing)
                 self._reduce(shares, part)
                 missing -= part
-            loss = lot.basis / lot.quantity - trade.price
+            loss = basis_of(lot) / lot.quantity - trade.price
             if loss * sale.quantity > _NOTHING:
                 losses.append(
-                    LossSold(account_id=lot.account_id, lot_id=lot.lot_id, acquired=lot.acquired, on=self.day,
-                             quantity=sale.quantity, loss=loss, planned=True)
+                    LossSold(cause=None, security_id=lot.security_id, account_id=lot.account_id, lot_id=lot.lot_id,
+                             acquired=lot.acquired, on=self.day, quantity=sale.quantity, loss=loss)
                 )  # fmt: skip
         return losses
 
@@ -285,11 +297,12 @@ class _Record:
 
 def _standing(lot: Lot, later_splits: Decimal) -> Shares:
     return Shares(
+        security_id=lot.security_id,
         account_id=lot.account_id,
         lot_id=lot.lot_id,
         bought=lot.acquired,
         quantity=lot.quantity / later_splits,
-        cost=lot.basis / lot.quantity * later_splits,
+        cost=basis_of(lot) / lot.quantity * later_splits,
         free=not lot.wash_adjustment,
         standing=True,
     )
@@ -297,3 +310,8 @@ def _standing(lot: Lot, later_splits: Decimal) -> Shares:
 
 def _place_in_day(row: Transaction) -> int:
     return _ORDER_OF_DAY.index(row.type)
+
+
+def _is_alike(row: Transaction, other: Lot | Shares | LossSold | Transaction) -> bool:
+    """Return whether a row is of the same security in the same account as another, or as shares."""
+    return (row.account_id, row.security_id) == (other.account_id, other.security_id)

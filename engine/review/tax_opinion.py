@@ -1,15 +1,13 @@
 """Is the tax right? Terms, gains, what a wash sale takes away, and the year's bill, from the law's own words."""
 
 from collections.abc import Iterable
-from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from engine.domain.accounts import Transaction, TransactionType
 from engine.domain.plans import Term
 from engine.domain.settings import WashSalePolicy
-from engine.review.case import ACQUIRES, CENT, Case, gain_of, held_over_a_year
-from engine.review.replacements import WINDOW, disallowed_losses
+from engine.review.case import CENT, WINDOW, Case, gain_of, held_over_a_year, starts_on
+from engine.review.replacements import disallowed_losses, losses_of_history
 
 INCOME_OFFSET_USD: Final = Decimal(3000)  # 26 U.S.C. 1211(b)(1): net loss that ordinary income takes up in a year
 _ZERO: Final = Decimal(0)
@@ -19,7 +17,7 @@ def terms_and_gains(case: Case) -> Iterable[str]:
     """Each lot sold has the term and the gain that its dates and basis give."""
     for trade, sale in case.sales:
         lot = case.lots[sale.lot_id]
-        expected = Term.LONG if held_over_a_year(lot.held_from, case.snapshot.as_of) else Term.SHORT
+        expected = Term.LONG if held_over_a_year(starts_on(lot), case.snapshot.as_of) else Term.SHORT
         if sale.term is not expected:
             yield f"lot {sale.lot_id}: term {sale.term}, expected {expected}"
         gain = gain_of(lot, sale.quantity, trade.price)
@@ -28,22 +26,25 @@ def terms_and_gains(case: Case) -> Iterable[str]:
 
 
 def tax(case: Case) -> Iterable[str]:
-    """The plan's tax figures follow from its lots: what the year counts by term, and what that costs."""
-    account, stated = case.snapshot.account, case.plan.tax
-    if not account.registration.is_taxable:
-        if stated.liability:
-            yield f"an account that pays no tax shows a liability of {stated.liability}"
-        return
-    taken = disallowed_losses(case) if case.settings.wash_sales is WashSalePolicy.ALLOW else {}
+    """The plan's tax figures follow from its lots: what the year counts by term, and what that costs.
+
+    A retirement account's sales are counted and cost nothing. Where losses are blocked nothing may be disallowed.
+    """
+    stated, pays = case.plan.tax, case.snapshot.account.registration.is_taxable
+    taken = disallowed_losses(case) if case.settings.wash_sales is WashSalePolicy.ALLOW and pays else {}
     counted = {Term.SHORT: _ZERO, Term.LONG: _ZERO}
     losses = _ZERO
     for _, sale in case.sales:
         counted[sale.term] += sale.gain + taken.get(sale.lot_id, _ZERO)
         losses += max(-sale.gain, _ZERO) - taken.get(sale.lot_id, _ZERO)
     short, long = counted[Term.SHORT], counted[Term.LONG]
-    expected = {"st_gain": short, "lt_gain": long, "harvested_loss": losses, "liability": _bill(case, short, long)}
-    if case.settings.wash_sales is WashSalePolicy.ALLOW:
-        expected["disallowed"] = sum(taken.values(), _ZERO)
+    expected = {
+        "st_gain": short,
+        "lt_gain": long,
+        "harvested_loss": losses if pays else _ZERO,
+        "liability": _bill(case, short, long) if pays else _ZERO,
+        "disallowed": sum(taken.values(), _ZERO),
+    }
     slack = CENT * (len(case.sales) + 1)
     for name, amount in expected.items():
         if abs(getattr(stated, name) - amount) > slack:
@@ -83,43 +84,23 @@ def _of_year(case: Case, short: Decimal, long: Decimal) -> Decimal:
 
 
 def wash_sales(case: Case) -> Iterable[str]:
-    """Nothing is bought within 30 days of a loss sale, and no loss meets a purchase that the policy does not allow."""
+    """Nothing is bought within 30 days of a loss sale, and no loss meets a purchase that the policy does not allow.
+
+    A purchase in any account of the household counts, one in a retirement account too (Rev. Rul. 2008-5); a loss there
+    is no deduction, and nothing can take it away.
+    """
+    for loss in losses_of_history(case, case.bought_groups):
+        yield f"{case.group(loss.security_id)}: bought, but sold at a loss on {loss.on} ({loss.cause})"
+    if not case.snapshot.account.registration.is_taxable:
+        return
     for group in sorted(case.loss_groups & case.bought_groups):
         yield f"{group}: the plan both buys it and sells it at a loss"
-    since = case.snapshot.as_of - WINDOW
-    recent = [entry for entry in case.history() if entry.trade_date >= since]
-    for entry in recent:
-        group = case.security(entry.security_id).group
-        if group in case.bought_groups and _is_taxable_loss(case, entry):
-            yield f"{group}: bought, but sold at a loss on {entry.trade_date} ({entry.transaction_id})"
-    if case.snapshot.account.registration.is_taxable:
-        yield from _losses_after_purchases(case, recent)
-
-
-def _losses_after_purchases(case: Case, recent: Iterable[Transaction]) -> Iterable[str]:
-    """A loss of a name bought lately is sold nowhere; where it is allowed, only not among twins, nor the purchase.
-
-    Where everything is to be sold, the purchase goes too: shares sold together replace each other no more.
-    """
     allowed = case.settings.wash_sales is WashSalePolicy.ALLOW
     barred = case.loss_groups & case.twin_groups if allowed else case.loss_groups
-    for entry in recent:
-        group = case.security(entry.security_id).group
-        if entry.type in ACQUIRES and group in barred:
-            yield f"{group}: sold at a loss, but bought on {entry.trade_date} ({entry.transaction_id})"
+    for group in sorted(barred & case.bought_lately.keys()):
+        yield f"{group}: sold at a loss, but {', '.join(case.bought_lately[group])}"
+    # Where everything is sold, the purchase goes too: shares sold together replace each other no more.
     for trade, sale in case.sales if allowed and not case.settings.liquidate else ():
         lot = case.lots[sale.lot_id]
-        if gain_of(lot, sale.quantity, trade.price) < 0 and _is_recent(lot.acquired, case.snapshot.as_of):
+        if gain_of(lot, sale.quantity, trade.price) < 0 and case.snapshot.as_of - lot.acquired <= WINDOW:
             yield f"lot {sale.lot_id}: sold at a loss, but itself bought on {lot.acquired}"
-
-
-def _is_recent(acquired: date, as_of: date) -> bool:
-    return as_of - acquired <= WINDOW
-
-
-def _is_taxable_loss(case: Case, entry: Transaction) -> bool:
-    registration = {book.account.account_id: book.account.registration for book in case.snapshot.household_books}
-    if entry.type is not TransactionType.SELL or entry.basis is None:
-        return False
-    taxable = entry.account_id not in registration or registration[entry.account_id].is_taxable
-    return taxable and entry.quantity * entry.price < entry.basis

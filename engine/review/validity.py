@@ -12,7 +12,9 @@ from engine.review.checker import failures, second_opinion
 
 MAX_PRICE_MOVE: Final = Decimal("0.05")  # of a traded name since the plan was made
 APPROVAL_LASTS: Final = timedelta(days=3)
-_STANDING: Final = frozenset({"lots and securities exist", "lots suffice", "wash sales", "restrictions"})
+_STANDING: Final = frozenset(
+    {"lots and securities exist", "lots suffice", "wash sales", "restrictions", "restricted weights"}
+)
 
 
 def why_stale(

@@ -12,8 +12,9 @@ from connectors.fix.wire import decode
 from connectors.sandbox.custodian import fill_file
 from engine.domain.errors import CheckFailed, DataError, IllegalMove
 from engine.domain.lifecycle import Action, PlanState
-from engine.domain.plans import Side
+from engine.domain.plans import Side, Term
 from engine.execute.reconcile import BreakKind
+from engine.plan.document import plan_document
 
 CLOSES = {"AAA": Decimal(100), "BBB": Decimal(100), "CCC": Decimal(50), "DDD": Decimal(20)}
 
@@ -268,4 +269,76 @@ def test_only_an_approved_plan_is_sent(desk, services, plan_of, send):
     with pytest.raises(IllegalMove, match="is draft; only an approved plan is sent"):
         send(plan_id)
 
+    assert not services.exports.exists()
+
+
+@pytest.fixture
+def forged(services):
+    """forged(wrong) is the plan of T1 with one thing made wrong, in good order under its own hash, still a draft."""
+
+    def go(wrong):
+        found = plan.what_if(services, "T1", plan.default_settings(services, "T1"))
+        return plan.keep(services, replace(found, document=plan_document(wrong(found.plan), found.run)), actor="maya")
+
+    return go
+
+
+def with_tax_saved(original):
+    return replace(original, tax=replace(original.tax, liability=original.tax.liability - 100))
+
+
+def with_a_share_more(original):
+    first, *rest = original.trades
+    (sale,) = first.lots
+    more = replace(sale, quantity=sale.quantity + 1)
+    return replace(
+        original, trades=(replace(first, quantity=first.quantity + 1, lots=(more,), amount=first.amount + 100), *rest)
+    )
+
+
+def with_another_term(original):
+    first, *rest = original.trades
+    return replace(original, trades=(replace(first, lots=(replace(first.lots[0], term=Term.LONG),)), *rest))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "rule"),
+    [
+        (with_tax_saved, "tax: liability"),
+        (with_a_share_more, "terms and gains: lot t1-a-loss: gain"),
+        (with_another_term, "terms and gains: lot t1-a-loss: term LT, expected ST"),
+    ],
+)
+def test_a_plan_that_is_wrong_is_not_proposed_not_approved_and_not_sent(services, forged, send, wrong, rule):
+    plan_id = forged(wrong)
+    maya, alan = services.users.user("maya"), services.users.user("alan")
+
+    with pytest.raises(CheckFailed, match=f"the second checker disagrees: .*{rule}"):
+        review.submit(services, plan_id, actor=maya)
+    assert state(services, plan_id) is PlanState.DRAFT
+
+    for action in (Action.PROPOSE, Action.SUBMIT):  # past the checks, as a fault of the program would
+        services.plans.move(plan_id, action, maya, at=services.now())
+    with pytest.raises(CheckFailed, match=f"the second checker disagrees: .*{rule}"):
+        review.decide(services, plan_id, Action.APPROVE, actor=alan, comment="", seen=plan_id)
+    assert state(services, plan_id) is PlanState.IN_REVIEW
+
+    services.plans.move(plan_id, Action.APPROVE, alan, at=services.now())
+    with pytest.raises(CheckFailed, match=f"does not pass: .*{rule}"):
+        send(plan_id)
+    assert state(services, plan_id) is PlanState.APPROVED
+    assert services.orders.orders(plan_id) == ()
+    assert services.outbox.all(execute.FILES) == ()
+    assert not services.exports.exists()
+
+
+def test_a_plan_changed_in_the_database_after_its_approval_is_not_sent(services, approved, send):
+    plan_id = approved("T1")
+    with services.database.begin() as connection:
+        connection.exec_driver_sql("""UPDATE plans SET document = REPLACE(document, '"buy"', '"sell"')""")
+
+    with pytest.raises(CheckFailed, match="expected a document of that hash"):
+        send(plan_id)
+
+    assert services.outbox.all(execute.FILES) == ()
     assert not services.exports.exists()

@@ -2,9 +2,12 @@
 
 ALFA 400 @ 100 = 40,000 (lot a1: 100 bought at 130 a year and a day ago; lot a2: 300 at 90), BETA 500 @ 100 = 50,000,
 cash 10,000; model ALFA 40 %, BETA 50 %, GAMA 10 %. The plan sells lot a1 (loss 3,000, long-term) and buys 190 GAMA @ 50
-and 95 BETA @ 100: cash 10,000 + 10,000 - 9,500 - 9,500 - costs (5 bp of 29,000 = 14.50) = 985.50. Active weights after
-it: ALFA -10 %, BETA +9.5 %, GAMA -0.5 %; with 0.04 of specific variance each, a tracking error of
-sqrt(0.04 x 0.01905) = 2.760435 %.
+and 95 BETA @ 100: cash 10,000 + 10,000 - 9,500 - 9,500 - costs (5 bp of 29,000 = 14.50) = 985.50.
+
+With 0.04 of specific variance each: before it GAMA alone is off, by 10 %, a tracking error of sqrt(0.04 x 0.01) = 2 %
+and, with 10 % cash, an active share of 10 %. After it ALFA is off by -10 %, BETA by 9.5 %, GAMA by -0.5 %: sqrt(0.04 x
+0.01905) = 2.760435 %, and with 0.9855 % cash (20 + 0.9855) / 2 = 10.49275 %. Objective: risk 100 x 0.04 x 0.01905 =
+762 bp, tax -750 USD = -75 bp, cost 14.50 USD = 1.45 bp.
 """
 
 from dataclasses import replace
@@ -95,10 +98,26 @@ def plan() -> Plan:
             purchase("BETA", 95),
             purchase("GAMA", 190),
         ),
-        before=metrics(10_000),
-        after=metrics("985.50", tracking_error=0.02760435),
+        before=Metrics(
+            nav=D(100_000),
+            cash=D(10_000),
+            tracking_error=0.02,
+            active_share=0.1,
+            sectors=(("Any", -0.1),),
+            unrealised=Unrealised(st_gain=D(3000), st_loss=D(0), lt_gain=D(10_000), lt_loss=D(-3000)),
+        ),
+        after=Metrics(
+            nav=D("99985.50"),
+            cash=D("985.50"),
+            tracking_error=0.02760435,
+            active_share=0.1049275,
+            sectors=(("Any", -0.01),),
+            unrealised=Unrealised(st_gain=D(3000), st_loss=D(0), lt_gain=D(10_000), lt_loss=D(0)),
+        ),
         tax=TaxSummary(st_gain=D(0), lt_gain=D(-3000), liability=D(-750), harvested_loss=D(3000), disallowed=D(0)),
-        objective=Objective(total=0, risk=0, tax=0, cost=0, tilt=0, breach=0, lower_bound=0, gap=0),
+        objective=Objective(
+            total=688.45, risk=762.0, tax=-75.0, cost=1.45, tilt=0, breach=0, lower_bound=688.45, gap=0
+        ),
         checks=(),
         not_harvested=(),
         binding=(),
@@ -108,17 +127,6 @@ def plan() -> Plan:
 def lot(lot_id: str, name: str, quantity: int, cost: int, acquired: date) -> Lot:
     return Lot(
         account_id="A", lot_id=lot_id, security_id=name, quantity=D(quantity), cost_per_share=D(cost), acquired=acquired
-    )
-
-
-def metrics(cash: int | str, tracking_error: float = 0.0) -> Metrics:
-    return Metrics(
-        nav=D(100_000),
-        cash=D(cash),
-        tracking_error=tracking_error,
-        active_share=0.0,
-        sectors=(("Any", 0.0),),
-        unrealised=Unrealised(st_gain=D(0), st_loss=D(0), lt_gain=D(0), lt_loss=D(0)),
     )
 
 

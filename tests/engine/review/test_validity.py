@@ -6,6 +6,7 @@ from decimal import Decimal as D
 
 import pytest
 
+from engine.domain.accounts import Restriction, Rule
 from engine.domain.market import Mark
 from engine.review.validity import why_stale
 
@@ -47,3 +48,12 @@ def test_cash_that_would_no_longer_suffice_makes_the_plan_stale(plan, snapshot, 
     reasons = why_stale(plan, poorer, market, approved_at=None, now=NOW)
 
     assert reasons == ("cash would be overdrawn at today's prices",)
+
+
+def test_a_new_limit_on_the_weight_of_a_name_makes_a_purchase_beyond_it_stale(plan, snapshot, market):
+    # 190 GAMA at 50 are 9.5 % of 100,000.
+    limit = Restriction(scope="A", target="GAMA", rule=Rule.MAX_WEIGHT, value=D("0.09"), until=None, reason="Policy")
+
+    reasons = why_stale(plan, replace(snapshot, restrictions=(limit,)), market, approved_at=None, now=NOW)
+
+    assert reasons == ("restricted weights: GAMA: weight 0.0950 of value, max_weight 0.09",)
