@@ -168,7 +168,7 @@ class Case:
 
     @cached_property
     def bought_lately(self) -> Mapping[str, list[str]]:
-        """What the household bought in the last 30 days, in any account, in words, by wash-sale group.
+        """What the household bought in the last 30 days or is to buy in the next, in words, by wash-sale group.
 
         A lot of those days that no row explains was bought too; one that was moved in was not.
         """
@@ -179,8 +179,9 @@ class Case:
             if row.type in ACQUIRES or row.type is TransactionType.TRANSFER_IN:
                 explained.add((row.account_id, row.security_id, row.trade_date))
                 explained.add((row.account_id, row.security_id, row.lot_id))
-            if row.type in ACQUIRES and row.trade_date >= since:
-                words = f"bought on {row.trade_date} ({row.transaction_id})"
+            if row.type in ACQUIRES and abs(row.trade_date - self.snapshot.as_of) <= WINDOW:
+                done = "bought" if row.trade_date <= self.snapshot.as_of else "to be bought"
+                words = f"{done} on {row.trade_date} ({row.transaction_id})"
                 found.setdefault(self.group(row.security_id), []).append(words)
         for lot in (lot for book in self.snapshot.household_books for lot in book.lots if lot.acquired >= since):
             keys = {(lot.account_id, lot.security_id, mark) for mark in (lot.acquired, lot.lot_id)}

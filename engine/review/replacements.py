@@ -11,7 +11,7 @@ is still free by then is all that can touch the plan.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -110,6 +110,8 @@ class _Record:
         losses = self.history()[self.day]
         own = self._sell_by_plan()
         self._match(losses + own)
+        for row in self._to_come():
+            self._play(row, None)
         taken = {loss.lot_id: loss.quantity * loss.loss for loss in own}
         for loss in self.open:
             if loss.cause is None:
@@ -149,6 +151,12 @@ class _Record:
                     unnamed = [lot for lot in unnamed if lot not in same_day[:1]]
                 arrivals[row.transaction_id] = (row.account_id, lot_id)
         return rows, arrivals
+
+    def _to_come(self) -> list[Transaction]:
+        """Return the purchases of the next 30 days that are arranged, by day."""
+        rows = [row for book in self.case.snapshot.household_books for row in book.transactions if self._is_ours(row)]
+        ahead = [r for r in rows if r.type in ACQUIRES and timedelta(0) < r.trade_date - self.day <= WINDOW]
+        return sorted(ahead, key=lambda row: (row.trade_date, _place_in_day(row)))
 
     def _of_book(self, book: AccountBook) -> Iterable[Transaction]:
         return (row for row in book.transactions if self._is_ours(row) and row.trade_date <= self.day)

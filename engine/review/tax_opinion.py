@@ -1,9 +1,11 @@
 """Is the tax right? Terms, gains, what a wash sale takes away, and the year's bill, from the law's own words."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from engine.domain.accounts import Transaction, TransactionType
 from engine.domain.plans import Term
 from engine.domain.settings import WashSalePolicy
 from engine.review.case import CENT, WINDOW, Case, gain_of, held_over_a_year, starts_on
@@ -91,6 +93,10 @@ def wash_sales(case: Case) -> Iterable[str]:
     """
     for loss in losses_of_history(case, case.bought_groups):
         yield f"{case.group(loss.security_id)}: bought, but sold at a loss on {loss.on} ({loss.cause})"
+    for row in _losses_to_come(case):
+        if case.group(row.security_id) in case.bought_groups:
+            when = f"on {row.trade_date} ({row.transaction_id})"
+            yield f"{case.group(row.security_id)}: bought, but to be sold at a loss {when}"
     if not case.snapshot.account.registration.is_taxable:
         return
     for group in sorted(case.loss_groups & case.bought_groups):
@@ -104,3 +110,13 @@ def wash_sales(case: Case) -> Iterable[str]:
         lot = case.lots[sale.lot_id]
         if gain_of(lot, sale.quantity, trade.price) < 0 and case.snapshot.as_of - lot.acquired <= WINDOW:
             yield f"lot {sale.lot_id}: sold at a loss, but itself bought on {lot.acquired}"
+
+
+def _losses_to_come(case: Case) -> Iterable[Transaction]:
+    """Return the sales of the next 30 days that are arranged in taxable accounts below the basis they state."""
+    for book in case.snapshot.household_books:
+        for row in book.transactions if book.account.registration.is_taxable else ():
+            ahead = timedelta(0) < row.trade_date - case.snapshot.as_of <= WINDOW
+            stated = row.type is TransactionType.SELL and row.basis is not None
+            if ahead and stated and row.quantity * row.price < (row.basis or _ZERO):
+                yield row

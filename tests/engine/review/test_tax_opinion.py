@@ -149,6 +149,10 @@ CASES = {
         [row(10, TransactionType.TRANSFER_IN, 40, basis=D(4000))],
         0,
     ),
+    "a dividend to be reinvested thirty days ahead": ([], [row(-30, REINVEST, 7)], 210),
+    "thirty-one days ahead is outside": ([], [row(-31, REINVEST, 7)], 0),
+    "what is arranged comes after what was bought": ([lot(10, 40)], [row(10, BUY, 40), row(-5, BUY, 20)], 1800),
+    "what is arranged takes no more than is left": ([lot(10, 90)], [row(10, BUY, 90), row(-5, BUY, 40)], 3000),
     "after a split of two for one there are twice as many": (
         [lot(10, 40)],
         [row(10, BUY, 20, price=200), row(3, TransactionType.SPLIT, 2, lot_id=None)],
@@ -219,6 +223,20 @@ def test_where_losses_are_allowed_buying_back_is_still_not(plan, snapshot, marke
     found = failed(allowing(plan, 0), with_sibling(snapshot, [], [sold]), market)
 
     assert found == {"wash sales": f"GAMA: bought, but sold at a loss on 2026-11-10 ({sold.transaction_id})"}
+
+
+@pytest.mark.parametrize(("ahead", "stopped"), [(1, True), (30, True), (31, False)])
+def test_what_is_arranged_within_thirty_days_stops_a_loss_and_a_purchase(plan, snapshot, market, ahead, stopped):
+    dividend = row(-ahead, REINVEST, 1)
+    sale = replace(row(-ahead, SELL, 10, price=50, basis=D(501)), security_id="GAMA")
+    gain = replace(sale, basis=D(500))
+    on = AS_OF + timedelta(ahead)
+
+    found = [failed(plan, with_sibling(snapshot, [], [each]), market) for each in (dividend, sale, gain)]
+
+    lost, bought = (f"ALFA: sold at a loss, but to be bought on {on} ({dividend.transaction_id})",
+                    f"GAMA: bought, but to be sold at a loss on {on} ({sale.transaction_id})")  # fmt: skip
+    assert found == ([{"wash sales": lost}, {"wash sales": bought}, {}] if stopped else [{}, {}, {}])
 
 
 @pytest.mark.parametrize("names", [("ALFA",), ("ALFA", "ALTO")], ids=["alone", "with a twin elsewhere"])
