@@ -2,7 +2,8 @@
 
 A household has two or three accounts, among them perhaps an IRA or a Roth IRA, and nine names of which two may be
 substantially identical. Its reinvestments are arranged long before, as a dividend calendar is. Every few days some of
-its accounts are planned as of that day, each in sight of those before it, and all trades are done at that day's prices.
+its accounts are planned as of that day, each in sight of those before it; the second checker passes each plan, and all
+trades are done at that day's prices.
 A custodian that knows nothing of wash sales keeps the books; at the end the ledger reads the whole history.
 
     python -m tests.engine.simulated_households 500
@@ -31,7 +32,9 @@ from engine.domain.market import Mark, MarketSnapshot, Model, RiskModel, Securit
 from engine.domain.plans import Plan, PlanStatus
 from engine.domain.settings import PlanSettings, WashSalePolicy
 from engine.plan.decided import plan_transactions
+from engine.plan.document import plan_document, plan_from_document
 from engine.plan.propose import propose_plan
+from engine.review.checker import failures, second_opinion
 from engine.tax.wash_sales import ledger
 
 START = date(2025, 10, 1)  # the year turns in the middle
@@ -90,8 +93,11 @@ def live(seed: int, *, policy: WashSalePolicy = WashSalePolicy.BLOCK) -> Life:
                 household_books=tuple(books),
                 pending=tuple(pending),
             )
-            plan, _ = propose_plan(snapshot, market, replace(SETTINGS, wash_sales=policy), inputs_hash="")
-            assert plan.status is not PlanStatus.INFEASIBLE, plan.conflicts
+            made, run = propose_plan(snapshot, market, replace(SETTINGS, wash_sales=policy), inputs_hash="")
+            assert made.status is not PlanStatus.INFEASIBLE, made.conflicts
+            plan, _ = plan_from_document(plan_document(made, run))  # as a person approves it
+            wrong = failures(second_opinion(plan, snapshot, market))
+            assert not wrong, wrong
             today.append((k, plan))
             plans += 1
             harvested += plan.tax.harvested_loss
