@@ -59,26 +59,3 @@ def split_shares(quantity: Decimal, ratio: Decimal) -> Decimal:
 def split_parcel(parcel: Parcel, ratio: Decimal) -> Parcel:
     """Return the parcel after a stock split: more shares, the same basis."""
     return replace(parcel, quantity=split_shares(parcel.quantity, ratio))
-
-
-def draw(shelf: list[Parcel], quantity: Decimal, lot_id: LotId | None) -> tuple[list[Parcel], Decimal]:
-    """Take up to `quantity` shares off a shelf, of one lot or else oldest first; return them and what is missing.
-
-    First in, first out is the law's order where no lot is named (Treas. Reg. 1.1012-1(c)(1)).
-    """
-    taken: list[Parcel] = []
-    wanted = [parcel for parcel in shelf if lot_id is None or parcel.lot_id == lot_id]
-    for parcel in sorted(wanted, key=lambda p: p.acquired or date.min):
-        if quantity <= DUST:
-            break
-        part, rest = divide(parcel, min(quantity, parcel.quantity))
-        taken.append(part)
-        quantity -= part.quantity
-        swap(shelf, parcel, [] if rest is None else [rest])
-    return taken, quantity
-
-
-def swap(shelf: list[Parcel], parcel: Parcel, parts: list[Parcel]) -> None:
-    """Put parts in the place of this very parcel."""
-    at = next(i for i, candidate in enumerate(shelf) if candidate is parcel)
-    shelf[at : at + 1] = parts
