@@ -1,7 +1,6 @@
 """Which shares does the household own, where, and which of them does a disposal take? Parcels on shelves."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -76,10 +75,10 @@ class Holdings:
             return []
         source = self.history.moves.get(event.transaction_id)
         arrived = self.away.pop(source).clear() if source in self.away else []
-        here = [replace(parcel, account_id=event.account_id, lot_id=lot_id) for parcel in arrived]
+        here = [parcel._replace(account_id=event.account_id, lot_id=lot_id) for parcel in arrived]
         missing = event.quantity - sum((parcel.quantity for parcel in here), Decimal(0))
         unknown = self.older(event, missing) if missing > DUST else None
-        return here if unknown is None else [*here, replace(unknown, lot_id=lot_id, cause=event.transaction_id)]
+        return here if unknown is None else [*here, unknown._replace(lot_id=lot_id, cause=event.transaction_id)]
 
     def shelve(self, shelves: dict[Place, Shelf], parcels: Iterable[Parcel]) -> None:
         """Put parcels on their place's shelf, behind what lies there."""

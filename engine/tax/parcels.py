@@ -1,9 +1,8 @@
 """What is the smallest thing a wash sale can touch? Shares of one purchase that are alike in every respect."""
 
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.domain.identifiers import AccountId, LotId, SecurityId, TransactionId
 
@@ -14,8 +13,7 @@ FRACTION: Final = Decimal("0.001")
 _SHARE_STEP: Final = Decimal("1e-12")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class Parcel(NamedTuple):
     """Shares of one purchase in one account with one basis a share, one holding period and one wash-sale past.
 
     cause: the transaction that bought them (the lot's own id for a lot that is older than the history): what a match
@@ -47,8 +45,8 @@ def divide(parcel: Parcel, quantity: Decimal) -> tuple[Parcel, Parcel | None]:
     if parcel.quantity - quantity < DUST:
         return parcel, None
     basis = parcel.basis * quantity / parcel.quantity
-    rest = replace(parcel, quantity=parcel.quantity - quantity, basis=parcel.basis - basis)
-    return replace(parcel, quantity=quantity, basis=basis), rest
+    rest = parcel._replace(quantity=parcel.quantity - quantity, basis=parcel.basis - basis)
+    return parcel._replace(quantity=quantity, basis=basis), rest
 
 
 def split_shares(quantity: Decimal, ratio: Decimal) -> Decimal:
@@ -58,4 +56,4 @@ def split_shares(quantity: Decimal, ratio: Decimal) -> Decimal:
 
 def split_parcel(parcel: Parcel, ratio: Decimal) -> Parcel:
     """Return the parcel after a stock split: more shares, the same basis."""
-    return replace(parcel, quantity=split_shares(parcel.quantity, ratio))
+    return parcel._replace(quantity=split_shares(parcel.quantity, ratio))

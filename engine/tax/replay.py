@@ -2,11 +2,11 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
 from engine.domain.errors import DataError
@@ -19,8 +19,7 @@ from engine.tax.parcels import DUST, FRACTION, Parcel, split_shares
 _POSTING_TIME: Final = timedelta(days=7)  # within it, two custodians' rows of one ratio are one and the same split
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sold:
+class Sold(NamedTuple):
     """A piece of one sale that came from one parcel. proceeds and basis in USD; basis after earlier wash sales."""
 
     sale: Transaction
@@ -139,7 +138,7 @@ class _Play:
         self.holdings.split_away(event)
         group = self.holdings.group(event.security_id)
         self.open[group] = deque(
-            replace(loss, quantity=split_shares(loss.quantity, event.quantity))
+            loss._replace(quantity=split_shares(loss.quantity, event.quantity))
             if self.sold[loss.sale].sale.security_id == event.security_id
             else loss
             for loss in self.open.get(group, ())
