@@ -16,13 +16,13 @@ _Entry = tuple[date, int, int, "Slot"]  # acquired, turn, part of it: no two are
 class Shelf:
     """Parcels of one security in one account, or on one way between two.
 
-    Heaps with the parcel to take first at their head: one of all parcels, and one of each lot. A parcel that one heap
-    gave away is an empty slot in the other.
+    Heaps with the parcel to take first at their head: one of all parcels and, from the first draw that names a lot, one
+    of each lot. A parcel that one heap gave away is an empty slot in the other.
     """
 
     def __init__(self) -> None:
         self._all: list[_Entry] = []
-        self._lots: dict[LotId, list[_Entry]] = {}
+        self._lots: dict[LotId, list[_Entry]] | None = None
         self._turn = 0
 
     def __iter__(self) -> Iterator[Parcel]:
@@ -39,7 +39,7 @@ class Shelf:
 
         First in, first out is the law's order where no lot is named (Treas. Reg. 1.1012-1(c)(1)).
         """
-        heap = self._all if lot_id is None else self._lots.get(lot_id, [])
+        heap = self._all if lot_id is None else self._by_lot().get(lot_id, [])
         taken: list[Parcel] = []
         while heap and quantity > DUST:
             slot = heap[0][-1]
@@ -73,8 +73,17 @@ class Shelf:
         slot = Slot(self, parcel, turn, part)
         entry = (parcel.acquired or date.min, turn, part, slot)
         heappush(self._all, entry)
-        heappush(self._lots.setdefault(parcel.lot_id, []), entry)
+        if self._lots is not None:
+            heappush(self._lots.setdefault(parcel.lot_id, []), entry)
         return slot
+
+    def _by_lot(self) -> dict[LotId, list[_Entry]]:
+        if self._lots is None:
+            self._lots = {}
+            for entry in sorted(self._all):
+                if entry[-1].parcel is not None:
+                    self._lots.setdefault(entry[-1].parcel.lot_id, []).append(entry)
+        return self._lots
 
 
 @dataclass(slots=True, eq=False)
