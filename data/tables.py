@@ -111,6 +111,7 @@ households = Table(
     Column("name", Text, nullable=False),
     Column("advisor", Text, nullable=False),
     Column("segment", Text),
+    Column("not_visible", Names),
 )
 
 accounts = Table(

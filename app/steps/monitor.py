@@ -1,7 +1,7 @@
 """What is out of line? Scan every account, keep what was seen, look at one account."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -96,5 +96,7 @@ def wash_sales(services: Services, household_id: str | None = None) -> dict[str,
     for name in wanted:
         snapshots = services.firm.snapshots(name)
         if snapshots:
-            ledgers.append(ledger(snapshots[0].household_books, as_of=snapshots[0].as_of, groups=groups))
+            first = snapshots[0]
+            found = ledger(first.household_books, as_of=first.as_of, groups=groups)
+            ledgers.append(replace(found, not_visible=first.household.not_visible or ()))
     return ledger_document(ledgers)

@@ -128,6 +128,7 @@ IDENTIFIER: Final = Kind(
 DATE: Final = Kind(expected="a date such as 2026-01-31, from 1900 to 2199", parse=_date)
 FLAG: Final = Kind(expected="true or false", parse=_flag)
 TAGS: Final = Kind(expected="different tags with ; between them and no spaces around them", parse=_tags)
+NAMES: Final = Kind(expected="different names with ; between them and no spaces around them", parse=_tags)
 RANK: Final = Kind(expected="a whole number from 1 to 999999", parse=_rank)
 FLOAT: Final = Kind(expected=f"a number such as 0.25, at most {MAX_FLOAT:.0f} in size", parse=_float)
 VOLATILITY: Final = Kind(expected=f"a number such as 0.25 from 0 to {MAX_FLOAT:.0f}", parse=_volatility)

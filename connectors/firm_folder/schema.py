@@ -111,6 +111,7 @@ HOUSEHOLDS: Final = File(
         _column("name", cells.TEXT),
         _column("advisor", cells.TEXT),
         _maybe("segment", cells.TEXT),
+        _maybe("not_visible", cells.NAMES),
     ),
     max_rows=1_000_000,
     key=("household_id",),

@@ -24,6 +24,11 @@ _ROUND: Final = sum(_SIZES)
 _FEDERAL: Final = (("0.24", "0.15"), ("0.358", "0.188"), ("0.388", "0.188"), ("0.408", "0.238"))
 _STATES: Final = ("0", "0.0495", "0.0685", "0.093")
 _RESTRICTED_SHARE: Final = 0.3
+_ELSEWHERE: Final = {
+    2: ("401(k) at work",),
+    5: ("Spouse's brokerage account", "Spouse's IRA"),
+    8: ("Employee stock plan",),
+}
 _POLICIES: Final = (
     ("tag:tobacco", "client wishes no tobacco"),
     ("tag:weapons", "client wishes no weapons"),
@@ -113,6 +118,7 @@ def client(seed: int, number: int) -> Client:
             name=family(chance, number + 1),
             advisor=str(chance.choice(ADVISORS)),
             segment=("core", "private wealth", "private wealth", "family office")[bracket],
+            not_visible=_ELSEWHERE.get(number % 10),
         ),
         st_rate=short,
         lt_rate=long,

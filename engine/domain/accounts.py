@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from engine.domain.identifiers import AccountId, HouseholdId, LotId, ModelId, SecurityId, TransactionId
-from engine.domain.market import Model, PriceHistory, RiskModel, Security, Substitute
+from engine.domain.market import WRITTEN_IF_GIVEN, Model, PriceHistory, RiskModel, Security, Substitute
 
 
 class Registration(StrEnum):
@@ -44,10 +44,13 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Household:
+    """One taxpayer's accounts. not_visible: accounts elsewhere that the household names and nobody shows the firm."""
+
     household_id: HouseholdId
     name: str
     advisor: str
     segment: str | None = None
+    not_visible: tuple[str, ...] | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,25 +79,29 @@ def in_order(transactions: Iterable[Transaction]) -> tuple[Transaction, ...]:
 
 
 def _moves(books: Sequence[AccountBook], events: Sequence[Transaction]) -> dict[TransactionId, TransactionId]:
-    """Return transfer in -> transfer out, where shares only changed the account within one kind of registration."""
+    """Return transfer in -> transfer out, where shares only changed the account within one kind of registration.
+
+    Shares keep their basis and holding period (26 U.S.C. 1223(2)). Of several transfers out that fit, the first is
+    taken where the arrival names its lot; one that names none has to leave no doubt.
+    """
     registrations = {book.account.account_id: book.account.registration for book in books}
-    leaving: list[Transaction] = []
+    leaving: dict[tuple[SecurityId, Decimal], list[Transaction]] = {}
     moves: dict[TransactionId, TransactionId] = {}
     for event in events:
         if event.type is TransactionType.TRANSFER_OUT:
-            leaving.append(event)
-        if event.type is not TransactionType.TRANSFER_IN or event.lot_id is None:
+            leaving.setdefault((event.security_id, event.quantity), []).append(event)
+        if event.type is not TransactionType.TRANSFER_IN:
             continue
-        for out in leaving:
-            if (
-                (out.security_id, out.quantity) == (event.security_id, event.quantity)
-                and out.account_id != event.account_id
-                and registrations[out.account_id] is registrations[event.account_id]
-                and event.trade_date - out.trade_date <= _TRANSFER_TIME
-            ):
-                moves[event.transaction_id] = out.transaction_id
-                leaving.remove(out)
-                break
+        fitting = [
+            out
+            for out in leaving.get((event.security_id, event.quantity), ())
+            if out.account_id != event.account_id
+            and registrations[out.account_id] is registrations[event.account_id]
+            and event.trade_date - out.trade_date <= _TRANSFER_TIME
+        ]
+        if fitting and (event.lot_id is not None or len(fitting) == 1):
+            moves[event.transaction_id] = fitting[0].transaction_id
+            leaving[event.security_id, event.quantity].remove(fitting[0])
     return moves
 
 
@@ -109,7 +113,8 @@ def _made(
     """Return the lot that each arrival made; one without a lot_id made the book's lot of its day, else a new one.
 
     A transfer in from outside counts only where its lot and its basis are given: otherwise nobody knows what came, and
-    the book's own lots speak for it.
+    the book's own lots speak for it. A move within the household that names no lot made the one lot of its place that
+    nothing else explains, or a new one where there is none; with several, the book's own lots speak.
     """
     made: dict[TransactionId, LotId] = {}
     named = {(t.account_id, t.lot_id) for t in events if t.lot_id is not None and t.type not in DISPOSALS}
@@ -125,6 +130,14 @@ def _made(
             waiting = nameless.get((event.account_id, event.security_id, event.trade_date))
             own = LotId(event.transaction_id)
             made[event.transaction_id] = event.lot_id or (waiting.pop(0) if waiting else own)
+    unexplained: dict[Place, list[LotId]] = {}
+    for (account_id, security_id, _), waiting in nameless.items():
+        unexplained.setdefault((account_id, security_id), []).extend(waiting)
+    for event in events:
+        if event.transaction_id in moves and event.lot_id is None:
+            candidates = unexplained.get((event.account_id, event.security_id), [])
+            if len(candidates) <= 1:
+                made[event.transaction_id] = candidates.pop() if candidates else LotId(event.transaction_id)
     return made
 
 

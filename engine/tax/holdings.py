@@ -1,14 +1,14 @@
 """Which shares does the household own, where, and which of them does a disposal take? Parcels on shelves."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from engine.domain.accounts import Lot, Transaction
 from engine.domain.identifiers import LotId, SecurityId, TransactionId
 from engine.tax.history import History, Place
-from engine.tax.parcels import DUST, Parcel, draw, split_parcel
+from engine.tax.parcels import DUST, Parcel
+from engine.tax.shelves import Purchases, Shelf
 
 _ONE: Final = Decimal(1)
 
@@ -23,11 +23,11 @@ class Holdings:
     def __init__(self, history: History, groups: Mapping[SecurityId, str]) -> None:
         self.history = history
         self.groups = groups
-        self.held: dict[Place, list[Parcel]] = {}
-        self.kept: dict[Place, list[Parcel]] = {}
-        self.away: dict[TransactionId, list[Parcel]] = {}
+        self.held: dict[Place, Shelf] = {}
+        self.kept: dict[Place, Shelf] = {}
+        self.away: dict[TransactionId, Shelf] = {}
         self.gone: list[Parcel] = []
-        self._places: dict[str, dict[Place, None]] = {}
+        self._purchases: dict[str, Purchases] = {}
         self._scale: dict[Place, Decimal] = {}
         self._unseen = dict(history.unseen)
         self._order = 0
@@ -74,18 +74,23 @@ class Holdings:
         if lot_id is None:
             return []
         source = self.history.moves.get(event.transaction_id)
-        arrived = [] if source is None else self.away.pop(source, [])
-        here = [replace(parcel, account_id=event.account_id, lot_id=lot_id) for parcel in arrived]
+        arrived = self.away.pop(source).clear() if source in self.away else []
+        here = [parcel._replace(account_id=event.account_id, lot_id=lot_id) for parcel in arrived]
         missing = event.quantity - sum((parcel.quantity for parcel in here), Decimal(0))
         unknown = self.older(event, missing) if missing > DUST else None
-        return here if unknown is None else [*here, replace(unknown, lot_id=lot_id, cause=event.transaction_id)]
+        return here if unknown is None else [*here, unknown._replace(lot_id=lot_id, cause=event.transaction_id)]
 
-    def shelve(self, shelves: dict[Place, list[Parcel]], parcels: Iterable[Parcel]) -> None:
+    def shelve(self, shelves: dict[Place, Shelf], parcels: Iterable[Parcel]) -> None:
         """Put parcels on their place's shelf, behind what lies there."""
         for parcel in parcels:
             place = (parcel.account_id, parcel.security_id)
-            shelves.setdefault(place, []).append(parcel)
-            self._places.setdefault(self.group(parcel.security_id), {})[place] = None
+            self._put(shelves.setdefault(place, Shelf()), parcel)
+
+    def send(self, event: Transaction, parcels: Iterable[Parcel]) -> None:
+        """Keep parcels that are on their way to another account."""
+        self.away[event.transaction_id] = shelf = Shelf()
+        for parcel in parcels:
+            self._put(shelf, parcel)
 
     def take(self, event: Transaction, *, pending: bool) -> tuple[list[Parcel], Decimal]:
         """Take what a disposal names, or the oldest shares, off the shelves.
@@ -102,8 +107,9 @@ class Holdings:
         taken: list[Parcel] = []
         missing = event.quantity - older
         for shelves in (self.held, self.kept) if pending else (self.held,):
-            parcels, missing = draw(shelves.get(place, []), missing, event.lot_id)
-            taken += parcels
+            if place in shelves:
+                parcels, missing = shelves[place].draw(missing, event.lot_id)
+                taken += parcels
         return taken, missing + older
 
     def older(self, event: Transaction, quantity: Decimal) -> Parcel | None:
@@ -140,35 +146,23 @@ class Holdings:
         self._scale[place] = self._scale.get(place, _ONE) * event.quantity
         for shelves in (self.held, self.kept):
             if place in shelves:
-                shelves[place] = [split_parcel(parcel, event.quantity) for parcel in shelves[place]]
+                shelves[place].split(event.quantity, event.security_id)
 
     def split_away(self, event: Transaction) -> None:
         """Split the shares that lie in no account that we are shown."""
-        for transfer, parcels in self.away.items():
-            self.away[transfer] = [
-                split_parcel(parcel, event.quantity) if parcel.security_id == event.security_id else parcel
-                for parcel in parcels
-            ]
+        for shelf in self.away.values():
+            shelf.split(event.quantity, event.security_id)
 
-    def replacements(self, group: str) -> list[tuple[list[Parcel], Parcel]]:
-        """Return every parcel of a group that was bought, with its shelf, earliest purchase first.
-
-        That is the order of Treas. Reg. 1.1091-1(c); purchases of one day go by account and row.
-        """
-        places = self._places.get(group, {})
-        shelves = [shelves[place] for shelves in (self.held, self.kept) for place in places if place in shelves]
-        found = [
-            (parcel.bought, parcel.order, shelf, parcel)
-            for shelf in (*shelves, *self.away.values())
-            for parcel in shelf
-            if parcel.bought is not None and self.group(parcel.security_id) == group
-        ]
-        found.sort(key=lambda entry: entry[:2])
-        return [(shelf, parcel) for _, _, shelf, parcel in found]
+    def purchases(self, group: str) -> Purchases:
+        """Return what the household bought of a group and may still replace a loss."""
+        return self._purchases.setdefault(group, Purchases())
 
     def group(self, security_id: SecurityId) -> str:
         """Return the wash-sale group of a security: its own id where nothing else is said."""
         return self.groups.get(security_id, security_id)
+
+    def _put(self, shelf: Shelf, parcel: Parcel) -> None:
+        self.purchases(self.group(parcel.security_id)).add(shelf.put(parcel))
 
     def _later_splits(self, place: Place) -> Decimal:
         return self.history.scale.get(place, _ONE) / self._scale.get(place, _ONE)

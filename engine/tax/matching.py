@@ -6,10 +6,9 @@ Shares sold at a loss are matched one for one with shares bought from 30 days be
 (1.1091-1(e)).
 """
 
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.domain.identifiers import AccountId, TransactionId
 from engine.tax.parcels import DUST, Parcel, divide
@@ -17,8 +16,7 @@ from engine.tax.parcels import DUST, Parcel, divide
 WASH_SALE_DAYS: Final = timedelta(days=30)  # each side of the sale, 61 days in all; 26 U.S.C. 1091(a)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenLoss:
+class OpenLoss(NamedTuple):
     """Shares sold at a loss that no replacement has caught yet. sale: index of the sold piece it belongs to.
 
     cause: the purchase that the sold shares came from. quantity in today's shares; loss > 0, USD for all of them.
@@ -32,8 +30,7 @@ class OpenLoss:
     loss: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(NamedTuple):
     """Replacement shares that caught a loss. transaction_id bought them; disallowed USD > 0.
 
     basis_increase is what their basis grew by: the disallowed loss, or 0 behind an IRA, where it is lost for good.
@@ -74,7 +71,7 @@ def catch(parcel: Parcel, loss: OpenLoss, *, taxable: bool) -> tuple[Match, Parc
     disallowed = loss.loss * quantity / loss.quantity if remaining > DUST else loss.loss
     increase = disallowed if taxable else Decimal(0)
     start = _tacked(loss, caught) if taxable else None
-    caught = replace(caught, used=True, basis=caught.basis + increase, holding_start=start or caught.holding_start)
+    caught = caught._replace(used=True, basis=caught.basis + increase, holding_start=start or caught.holding_start)
     match = Match(
         sale=loss.sale,
         transaction_id=parcel.cause,
@@ -84,7 +81,7 @@ def catch(parcel: Parcel, loss: OpenLoss, *, taxable: bool) -> tuple[Match, Parc
         basis_increase=increase,
         holding_start=start,
     )
-    rest = replace(loss, quantity=remaining, loss=loss.loss - disallowed) if remaining > DUST else None
+    rest = loss._replace(quantity=remaining, loss=loss.loss - disallowed) if remaining > DUST else None
     return match, caught, untouched, rest
 
 

@@ -1,9 +1,8 @@
 """What is the smallest thing a wash sale can touch? Shares of one purchase that are alike in every respect."""
 
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.domain.identifiers import AccountId, LotId, SecurityId, TransactionId
 
@@ -14,8 +13,7 @@ FRACTION: Final = Decimal("0.001")
 _SHARE_STEP: Final = Decimal("1e-12")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class Parcel(NamedTuple):
     """Shares of one purchase in one account with one basis a share, one holding period and one wash-sale past.
 
     cause: the transaction that bought them (the lot's own id for a lot that is older than the history): what a match
@@ -47,8 +45,8 @@ def divide(parcel: Parcel, quantity: Decimal) -> tuple[Parcel, Parcel | None]:
     if parcel.quantity - quantity < DUST:
         return parcel, None
     basis = parcel.basis * quantity / parcel.quantity
-    rest = replace(parcel, quantity=parcel.quantity - quantity, basis=parcel.basis - basis)
-    return replace(parcel, quantity=quantity, basis=basis), rest
+    rest = parcel._replace(quantity=parcel.quantity - quantity, basis=parcel.basis - basis)
+    return parcel._replace(quantity=quantity, basis=basis), rest
 
 
 def split_shares(quantity: Decimal, ratio: Decimal) -> Decimal:
@@ -58,27 +56,4 @@ def split_shares(quantity: Decimal, ratio: Decimal) -> Decimal:
 
 def split_parcel(parcel: Parcel, ratio: Decimal) -> Parcel:
     """Return the parcel after a stock split: more shares, the same basis."""
-    return replace(parcel, quantity=split_shares(parcel.quantity, ratio))
-
-
-def draw(shelf: list[Parcel], quantity: Decimal, lot_id: LotId | None) -> tuple[list[Parcel], Decimal]:
-    """Take up to `quantity` shares off a shelf, of one lot or else oldest first; return them and what is missing.
-
-    First in, first out is the law's order where no lot is named (Treas. Reg. 1.1012-1(c)(1)).
-    """
-    taken: list[Parcel] = []
-    wanted = [parcel for parcel in shelf if lot_id is None or parcel.lot_id == lot_id]
-    for parcel in sorted(wanted, key=lambda p: p.acquired or date.min):
-        if quantity <= DUST:
-            break
-        part, rest = divide(parcel, min(quantity, parcel.quantity))
-        taken.append(part)
-        quantity -= part.quantity
-        swap(shelf, parcel, [] if rest is None else [rest])
-    return taken, quantity
-
-
-def swap(shelf: list[Parcel], parcel: Parcel, parts: list[Parcel]) -> None:
-    """Put parts in the place of this very parcel."""
-    at = next(i for i, candidate in enumerate(shelf) if candidate is parcel)
-    shelf[at : at + 1] = parts
+    return parcel._replace(quantity=split_shares(parcel.quantity, ratio))

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from engine.domain.identifiers import AccountId, LotId, SecurityId, TransactionId
 from engine.domain.plans import Term
 from engine.tax.holding import term
 from engine.tax.matching import Match
 from engine.tax.replay import Replay, Sold
+
+_ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +96,8 @@ def _by_piece(matches: Sequence[Match]) -> dict[int, list[Match]]:
 
 
 def _piece(sold: Sold, matches: Sequence[Match]) -> Realised:
-    disallowed = sum((match.disallowed for match in matches), Decimal(0))
-    kept = sum((match.basis_increase for match in matches), Decimal(0))
+    disallowed = sum((match.disallowed for match in matches), _ZERO)
+    kept = sum((match.basis_increase for match in matches), _ZERO)
     held_from = sold.parcel.held_from
     return Realised(
         transaction_id=sold.sale.transaction_id,
@@ -125,19 +128,16 @@ def losses_by_sale(played: Replay, realised: Sequence[Realised]) -> tuple[Loss, 
 
 
 def _loss(pieces: Sequence[Realised], matches: Sequence[Match]) -> Loss:
-    def total(name: str) -> Decimal:
-        return sum((getattr(piece, name) for piece in pieces), Decimal(0))
-
     return Loss(
         transaction_id=pieces[0].transaction_id,
         account_id=pieces[0].account_id,
         security_id=pieces[0].security_id,
         trade_date=pieces[0].on,
-        quantity=total("quantity"),
-        proceeds=total("proceeds"),
-        basis=total("basis"),
-        disallowed=total("disallowed"),
-        permanently_disallowed=total("permanently_disallowed"),
+        quantity=sum((piece.quantity for piece in pieces), _ZERO),
+        proceeds=sum((piece.proceeds for piece in pieces), _ZERO),
+        basis=sum((piece.basis for piece in pieces), _ZERO),
+        disallowed=sum((piece.disallowed for piece in pieces), _ZERO),
+        permanently_disallowed=sum((piece.permanently_disallowed for piece in pieces), _ZERO),
         matches=tuple(
             Replacement(
                 transaction_id=match.transaction_id,

@@ -1,11 +1,12 @@
 """What does a household's history come to? Played day by day: shares move, losses are caught."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
 from engine.domain.errors import DataError
@@ -13,13 +14,12 @@ from engine.domain.identifiers import AccountId, SecurityId
 from engine.tax.history import in_order, read_history
 from engine.tax.holdings import Holdings
 from engine.tax.matching import WASH_SALE_DAYS, Match, OpenLoss, catch, may_catch
-from engine.tax.parcels import DUST, FRACTION, Parcel, split_shares, swap
+from engine.tax.parcels import DUST, FRACTION, Parcel, split_shares
 
 _POSTING_TIME: Final = timedelta(days=7)  # within it, two custodians' rows of one ratio are one and the same split
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sold:
+class Sold(NamedTuple):
     """A piece of one sale that came from one parcel. proceeds and basis in USD; basis after earlier wash sales."""
 
     sale: Transaction
@@ -74,7 +74,7 @@ class _Play:
     def __init__(self, holdings: Holdings, taxable: Mapping[AccountId, bool]) -> None:
         self.holdings = holdings
         self.taxable = taxable
-        self.open: dict[str, list[OpenLoss]] = {}
+        self.open: dict[str, deque[OpenLoss]] = {}
         self.splits: dict[tuple[SecurityId, Decimal], date] = {}
         self.sold: list[Sold] = []
         self.matches: list[Match] = []
@@ -104,7 +104,7 @@ class _Play:
             case TransactionType.TRANSFER_IN:
                 holdings.shelve(holdings.held, holdings.moved_in(event))
             case TransactionType.TRANSFER_OUT:
-                holdings.away[event.transaction_id] = self._take(event, pending=pending)
+                holdings.send(event, self._take(event, pending=pending))
             case TransactionType.GIFT:
                 holdings.gone += self._take(event, pending=pending)
             case TransactionType.SELL:
@@ -137,30 +137,34 @@ class _Play:
         self.splits[event.security_id, event.quantity] = event.trade_date
         self.holdings.split_away(event)
         group = self.holdings.group(event.security_id)
-        self.open[group] = [
-            replace(loss, quantity=split_shares(loss.quantity, event.quantity))
+        self.open[group] = deque(
+            loss._replace(quantity=split_shares(loss.quantity, event.quantity))
             if self.sold[loss.sale].sale.security_id == event.security_id
             else loss
-            for loss in self.open.get(group, [])
-        ]
+            for loss in self.open.get(group, ())
+        )
 
     def _match_purchase(self, parcel: Parcel) -> list[Parcel]:
         """Return a parcel just bought, divided by the open losses that it catches, earliest sale first."""
-        group = self.holdings.group(parcel.security_id)
-        still_open: list[OpenLoss] = []
+        waiting = self.open.get(self.holdings.group(parcel.security_id))
+        if not waiting or parcel.bought is None or parcel.used:
+            return [parcel]
+        of_its_own: list[OpenLoss] = []
         done: list[Parcel] = []
         fresh: Parcel | None = parcel
-        for loss in self.open.get(group, ()):
-            if parcel.bought is not None and parcel.bought - loss.on > WASH_SALE_DAYS:
+        while fresh is not None and waiting:
+            loss = waiting.popleft()
+            if parcel.bought - loss.on > WASH_SALE_DAYS:
                 continue
-            rest: OpenLoss | None = loss
-            if fresh is not None and may_catch(fresh, loss):
-                match, caught, fresh, rest = catch(fresh, loss, taxable=self.taxable[parcel.account_id])
-                self.matches.append(match)
-                done.append(caught)
+            if not may_catch(fresh, loss):
+                of_its_own.append(loss)
+                continue
+            match, caught, fresh, rest = catch(fresh, loss, taxable=self.taxable[parcel.account_id])
+            self.matches.append(match)
+            done.append(caught)
             if rest is not None:
-                still_open.append(rest)
-        self.open[group] = still_open
+                waiting.appendleft(rest)
+        waiting.extendleft(reversed(of_its_own))
         return done if fresh is None else [*done, fresh]
 
     def _match_sales(self, pieces: range) -> None:
@@ -173,20 +177,10 @@ class _Play:
         for index in sorted(losses, key=lambda i: self.sold[i].parcel.acquired or date.min):
             sold = self.sold[index]
             group = self.holdings.group(sold.sale.security_id)
-            loss = self._match_sale(_open_loss(index, sold), group)
-            if loss is not None:
-                self.open.setdefault(group, []).append(loss)
-
-    def _match_sale(self, loss: OpenLoss, group: str) -> OpenLoss | None:
-        for shelf, parcel in self.holdings.replacements(group):
-            if may_catch(parcel, loss):
-                match, caught, untouched, rest = catch(parcel, loss, taxable=self.taxable[parcel.account_id])
-                self.matches.append(match)
-                swap(shelf, parcel, [caught] if untouched is None else [caught, untouched])
-                if rest is None:
-                    return None
-                loss = rest
-        return loss
+            matches, rest = self.holdings.purchases(group).catch(_open_loss(index, sold), self.taxable)
+            self.matches += matches
+            if rest is not None:
+                self.open.setdefault(group, deque()).append(rest)
 
 
 def _open_loss(index: int, sold: Sold) -> OpenLoss:

@@ -378,7 +378,7 @@ def test_the_ledger_lists_both_losses_and_where_the_disallowed_part_went(documen
         ],
         "locks": [{"household_id": "H1", "identical_group": "EEE", "cause": "t1-sell-eee", "rule": "no_buy",
                    "until": (date(2026, 11, 10) + WINDOW + timedelta(days=1)).isoformat()}],
-        "not_visible": [],
+        "not_visible": ["401(k) at work", "Spouse's IRA"],
     }  # fmt: skip
 
     assert numbers(documents["washsales"]) == numbers(expected)

@@ -22,7 +22,9 @@ CANONICAL = {
         "S3,2026-07-01,5,\n"
     ),
     "models.csv": "model_id,security_id,weight\nM,S1,0.5\nM,S2,0.25\nM,S3,0.25\n",
-    "households.csv": "household_id,name,advisor,segment\nH1,Ash,Ivy,\nH2,Öst & Søn,Ivy,core\n",
+    "households.csv": (
+        "household_id,name,advisor,segment,not_visible\nH1,Ash,Ivy,,401(k);Spouse IRA\nH2,Öst & Søn,Ivy,core,\n"
+    ),
     "accounts.csv": (
         "account_id,household_id,registration,custodian,account_number,model_id,cash,st_rate,lt_rate,"
         "ytd_st_gain,ytd_lt_gain,st_carryforward,lt_carryforward,settings\n"

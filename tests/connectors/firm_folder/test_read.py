@@ -30,6 +30,7 @@ def test_a_folder_becomes_the_firm_it_says(folder):
     assert reference.prices[2].dates == (date(2026, 6, 30), date(2026, 7, 1))
     assert reference.models[0].weights == (("S1", Decimal("0.5")), ("S2", Decimal("0.25")), ("S3", Decimal("0.25")))
     assert [h.segment for h in reference.households] == [None, "core"]
+    assert [h.not_visible for h in reference.households] == [("401(k)", "Spouse IRA"), None]
     assert [(r.rule, r.value, r.until) for r in reference.restrictions] == [
         (Rule.DO_NOT_BUY, None, date(2026, 12, 31)), (Rule.DO_NOT_HOLD, None, None),
         (Rule.MAX_WEIGHT, Decimal("0.30"), None)]  # fmt: skip
