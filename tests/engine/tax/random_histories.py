@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from engine.domain.accounts import Account, AccountBook, Lot, Registration, Transaction, TransactionType
-from tests.engine.tax.oracle import ACCOUNTS, BOOK_DATE, NEVER, RANK, START, TAXABLE, Row
+from tests.engine.tax.oracle import ACCOUNTS, BOOK_DATE, GROUPS, NEVER, RANK, START, TAXABLE, Row
 
 DAYS = 150
 TRAVEL = 3  # days of a transfer between two custodians
@@ -24,6 +24,7 @@ class History:
         self.rows: list[Row] = []
         self.held: dict[tuple[str, str], list[list]] = defaultdict(list)  # [bought, lot, shares], oldest first
         self.travelling: list[tuple[int, Row, list[list]]] = []
+        self.came: set[str] = set()
         self.moved: dict[tuple[str, Fraction], int] = {}
         self.splits = self.dice.choice([{}, {40: "2"}, {30: "1.5", 95: "0.5"}, {60: "0.5", 75: "0.5"}])
         securities = self.dice.choice(["X", "XV", "VW", "VWX"])
@@ -77,11 +78,12 @@ class History:
         self._hold(account, security, [[day, lot or row.name, quantity]])
 
     def _from_outside(self, day: int, account: str, security: str, price: int) -> None:
-        """One lot of a security at most: of two whose dates nobody tells the law does not say which is the older."""
-        quantity = Fraction(self.dice.randint(1, 4))
-        if any(row.price and row.kind == "transfer_in" and row.security == security for row in self.rows):
+        """One lot of a group at most: of two whose dates nobody tells the law does not say which is the older."""
+        quantity, group = Fraction(self.dice.randint(1, 4)), GROUPS.get(security, security)
+        if group in self.came or self._is_out_of_order(day, "transfer_in"):
             return
-        if not self._is_out_of_order(day, "transfer_in") and not self._is_another_move(day, security, quantity):
+        if not self._is_another_move(day, security, quantity):
+            self.came.add(group)
             lot = f"came-{len(self.rows)}"
             self._add(day, "transfer_in", account, security, quantity, price + 5, lot)
             self._hold(account, security, [[-NEVER, lot, quantity]])
