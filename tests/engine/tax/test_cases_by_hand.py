@@ -1,27 +1,19 @@
 """The wash-sale rule as a table: each row a history, worked by hand on the rule that it names.
 
-A history is told in rows: day, account (the taxable one unless said), what happened, security (X unless said), price a
-share, and the lot named ("of t1") or made ("as m"). Rows are called t1, t2, ... in the order of telling, and so are the
-lots that purchases make. A day is "d7", seven days after d0 = 1 June 2023, or a date.
-
+Histories are told as telling.py says; d0 is 1 June 2023.
 Expected: losses as "sale loss disallowed for-good", and everything that is left as "lot shares basis held-from". Shares
 bought g days after the loss that they caught are held from g days after those sold were; bought before it, from the
 same day (26 U.S.C. 1223(3)). GOOG and GOOGL are substantially identical.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
-D0 = date(2023, 6, 1)
-ROW = re.compile(
-    r"(?P<day>\S+) ((?P<account>joint|ira|roth) )?(?P<verb>\w+) (?P<number>[\d.]+)( (?P<security>[A-Z]+))?"
-    r"( @(?P<price>[\d.]+))?( basis (?P<basis>\d+))?( (of|as) (?P<lot>\w+))?"
-)
+from tests.engine.tax.telling import tell, when
 
 CASES = {
     # The window: 26 U.S.C. 1091(a), 30 days before to 30 days after, calendar days (Reg. 1.1091-1(a))
@@ -373,8 +365,7 @@ CASES = {
 @pytest.mark.parametrize(("history", "losses", "left"), CASES.values(), ids=CASES.keys())
 def test_the_ledger_comes_to_what_the_rule_says(story, history, losses, left):
     story.groups = {"GOOG": "alphabet", "GOOGL": "alphabet"}
-    for row in history.split("; "):
-        tell(story, ROW.fullmatch(row).groupdict())
+    tell(story, history)
 
     ledger = story.ledger()
 
@@ -389,23 +380,6 @@ def test_the_ledger_comes_to_what_the_rule_says(story, history, losses, left):
 
 def fields(text: str) -> list[list[str]]:
     return [entry.split() for entry in text.split("; ") if entry]
-
-
-def when(day: str) -> date:
-    return D0 + timedelta(days=int(day[1:])) if day.startswith("d") else date.fromisoformat(day)
-
-
-def tell(story, row: dict[str, str | None]) -> None:
-    verb, day, number = row["verb"], when(row["day"]).isoformat(), row["number"]
-    where = {"account": row["account"] or "taxable", "security": row["security"] or "X"}
-    if verb in ("buy", "reinvest", "sell"):
-        getattr(story, verb)(day, number, row["price"], lot=row["lot"], **where)
-    elif verb == "split":
-        story.split(day, number, **where)
-    elif verb == "in":
-        story.move_in(day, number, lot=row["lot"], basis=row["basis"], **where)
-    else:
-        {"out": story.move_out, "give": story.give}[verb](day, number, lot=row["lot"], **where)
 
 
 def lots(ledger) -> dict[tuple[str, date | None], Sequence[Decimal]]:
