@@ -53,6 +53,8 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "gain_pct": c.NumberColumn("Gain %", format="%+.1f%%"),
     "wash_adjustment": c.NumberColumn("Wash adjustment", format="dollar"),
     "loss": c.NumberColumn("Loss", format="dollar", width=105),
+    "disallowed": c.NumberColumn("Disallowed", format="dollar", width=105, help="What a wash sale takes of the loss"),
+    "goes_to": c.TextColumn("What becomes of it", width="large"),
     "blocked": c.TextColumn("Cannot be harvested because", width="large"),
     "until": c.DateColumn("Until"),
     "rule": c.TextColumn("Rule"),

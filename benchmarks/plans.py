@@ -137,4 +137,4 @@ def _in_whole_shares(account: Instance, problem: Problem, found: Found, plain: P
 
 def _explained(problem: Problem, found: Found, done: Outcome, free: list[int]) -> Any:
     prices = Prices(problem=problem, found=found)
-    return reasons(problem, done, prices, worth_of_trades(prices, free))
+    return reasons(problem, done, prices, worth_of_trades(prices, free), {})

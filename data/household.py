@@ -1,4 +1,4 @@
-"""What does a plan see of a household? Its books, the rules in force, and the trades decided but not booked."""
+"""What does a plan see of a household? Its books, the rules in force, and the trades meant but not booked."""
 
 from datetime import date
 

@@ -8,7 +8,15 @@ import streamlit as st
 from app.charts.drift import sector_figure
 from app.panels import frame
 from app.steps.plan import WhatIf
-from app.tables.plan import binding_table, not_harvested_table, rule_text, sale_table, setting_text, trade_table
+from app.tables.plan import (
+    binding_table,
+    not_harvested_table,
+    rule_text,
+    sale_table,
+    setting_text,
+    trade_table,
+    wash_table,
+)
 from engine.domain.meanings import MEANINGS
 from engine.domain.plans import Check, PlanStatus, Verdict
 from engine.plan.run import FALLBACK_SOLVER
@@ -100,15 +108,21 @@ def rule_words(rule: str, found: WhatIf) -> str:
 
 
 def details(found: WhatIf, *, key: str) -> None:
-    """Show trades, lots sold, sectors, unharvested losses, binding rules and the planner's checks, in tabs."""
+    """Show trades, lots sold, wash sales, sectors, losses left, binding rules and the planner's checks, in tabs."""
     plan, market = found.plan, found.market
-    trades, lots, sectors, left, binding, checks = st.tabs(
-        ["Trades", "Lots sold", "Sectors", "Losses left", "Binding rules", "Checks"]
+    trades, lots, washes, sectors, left, binding, checks = st.tabs(
+        ["Trades", "Lots sold", "Wash sales", "Sectors", "Losses left", "Binding rules", "Checks"]
     )
     with trades:
         frame.table(trade_table(plan, market), key=f"{key}:trades", empty="No trade improves this account.")
     with lots:
         frame.table(sale_table(plan, market), key=f"{key}:sales", empty="Nothing is sold.")
+    with washes:
+        st.caption(
+            "Each loss that the plan takes: what purchases of the household within 30 days, made or arranged, take "
+            "away of it, and from which day on the household may buy it again."
+        )
+        frame.table(wash_table(plan, market), key=f"{key}:washes", empty="No loss is taken.")
     with sectors:
         st.plotly_chart(
             sector_figure(

@@ -11,7 +11,7 @@ from data.plans import PlanHead, StoredPlan
 from data.snapshots import inputs_hash, market_document, snapshot_document
 from engine.domain.accounts import Account, AccountSnapshot
 from engine.domain.errors import CheckFailed, DataError, LotsmithError
-from engine.domain.identifiers import AccountId, PlanId, UserId
+from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Plan, Run, Side
 from engine.domain.settings import PlanSettings, settings_from_toml
@@ -19,6 +19,7 @@ from engine.monitor.data_quality import Severity, data_problems
 from engine.monitor.positions import measure
 from engine.plan.document import QUANTITY_DECIMALS, canonical_json, plan_document, plan_from_document
 from engine.plan.evaluate import evaluate_trades
+from engine.plan.household import propose_household
 from engine.plan.propose import propose_plan
 from engine.review.compare import PlanSummary, summarise
 
@@ -158,13 +159,22 @@ def plan_book(
 ) -> tuple[tuple[AccountId, PlanId | str], ...]:
     """Plan many accounts with their own settings and keep each plan; one account's failure never stops the rest.
 
+    Accounts of one household are planned together, so that none of their plans washes another.
+
     Returns, in the order asked, each account with its plan's id or the sentence that says why there is none.
     """
-    outcomes: list[tuple[AccountId, PlanId | str]] = []
-    for number, account_id in enumerate(account_ids, start=1):
-        outcomes.append((account_id, _plan_one(services, account_id, actor)))
-        progress(account_id, number / len(account_ids))
-    return tuple(outcomes)
+    homes = {account.account_id: account.household_id for account in services.firm.accounts()}
+    households: dict[HouseholdId | None, list[AccountId]] = {}
+    for account_id in account_ids:
+        households.setdefault(homes.get(account_id), []).append(account_id)
+    outcomes: dict[AccountId, PlanId | str] = {}
+    for household_id, members in households.items():
+        if household_id is None or len(members) == 1:
+            outcomes |= {account_id: _plan_one(services, account_id, actor) for account_id in members}
+        else:
+            outcomes |= _plan_household(services, household_id, members, actor)
+        progress(members[-1], len(outcomes) / len(account_ids))
+    return tuple((account_id, outcomes[account_id]) for account_id in account_ids)
 
 
 def _plan_one(services: Services, account_id: AccountId, actor: UserId) -> PlanId | str:
@@ -173,6 +183,34 @@ def _plan_one(services: Services, account_id: AccountId, actor: UserId) -> PlanI
         return keep(services, found, actor=actor, note="book")
     except LotsmithError as error:
         return str(error)
+
+
+def _plan_household(
+    services: Services, household_id: HouseholdId, wanted: Sequence[AccountId], actor: UserId
+) -> dict[AccountId, PlanId | str]:
+    """Plan accounts of one household together, so that none of the plans washes another; keep each."""
+    market = todays_market(services)
+    outcomes: dict[AccountId, PlanId | str] = {}
+    snapshots, settings = [], {}
+    for snapshot in services.firm.snapshots(household_id):
+        account_id = snapshot.account.account_id
+        if account_id not in wanted:
+            continue
+        try:
+            refuse_fenced(snapshot, market)
+            settings[account_id] = settings_of(services, snapshot.account)
+            snapshots.append(snapshot)
+        except LotsmithError as error:
+            outcomes[account_id] = str(error)
+    try:
+        together = propose_household(snapshots, market, settings, inputs_hash=lambda seen: _inputs(seen, market))
+        for member in together.members:
+            found = _what_if(member.plan, member.run, member.snapshot, market)
+            outcomes[member.plan.account_id] = keep(services, found, actor=actor, note="book")
+    except LotsmithError:  # one account's failure never stops the rest: each by itself
+        missing = [name for name in settings if name not in outcomes]
+        outcomes |= {account_id: _plan_one(services, account_id, actor) for account_id in missing}
+    return outcomes
 
 
 def _what_if(plan: Plan, run: Run, snapshot: AccountSnapshot, market: MarketSnapshot) -> WhatIf:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from app.ports import Services
 from app.steps import crm
+from app.steps.market import todays_market
 from app.steps.people import SYSTEM
 from app.steps.plan import WhatIf, keep, kept, signed_shares, with_trades
 from connectors.salesforce.mapping import Decision, ReviewVerdict
@@ -17,6 +18,7 @@ from engine.domain.lifecycle import MOVES, Action, PlanState, Role, User, legal_
 from engine.domain.plans import Check, Side
 from engine.plan.document import plan_from_document
 from engine.review.checker import failures, second_opinion
+from engine.review.validity import washes_today
 
 _VERDICTS: Final = {
     Action.APPROVE: ReviewVerdict.APPROVE,
@@ -227,7 +229,17 @@ def _judged(found: WhatIf) -> tuple[Any, Any, Any]:
 
 
 def _require_sound(services: Services, plan_id: PlanId) -> None:
+    """Raise CheckFailed where the second checker disagrees, or today another account's plan would wash this one."""
     _require_passing(checks(services, plan_id))
+    stored = services.plans.get(plan_id)
+    plan, _ = plan_from_document(stored.document)
+    washed = washes_today(plan, services.firm.snapshot(stored.account_id), todays_market(services))
+    if washed:
+        raise CheckFailed(
+            f"plan {plan_id[:12]} and what its household has done or proposed since would wash each other: "
+            + "; ".join(washed)
+            + ". Plan this account again, or withdraw the other plan."
+        )
 
 
 def _require_passing(opinions: tuple[Check, ...]) -> None:

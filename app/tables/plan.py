@@ -1,6 +1,7 @@
 """What a plan shows: trades, lots, what was not harvested, rules that bind, and plans beside each other."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import pandas as pd
@@ -9,10 +10,12 @@ from app.tables.parts import named, table_of, usd
 from engine.domain.identifiers import SecurityId
 from engine.domain.market import MarketSnapshot
 from engine.domain.meanings import MEANINGS, Unit
-from engine.domain.plans import Plan, Side, Trade
+from engine.domain.plans import Plan, Side, Trade, Washed
 from engine.plan.sensitivity import Sensitivities, change
 from engine.review.compare import PlanSummary
+from engine.tax.matching import WASH_SALE_DAYS
 
+_LOCKED: Final = WASH_SALE_DAYS + timedelta(days=1)
 _RULES: Final = {"wash_sales": "wash-sale lock on"}  # the name of a lock, where a setting has it too
 
 
@@ -55,6 +58,35 @@ def sale_table(plan: Plan, market: MarketSnapshot) -> pd.DataFrame:
         ],
         "ticker name sector lot shares term amount gain",
     )
+
+
+def wash_table(plan: Plan, market: MarketSnapshot) -> pd.DataFrame:
+    """Return one row a loss sold, or a row for each purchase that catches it: what a wash sale takes, and where to.
+
+    free_from: the day from which the household may buy it again.
+    """
+    rows = []
+    for trade in plan.trades:
+        for sale in trade.lots:
+            if sale.gain >= 0:
+                continue
+            row = {
+                **named(market, trade.security_id),
+                "lot": sale.lot_id,
+                "shares": float(sale.quantity),
+                "loss": float(-sale.gain),
+                "free_from": plan.as_of + _LOCKED,
+            }
+            rows += [{**row, **_caught(one)} for one in trade.washed if one.lot_id == sale.lot_id] or [
+                {**row, "disallowed": 0.0, "goes_to": "stays deductible while nobody buys before then"}
+            ]
+    return table_of(rows, "ticker lot shares loss disallowed goes_to free_from name sector")
+
+
+def _caught(one: Washed) -> dict[str, Any]:
+    shares = f"{one.quantity.normalize():f} shares that {one.account_id} buys on {one.on}"
+    what = f"into the basis of {shares}" if one.deferred else f"lost for good to {shares}, a retirement account"
+    return {"disallowed": float(one.disallowed), "goes_to": what}
 
 
 def not_harvested_table(plan: Plan, market: MarketSnapshot) -> pd.DataFrame:

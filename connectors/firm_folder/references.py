@@ -5,11 +5,12 @@ from typing import Final
 
 from connectors.firm_folder.report import Report, shown
 from connectors.firm_folder.table import Known, Rows
-from engine.domain.accounts import Rule
+from engine.domain.accounts import Rule, TransactionType
 from engine.domain.policy import FIRM_SCOPE
 
 WEIGHT_TOLERANCE: Final = Decimal("0.000001")
 _WITH_VALUE: Final = (Rule.MIN_WEIGHT, Rule.MAX_WEIGHT)
+_ARRANGED: Final = (TransactionType.BUY, TransactionType.SELL, TransactionType.REINVEST)
 _KINDS: Final = ("sector:", "tag:")
 
 
@@ -54,6 +55,14 @@ def check_lots(label: str, rows: Rows, report: Report) -> None:
         if start and acquired and start > acquired:
             report.add(label, line, "holding_start", found=f"'{start}'",
                        expected=f"a date up to acquired, {acquired}")  # fmt: skip
+
+
+def check_arranged(label: str, rows: Rows, known: Known, report: Report) -> None:
+    """Report rows after as_of that nobody arranges ahead: only trades and reinvestments can be to come."""
+    for line, day, kind in zip(rows.lines, rows.value["trade_date"], rows.value["type"], strict=True):
+        if day and known.as_of and day > known.as_of and kind and kind not in _ARRANGED:
+            report.add(label, line, "trade_date", found=f"'{day}'",
+                       expected=f"a date up to as_of, {known.as_of}, for {kind}")  # fmt: skip
 
 
 def check_restrictions(label: str, rows: Rows, known: Known, securities: Rows | None, report: Report) -> None:

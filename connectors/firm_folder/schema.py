@@ -11,12 +11,15 @@ from connectors.firm_folder import cells
 from connectors.firm_folder.cells import Kind
 from engine.domain.accounts import Registration, Rule, TransactionType
 
+ARRANGED_DAYS: Final = 92  # a quarter: so far ahead dividends are declared, and no typing error in a year gets by
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One column. optional: it may be missing, and its cells blank. refers_to: the id it must be one of, where known.
 
-    past: a date that may not lie after the firm's as_of. blank: the value of a blank cell.
+    past: a date that may not lie after the firm's as_of, or not by more than so many days ahead. blank: the value of a
+    blank cell.
     """
 
     name: str
@@ -24,6 +27,7 @@ class Column:
     optional: bool = False
     refers_to: str | None = None
     past: bool = False
+    ahead: int = 0
     blank: Any = None
 
 
@@ -154,7 +158,7 @@ TRANSACTIONS: Final = File(
     columns=(
         _id("transaction_id"),
         _reference("account_id"),
-        _column("trade_date", cells.DATE, past=True),
+        _column("trade_date", cells.DATE, past=True, ahead=ARRANGED_DAYS),
         _reference("security_id"),
         _column("type", cells.choice(TransactionType)),
         _column("quantity", cells.POSITIVE),

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -132,8 +132,9 @@ def _meaning(cells: Iterable[str], column: Column, known: Known) -> tuple[dict[s
             continue
         if ids is not None and cell not in ids:
             wrong[cell] = _known_ids(cell, column.refers_to or "", ids if len(wrong) < _SUGGESTIONS else ())
-        if column.past and known.as_of and meant[cell] > known.as_of:
-            wrong[cell] = f"a date up to as_of, {known.as_of}"
+        if column.past and known.as_of and meant[cell] > known.as_of + timedelta(column.ahead):
+            after = f" and {column.ahead} days" if column.ahead else ""
+            wrong[cell] = f"a date up to as_of, {known.as_of}{after}"
     return meant, wrong
 
 

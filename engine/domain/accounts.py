@@ -169,7 +169,7 @@ class AccountSnapshot:
 
     household_books: every account of the household, this one included, ordered by account_id: wash sales reach over
     all of them. restrictions: those of firm, household and account in force on as_of. pending: trades of the
-    household's approved plans that are not booked yet, seen as if they were executed on as_of.
+    household's plans, proposed or further, that are not booked yet, seen as if they were executed on as_of.
     """
 
     as_of: date

@@ -42,6 +42,23 @@ class LotSale:
     gain: Decimal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Washed:
+    """Shares of a sale whose loss a purchase of the household takes away: a match of the wash-sale ledger to be.
+
+    transaction_id, account_id, on: the purchase, which may be one that is only scheduled. disallowed: USD > 0, on the
+    basis of the account's own book. deferred: it joins the basis of the shares bought; else it is lost for good.
+    """
+
+    lot_id: LotId
+    transaction_id: TransactionId
+    account_id: AccountId
+    on: date
+    quantity: Decimal
+    disallowed: Decimal
+    deferred: bool
+
+
 class Reason(NamedTuple):  # a plan has hundreds, and a dataclass takes four times as long to make
     """Why this trade. risk, tax, cost in bp of account value, positive = makes the objective better.
 
@@ -60,7 +77,10 @@ class Reason(NamedTuple):  # a plan has hundreds, and a dataclass takes four tim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
-    """quantity > 0 shares; price and amount USD, amount = quantity x price. lots is empty for a buy."""
+    """quantity > 0 shares; price and amount USD, amount = quantity x price. lots is empty for a buy.
+
+    washed: what wash sales take away of its losses; empty where none does.
+    """
 
     security_id: SecurityId
     side: Side
@@ -69,6 +89,7 @@ class Trade:
     amount: Decimal
     lots: tuple[LotSale, ...]
     reason: Reason
+    washed: tuple[Washed, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.quantity > 0:

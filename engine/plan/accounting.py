@@ -22,10 +22,10 @@ def turnover(problem: Problem, shares: Sequence[Decimal]) -> Decimal:
     return traded / 2 / problem.value
 
 
-def tax_summary(problem: Problem, done: Outcome, *, disallowed: Decimal | None = None) -> TaxSummary:
+def tax_summary(problem: Problem, done: Outcome, *, disallowed: Decimal) -> TaxSummary:
     """Return gains by term as the year counts them, the tax on them, and the losses taken; an IRA's count as none.
 
-    disallowed: what the household's ledger takes away, where it was asked; else what the plan itself allowed for.
+    disallowed: what the household's ledger takes away of the losses.
     """
     year = done.year
     return TaxSummary(
@@ -33,7 +33,7 @@ def tax_summary(problem: Problem, done: Outcome, *, disallowed: Decimal | None =
         lt_gain=year.lt,
         liability=liability_usd(problem, year),
         harvested_loss=year.losses if problem.snapshot.account.registration.is_taxable else _ZERO,
-        disallowed=year.disallowed if disallowed is None else disallowed,
+        disallowed=disallowed,
     )
 
 

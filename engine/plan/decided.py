@@ -1,17 +1,16 @@
 """What would a plan's trades be in the books? Rows of the household's history, and what its ledger makes of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from engine.domain.accounts import Transaction, TransactionType
-from engine.domain.identifiers import AccountId, SecurityId, TransactionId
-from engine.domain.plans import LotSale, Plan, Side, Term
+from engine.domain.accounts import AccountSnapshot, Transaction, TransactionType
+from engine.domain.identifiers import AccountId, LotId, SecurityId, TransactionId
+from engine.domain.plans import LotSale, Plan, Side, Washed
 from engine.plan.outcome import Outcome
 from engine.plan.problem import Problem
-from engine.tax.realised import realised_pieces
-from engine.tax.replay import replay
+from engine.plan.washes import play_out
 
 
 def plan_transactions(plan: Plan, *, label: str, on: date) -> Iterator[Transaction]:
@@ -26,15 +25,15 @@ def plan_transactions(plan: Plan, *, label: str, on: date) -> Iterator[Transacti
         )
 
 
-def disallowed_by_term(problem: Problem, done: Outcome) -> tuple[Decimal, Decimal]:
-    """Return the short-term and long-term losses of these sales that the household's ledger would disallow, USD.
+def washed_by_lot(problem: Problem, done: Outcome) -> Mapping[LotId, tuple[Washed, ...]]:
+    """Return what the household's ledger would take away of these sales' losses, by lot; empty where it takes nothing.
 
-    The ledger says of how many shares; a share's loss is the sale's own, on the basis that the account's book states.
+    The ledger says which shares catch which; a share's loss is the sale's own, on the basis that the account's book
+    states. What is scheduled within 30 days catches too.
     """
-    zero = Decimal(0)
-    if not any(sale.gain < 0 for part in done.sold for sale in part):
-        return zero, zero
     snapshot = problem.snapshot
+    if not snapshot.account.registration.is_taxable or not any(sale.gain < 0 for part in done.sold for sale in part):
+        return {}
     groups = {name: security.group for name, security in problem.market.securities.items()}
     rows = [
         row
@@ -49,16 +48,38 @@ def disallowed_by_term(problem: Problem, done: Outcome) -> tuple[Decimal, Decima
             on=snapshot.as_of,
         )
     ]
-    played = replay(snapshot.household_books, as_of=snapshot.as_of, groups=groups, pending=(*snapshot.pending, *rows))
-    made = {row.transaction_id for row in rows}
+    played = play_out(snapshot, groups, rows)
+    lot_of = {row.transaction_id: row.lot_id for row in rows}
     sales = {sale.lot_id: sale for part in done.sold for sale in part}
-    found = {Term.SHORT: zero, Term.LONG: zero}
-    for piece in realised_pieces(played):
-        if piece.transaction_id in made and piece.disallowed > 0:
-            sale = sales[piece.lot_id]
-            shares = piece.quantity * piece.disallowed / (piece.basis - piece.proceeds)
-            found[sale.term] += max(-sale.gain, zero) * shares / sale.quantity
-    return found[Term.SHORT], found[Term.LONG]
+    taxable = {book.account.account_id for book in snapshot.household_books if book.account.registration.is_taxable}
+    days: Mapping[str, date] | None = None
+    found: dict[LotId, list[Washed]] = {}
+    for match in played.matches:
+        lot_id = lot_of.get(played.sold[match.sale].sale.transaction_id)
+        if lot_id is None or sales[lot_id].gain >= 0:
+            continue
+        days = _days(snapshot) if days is None else days
+        found.setdefault(lot_id, []).append(
+            Washed(
+                lot_id=lot_id,
+                transaction_id=match.transaction_id,
+                account_id=match.account_id,
+                on=days.get(match.transaction_id, snapshot.as_of),
+                quantity=match.quantity,
+                disallowed=-sales[lot_id].gain * match.quantity / sales[lot_id].quantity,
+                deferred=match.account_id in taxable,
+            )
+        )
+    return {lot_id: tuple(matches) for lot_id, matches in found.items()}
+
+
+def _days(snapshot: AccountSnapshot) -> Mapping[str, date]:
+    """Return the day of each purchase that a match can name: a transaction, or a lot that no transaction made."""
+    books = snapshot.household_books
+    return {
+        **{lot.lot_id: lot.acquired for book in books for lot in book.lots},
+        **{row.transaction_id: row.trade_date for book in books for row in book.transactions},
+    }
 
 
 def trade_transactions(

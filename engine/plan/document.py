@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
 from engine.domain.errors import DataError
-from engine.domain.identifiers import AccountId, LotId, PlanId, SecurityId
+from engine.domain.identifiers import AccountId, LotId, PlanId, SecurityId, TransactionId
 from engine.domain.plans import (
     Binding,
     Check,
@@ -26,6 +26,7 @@ from engine.domain.plans import (
     Trade,
     Unrealised,
     Verdict,
+    Washed,
 )
 from engine.domain.settings import settings_from_dict, settings_to_dict
 
@@ -106,7 +107,9 @@ def plan_from_document(document: Mapping[str, Any]) -> tuple[Plan, Run]:
 
 
 def _trade(trade: Trade) -> dict[str, Any]:
+    """State a trade; what wash sales take of it only where they take something."""
     reason = trade.reason
+    washed = {"wash_sales": [_washed(one) for one in trade.washed]} if trade.washed else {}
     return {
         "security_id": trade.security_id,
         "side": trade.side.value,
@@ -130,6 +133,19 @@ def _trade(trade: Trade) -> dict[str, Any]:
             "rules": list(reason.rules),
             "sentence": reason.sentence,
         },
+        **washed,
+    }
+
+
+def _washed(one: Washed) -> dict[str, Any]:
+    return {
+        "lot_id": one.lot_id,
+        "transaction_id": one.transaction_id,
+        "account_id": one.account_id,
+        "on": one.on.isoformat(),
+        "quantity": _shares(one.quantity),
+        "disallowed": _usd(one.disallowed),
+        "deferred": one.deferred,
     }
 
 
@@ -215,6 +231,19 @@ def _read_trade(trade: Mapping[str, Any]) -> Trade:
             for sale in trade["lots"]
         ),
         reason=Reason(**{**trade["reason"], "rules": tuple(trade["reason"]["rules"])}),
+        washed=tuple(_read_washed(one) for one in trade.get("wash_sales", ())),
+    )
+
+
+def _read_washed(one: Mapping[str, Any]) -> Washed:
+    return Washed(
+        lot_id=LotId(one["lot_id"]),
+        transaction_id=TransactionId(one["transaction_id"]),
+        account_id=AccountId(one["account_id"]),
+        on=date.fromisoformat(one["on"]),
+        quantity=_decimal(one["quantity"]),
+        disallowed=_decimal(one["disallowed"]),
+        deferred=one["deferred"],
     )
 
 

@@ -10,7 +10,7 @@ from engine.domain.identifiers import SecurityId
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Plan, PlanStatus, Run
 from engine.domain.settings import PlanSettings
-from engine.plan.decided import disallowed_by_term
+from engine.plan.decided import washed_by_lot
 from engine.plan.lots import SaleLot
 from engine.plan.outcome import outcome
 from engine.plan.problem import Name, Problem, build_problem
@@ -58,7 +58,7 @@ def evaluate_trades(
         prices=None if found is None else prices_of(problem, found),
         worth={},
         inputs_hash=inputs_hash,
-        disallowed=sum(disallowed_by_term(problem, done), Decimal(0)),
+        washed=washed_by_lot(problem, done),
         rounded_from=None if edited or found is None else found.objective,
     )
     status = PlanStatus.FEASIBLE if edited and plan.status is PlanStatus.OPTIMAL else plan.status

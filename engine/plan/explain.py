@@ -1,16 +1,19 @@
 """Why these trades? In numbers, and in a sentence for each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
 import numpy as np
 
+from engine.domain.identifiers import LotId
 from engine.domain.market import Array
-from engine.domain.plans import Reason
+from engine.domain.plans import LotSale, Reason, Washed
 from engine.plan.outcome import NOTHING, Counted, Outcome, liability_usd, rates
 from engine.plan.prices import Prices
 from engine.plan.problem import BP, CASH, Name, Problem
+from engine.tax.matching import WASH_SALE_DAYS
 from engine.tax.netting import plan_liability
 
 MAX_TRACKING_ERROR: Final = "max_tracking_error"
@@ -21,9 +24,16 @@ _NO_TAX: Final = Decimal(0)
 
 
 def reasons(
-    problem: Problem, done: Outcome, prices: Prices | None, worth: Mapping[int, float | None]
+    problem: Problem,
+    done: Outcome,
+    prices: Prices | None,
+    worth: Mapping[int, float | None],
+    washed: Mapping[LotId, tuple[Washed, ...]],
 ) -> dict[int, Reason]:
-    """Return the reason of each trade by its name's number. worth: of trades, fractions of V, as far as it is known."""
+    """Return the reason of each trade by its name's number. worth: of trades, fractions of V, as far as it is known.
+
+    washed: what wash sales take away, by lot.
+    """
     binding = _rules_by_name(problem, done, prices)
     p, weight = problem.prepared, problem.settings.tax_weight * BP / float(problem.value)
     trade = done.trade.tolist()
@@ -42,9 +52,22 @@ def reasons(
             cost_bp=-cost[i],
             worth_bp=None if known is None else known * BP,
             rules=binding[i],
-            sentence=tell.sentence(problem.names[i], quantity, trade[i], counted, tax=tax, risk=risk[i]),
+            sentence=tell.sentence(
+                problem.names[i],
+                quantity,
+                trade[i],
+                counted,
+                tax=tax,
+                risk=risk[i],
+                washed=washed_of(done.sold[i], washed),
+            ),
         )
     return found
+
+
+def washed_of(sold: Sequence[LotSale], washed: Mapping[LotId, tuple[Washed, ...]]) -> tuple[Washed, ...]:
+    """Return what wash sales take away of one name's sale."""
+    return tuple(one for sale in sold for one in washed.get(sale.lot_id, ())) if washed else ()
 
 
 def risk_of_skipping(problem: Problem, done: Outcome) -> Array:
@@ -86,7 +109,10 @@ def _rules_by_name(problem: Problem, done: Outcome, prices: Prices | None) -> li
             taking_part = done.trade < 0 if row.by_lot_gain else (row.up != 0) | (row.down != 0)
             for member in np.flatnonzero(taking_part & (done.trade != 0)).tolist():
                 rules[member].append(row.rule)
-    return [(*dict.fromkeys(found), *(everywhere if u else ())) for found, u in zip(rules, trade, strict=True)]
+    binding = tuple(everywhere)
+    return [
+        (tuple(dict.fromkeys(own)) if own else ()) + (binding if u else ()) for own, u in zip(rules, trade, strict=True)
+    ]
 
 
 class _Teller:
@@ -96,8 +122,20 @@ class _Teller:
         self.taxable = problem.snapshot.account.registration.is_taxable
         self.netted = problem.netting is not None
         self.liquidate = problem.settings.liquidate
+        free = problem.snapshot.as_of + WASH_SALE_DAYS + timedelta(days=1)
+        self.locked = f"the household may not buy it back before {free}"
 
-    def sentence(self, name: Name, quantity: Decimal, u: float, counted: Counted, *, tax: Decimal, risk: float) -> str:
+    def sentence(
+        self,
+        name: Name,
+        quantity: Decimal,
+        u: float,
+        counted: Counted,
+        *,
+        tax: Decimal,
+        risk: float,
+        washed: Sequence[Washed] = (),
+    ) -> str:
         held = name.held
         move = f"from {held:.2%} to {max(held + u, 0.0):.2%} of the account (target {name.target:.2%})"
         count = abs(quantity)
@@ -106,8 +144,10 @@ class _Teller:
             purpose = "brings it closer to its model" if risk > 0 else "invests cash or makes up for other trades"
             return f"Buys {shares}, {move}: {purpose}."
         parts = [self._tax_clause(counted, tax)]
-        if counted.disallowed:
-            parts.append(_wash_sale_clause(counted))
+        if washed:
+            parts.append(_wash_sale_clause(washed))
+        if counted.losses and self.taxable:
+            parts.append(self.locked)
         if self.liquidate:
             parts.insert(0, "the account is sold out")
         elif name.rules.must_exit:
@@ -132,11 +172,11 @@ class _Teller:
         return f"realises a gain of {size}{owed}"
 
 
-def _wash_sale_clause(counted: Counted) -> str:
-    kept = counted.disallowed - counted.gone
+def _wash_sale_clause(washed: Sequence[Washed]) -> str:
     where = []
-    if kept:
-        where.append(f"{kept:,.2f} USD live on in the basis of shares bought lately")
-    if counted.gone:
-        where.append(f"{counted.gone:,.2f} USD are lost for good to a purchase in a retirement account")
-    return f"a wash sale disallows {counted.disallowed:,.2f} USD of the loss, of which {' and '.join(where)}"
+    for one in washed:
+        bought = f"{one.quantity.normalize():f} shares that account {one.account_id} buys on {one.on}"
+        what = "go into the basis of" if one.deferred else "are lost for good to"
+        where.append(f"{one.disallowed:,.2f} USD {what} {bought}")
+    total = sum((one.disallowed for one in washed), Decimal(0))
+    return f"a wash sale disallows {total:,.2f} USD of the loss: {', '.join(where)}"

@@ -10,6 +10,7 @@ from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock, Plan, PlanStatus, Run
 from engine.domain.settings import PlanSettings
 from engine.plan.conflicts import Inputs, find_conflict
+from engine.plan.decided import washed_by_lot
 from engine.plan.outcome import Outcome, outcome
 from engine.plan.problem import Problem, build_problem, value_after_flow
 from engine.plan.report import infeasible, plan_of
@@ -57,6 +58,7 @@ def propose_plan(
         prices=prices,
         worth={} if own else worth_of_trades(prices, _free_trades(problem, done)),  # terms are prices there
         inputs_hash=inputs_hash,
+        washed=washed_by_lot(problem, done) if done.year.disallowed else {},
         rounded_from=found.objective,
     )
     if plan.status is PlanStatus.INFEASIBLE:
@@ -83,9 +85,7 @@ def _no_plan(inputs: Inputs, market: MarketSnapshot, inputs_hash: str, began: fl
         stated = replace(settings, withdrawal=Decimal(0))
     problem = build_problem(snapshot, market, stated, locks=inputs.locks, terms=inputs.terms)
     idle = outcome(problem, [Decimal(0)] * len(problem.names), [()] * len(problem.names))
-    plan = plan_of(
-        problem, idle, bound=idle.total, prices=None, worth={}, inputs_hash=inputs_hash, disallowed=Decimal(0)
-    )
+    plan = plan_of(problem, idle, bound=idle.total, prices=None, worth={}, inputs_hash=inputs_hash, washed={})
     plan = infeasible(replace(plan, settings=settings), conflicts=conflict.rules, repair=conflict.repair)
     own = () if problem.written is None else problem.written.names
     return plan, run_since(began, solving=began, solved=reading(), fallback=False, terms=own)

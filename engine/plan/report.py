@@ -5,11 +5,12 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from engine.domain.plans import Objective, Plan, PlanStatus, Reason, Side, Trade, Verdict
+from engine.domain.identifiers import LotId
+from engine.domain.plans import Objective, Plan, PlanStatus, Reason, Side, Trade, Verdict, Washed
 from engine.plan.accounting import metrics, tax_summary
 from engine.plan.binding import bindings
 from engine.plan.checks import conflict_names, plan_checks
-from engine.plan.explain import reasons
+from engine.plan.explain import reasons, washed_of
 from engine.plan.outcome import Outcome
 from engine.plan.prices import Prices
 from engine.plan.problem import BP, Problem
@@ -27,13 +28,13 @@ def plan_of(
     prices: Prices | None,
     worth: Mapping[int, float | None],
     inputs_hash: str,
-    disallowed: Decimal | None = None,
+    washed: Mapping[LotId, tuple[Washed, ...]],
     rounded_from: float | None = None,
 ) -> Plan:
     """Return the plan of these trades.
 
-    worth: of trades by their name's number, as far as it is known. disallowed: what the household's ledger takes away
-    of the losses, where it was asked. rounded_from: the objective of the fractional plan that was made tradable.
+    worth: of trades by their name's number, as far as it is known. washed: what the household's ledger takes away
+    of the losses, by lot. rounded_from: the objective of the fractional plan that was made tradable.
     bound: on every plan's objective, a fraction of V; the gap is stated against it, whole shares and all. A plan whose
     trades fail a check is infeasible, with the checks as its conflicts.
     """
@@ -49,10 +50,14 @@ def plan_of(
         engine_version=ENGINE_VERSION,
         settings=problem.settings,
         status=PlanStatus.INFEASIBLE if failed else PlanStatus.OPTIMAL if optimal else PlanStatus.FEASIBLE,
-        trades=_trades(problem, done, reasons(problem, done, prices, worth)),
+        trades=_trades(problem, done, reasons(problem, done, prices, worth, washed), washed),
         before=before,
         after=after,
-        tax=tax_summary(problem, done, disallowed=disallowed),
+        tax=tax_summary(
+            problem,
+            done,
+            disallowed=sum((one.disallowed for matches in washed.values() for one in matches), Decimal(0)),
+        ),
         objective=objective,
         checks=checks,
         not_harvested=not_harvested(problem, done, prices),
@@ -84,7 +89,9 @@ def infeasible(plan: Plan, *, conflicts: tuple[str, ...], repair: str) -> Plan:
     return replace(plan, status=PlanStatus.INFEASIBLE, not_harvested=(), conflicts=conflicts, repair=repair)
 
 
-def _trades(problem: Problem, done: Outcome, why: Mapping[int, Reason]) -> tuple[Trade, ...]:
+def _trades(
+    problem: Problem, done: Outcome, why: Mapping[int, Reason], washed: Mapping[LotId, tuple[Washed, ...]]
+) -> tuple[Trade, ...]:
     return tuple(
         Trade(
             security_id=problem.names[i].security.security_id,
@@ -94,6 +101,7 @@ def _trades(problem: Problem, done: Outcome, why: Mapping[int, Reason]) -> tuple
             amount=abs(done.shares[i]) * problem.names[i].price,
             lots=done.sold[i],
             reason=why[i],
+            washed=washed_of(done.sold[i], washed),
         )
         for i in sorted(why)
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from engine.domain.accounts import AccountSnapshot, Restriction, Rule
@@ -34,13 +35,17 @@ class WeightLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameRules:
-    """Names of the rules that stop each kind of trade in one security; a kind with none is allowed."""
+    """Names of the rules that stop each kind of trade in one security; a kind with none is allowed.
+
+    loss_free_on: the first day on which no lock on a sale at a loss holds any more; None where none does today.
+    """
 
     no_buy: tuple[str, ...] = ()
     no_sell: tuple[str, ...] = ()
     no_loss_sale: tuple[str, ...] = ()
     must_exit: tuple[str, ...] = ()
     limits: tuple[WeightLimit, ...] = ()
+    loss_free_on: date | None = None
 
 
 _FREE: Final = NameRules()
@@ -68,7 +73,7 @@ def name_rules(
     limits = weight_limits(snapshot)
     restrictions = in_force(snapshot)
     told = {*settings.exclude, *(restriction.target for restriction in restrictions)}
-    no_buy, no_loss_sale = locked[LockRule.NO_BUY], locked[LockRule.NO_LOSS_SALE] if taxable else frozenset[str]()
+    no_buy, no_loss_sale = locked[LockRule.NO_BUY], locked[LockRule.NO_LOSS_SALE] if taxable else {}
     answers = []
     for security in securities:
         words, group = words_for(security) & told, security.group
@@ -92,6 +97,7 @@ def name_rules(
                 no_loss_sale=(WASH_SALES,) if group in no_loss_sale else (),
                 must_exit=(*_names(meant, Rule.DO_NOT_HOLD), *excluded),
                 limits=tuple(limit for limit in limits if limit.target == security.security_id),
+                loss_free_on=no_loss_sale.get(group),
             )
         )
     return tuple(answers)
@@ -122,12 +128,14 @@ def weight_limits(snapshot: AccountSnapshot) -> tuple[WeightLimit, ...]:
     return tuple(limits)
 
 
-def _locked(locks: Iterable[Lock], snapshot: AccountSnapshot) -> Mapping[LockRule, frozenset[str]]:
-    found: dict[LockRule, set[str]] = {rule: set() for rule in LockRule}
+def _locked(locks: Iterable[Lock], snapshot: AccountSnapshot) -> Mapping[LockRule, Mapping[str, date]]:
+    """Return the locked groups by rule, each with the first day on which it is free of every lock."""
+    found: dict[LockRule, dict[str, date]] = {rule: {} for rule in LockRule}
     for lock in locks:
         if lock.household_id == snapshot.household.household_id and lock.until > snapshot.as_of:
-            found[lock.rule].add(lock.identical_group)
-    return {rule: frozenset(groups) for rule, groups in found.items()}
+            groups = found[lock.rule]
+            groups[lock.identical_group] = max(lock.until, groups.get(lock.identical_group, lock.until))
+    return found
 
 
 def _names(restrictions: Iterable[Restriction], rule: Rule) -> tuple[str, ...]:

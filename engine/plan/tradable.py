@@ -7,6 +7,7 @@ is found once more with the constraint harder to obey.
 """
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from engine.plan.search import search
 from engine.plan.sides import Found
 from engine.plan.stated_search import explained, with_margins
 from engine.plan.term_checks import OBEYED
+from engine.plan.worth import without_trade
 
 _ATTEMPTS: Final = 4
 _WIDENING: Final = 1.5
@@ -55,9 +57,9 @@ def _within_rows(problem: Problem, found: Found) -> Outcome:
     first = done = _done(problem, found, problem)
     tighter = problem
     for _ in range(_ATTEMPTS):
-        over, under = _missed(problem, done)
-        if max(float(over.max(initial=0.0)), float(under.max(initial=0.0))) <= 0.0:
+        if _is_met(problem, done):
             return done
+        over, under = _missed(problem, done)
         rows = tuple(
             replace(row, lo=row.lo + _WIDENING * low, hi=row.hi - _WIDENING * high)
             for row, low, high in zip(tighter.rows, under.tolist(), over.tolist(), strict=True)
@@ -67,7 +69,32 @@ def _within_rows(problem: Problem, found: Found) -> Outcome:
         if plan is None:
             break
         done = _done(problem, plan, tighter)
-    return first
+    return _with_one_trade_less(problem, first)
+
+
+def _with_one_trade_less(problem: Problem, missing: Outcome) -> Outcome:
+    """Return what a plan does that forgoes one of these trades, the smallest first; in the end perhaps all of them.
+
+    Two trades just above the minimum can differ by less than a share of either: then no whole numbers of both keep the
+    cash band, though each alone, or none, does. Returns the outcome given where nothing helps.
+    """
+    may_stay = [i for i, name in enumerate(problem.names) if missing.shares[i] and not name.rules.must_exit]
+    for i in sorted(may_stay, key=lambda i: abs(float(missing.trade[i])))[:_ATTEMPTS]:
+        other = without_trade(problem, i)
+        plan = search(other)
+        if plan is not None:
+            done = _done(problem, plan, other)
+            if _is_met(problem, done):
+                return done
+    if len(may_stay) == sum(map(bool, missing.shares)):
+        idle = outcome(problem, [Decimal(0)] * len(problem.names), [()] * len(problem.names))
+        if _is_met(problem, idle):
+            return idle
+    return missing
+
+
+def _is_met(problem: Problem, done: Outcome) -> bool:
+    return not any(float(part.max(initial=0.0)) > 0.0 for part in _missed(problem, done))
 
 
 def _missed(problem: Problem, done: Outcome) -> tuple[Array, Array]:

@@ -215,7 +215,10 @@ def _blocked_sentence(problem: Problem, name: Name, blocked: str) -> str:
         rule = name.rules.no_sell[0]
         return "it cannot be traded" if rule == NOT_TRADABLE else f"it may not be sold ({rule})"
     return {
-        WASH_SALE_LOCK: "the household bought it or a substantially identical security within 30 days",
+        WASH_SALE_LOCK: (
+            "the household bought it or a substantially identical security within 30 days, or is about to"
+            + (f"; free on {name.rules.loss_free_on}" if name.rules.loss_free_on else "")
+        ),
         BELOW_THRESHOLD: (
             f"below the harvest threshold of {settings.harvest_min_loss_usd} USD "
             f"and {settings.harvest_min_loss_pct:.2%} of basis"

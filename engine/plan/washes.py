@@ -1,9 +1,10 @@
 """Which losses would a wash sale take away, if lots were sold today? For accounts whose policy is to sell all the same.
 
-Shares that the household bought in the last 30 days and still holds catch losses sold today, share by share: losses in
-the order of acquisition of what is sold (Treas. Reg. 1.1091-1(b)), replacements in the order of their purchase. A loss
-caught in a taxable account is deferred, one caught in an IRA is lost (Rev. Rul. 2008-5). So a name's loss lots are sold
-in the order of their acquisition, and the shares that are caught are known in advance: those sold first.
+Shares that the household bought in the last 30 days and still holds, and after them those it has arranged to buy in the
+next 30, catch losses sold today, share by share: losses in the order of acquisition of what is sold (Treas. Reg.
+1.1091-1(b)), replacements in the order of their purchase. A loss caught in a taxable account is deferred, one caught in
+an IRA is lost (Rev. Rul. 2008-5). So a name's loss lots are sold in the order of their acquisition, and the shares that
+are caught are known in advance: those sold first.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,11 +13,12 @@ from datetime import date
 from decimal import Decimal
 
 from engine.domain.accounts import AccountSnapshot, Lot, Transaction, TransactionType
-from engine.domain.identifiers import LotId, TransactionId
+from engine.domain.identifiers import LotId, SecurityId, TransactionId
 from engine.domain.market import MarketSnapshot
 from engine.tax.matching import WASH_SALE_DAYS
 from engine.tax.realised import losses_by_sale, realised_pieces
-from engine.tax.replay import replay
+from engine.tax.replay import Replay, replay
+from engine.tax.scheduled import scheduled_purchases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ def caught_losses(
     groups = {name: security.group for name, security in market.securities.items()}
     sales = {TransactionId(f"would sell {lot.lot_id}"): lot for lot in lots}
     rows = [_sale(label, lot, snapshot, market) for label, lot in sales.items()]
-    played = replay(snapshot.household_books, as_of=snapshot.as_of, groups=groups, pending=(*snapshot.pending, *rows))
+    played = play_out(snapshot, groups, rows)
     losses = losses_by_sale(played, realised_pieces(played))
     taxable = {book.account.account_id for book in snapshot.household_books if book.account.registration.is_taxable}
     return {
@@ -52,6 +54,13 @@ def caught_losses(
         for loss in losses
         if loss.transaction_id in sales and loss.matches
     }
+
+
+def play_out(snapshot: AccountSnapshot, groups: Mapping[SecurityId, str], rows: Iterable[Transaction]) -> Replay:
+    """Return what the household's history comes to with these trades of today, and what it has arranged after them."""
+    books, as_of = snapshot.household_books, snapshot.as_of
+    coming = scheduled_purchases(books, as_of=as_of)
+    return replay(books, as_of=as_of, groups=groups, pending=(*snapshot.pending, *rows, *coming))
 
 
 def _sale(label: TransactionId, lot: Lot, snapshot: AccountSnapshot, market: MarketSnapshot) -> Transaction:

@@ -36,6 +36,15 @@ def why_stale(
     return tuple(reasons)
 
 
+def washes_today(plan: Plan, snapshot: AccountSnapshot, market: MarketSnapshot) -> tuple[str, ...]:
+    """Return what of the plan would be, or make, a wash sale with the household as it stands today; empty where none.
+
+    The snapshot's pending trades are those of the other accounts' plans that are proposed or further.
+    """
+    checks = failures(second_opinion(_remarked(plan, market), snapshot, market))
+    return tuple(check.detail for check in checks if check.rule == "wash sales")
+
+
 def _move(trade: Trade, market: MarketSnapshot) -> Decimal:
     mark = market.marks.get(trade.security_id)
     return Decimal(1) if mark is None else abs(mark.price / trade.price - 1)

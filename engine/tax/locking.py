@@ -11,6 +11,7 @@ from engine.domain.plans import Lock, LockRule
 from engine.tax.history import PURCHASES, read_history
 from engine.tax.matching import WASH_SALE_DAYS
 from engine.tax.replay import Sold
+from engine.tax.scheduled import scheduled_loss_sales, scheduled_purchases
 
 _FIRST_FREE: Final = WASH_SALE_DAYS + timedelta(days=1)
 
@@ -26,11 +27,14 @@ def locks_in_force(
 ) -> tuple[Lock, ...]:
     """Return the locks of a household on a day, every cause its own, soonest free first.
 
-    sold: what was sold in its taxable accounts; books and pending tell what was bought anywhere.
+    sold: what was sold in its taxable accounts; books and pending tell what was bought anywhere. What is scheduled
+    within 30 days locks from today to its own 31st day, for the window reaches both ways.
     """
+    lost = [(s.sale.security_id, s.sale.transaction_id, s.sale.trade_date) for s in sold if s.at_a_loss]
     causes = [
-        *((LockRule.NO_BUY, s.sale.security_id, s.sale.transaction_id, s.sale.trade_date) for s in sold if s.at_a_loss),
+        *((LockRule.NO_BUY, *sale) for sale in (*lost, *_named(scheduled_loss_sales(books, as_of=as_of)))),
         *((LockRule.NO_LOSS_SALE, *purchase) for purchase in _purchases(books, pending, as_of)),
+        *((LockRule.NO_LOSS_SALE, *purchase) for purchase in _named(scheduled_purchases(books, as_of=as_of))),
     ]
     found = {
         Lock(
@@ -41,7 +45,7 @@ def locks_in_force(
             until=on + _FIRST_FREE,
         )
         for rule, security_id, cause, on in causes
-        if on <= as_of < on + _FIRST_FREE
+        if as_of < on + _FIRST_FREE
     }
     return tuple(sorted(found, key=lambda lock: (lock.until, lock.identical_group, lock.rule, lock.cause)))
 
@@ -85,6 +89,10 @@ def _purchases(
     history = read_history(recent, as_of=as_of)
     bought = [t for t in (*history.events, *pending) if t.type in PURCHASES]
     return [
-        *((t.security_id, t.transaction_id, t.trade_date) for t in bought),
+        *_named(bought),
         *((lot.security_id, TransactionId(lot.lot_id), lot.acquired) for lot in history.opening),
     ]
+
+
+def _named(rows: Iterable[Transaction]) -> list[tuple[SecurityId, TransactionId, date]]:
+    return [(row.security_id, row.transaction_id, row.trade_date) for row in rows]

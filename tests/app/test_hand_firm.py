@@ -167,7 +167,8 @@ def test_the_taxable_account_harvests_until_the_next_share_costs_more_risk_than_
                     "risk_bp": -bp(RISK_PRICE * sold**2), "tax_bp": bp(saved / value), "cost_bp": 0,
                     "worth_bp": bp(worth_of_sale), "rules": [],
                     "sentence": "Sells 12 shares of AAA, from 25.00% to 23.80% of the account (target 25.00%): takes "
-                                "a loss of 480.00 USD, which saves 153.60 USD of tax.",
+                                "a loss of 480.00 USD, which saves 153.60 USD of tax; the household may not buy it "
+                                "back before 2026-12-21.",
                 },
             },
             buys("BBB", 4), buys("CCC", 8), buys("DDD", 20),

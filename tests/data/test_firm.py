@@ -194,9 +194,12 @@ def test_settings_are_the_text_as_written(firm):
     assert firm.settings("cautious") == "[plan]\nrisk_aversion = 300\n"
 
 
-@pytest.mark.parametrize("actions", [["propose", "submit", "approve"], ["propose", "submit", "approve", "release"],
+@pytest.mark.parametrize("actions", [["propose"], ["propose", "submit"], ["propose", "submit", "hold"],
+                                     ["propose", "submit", "approve"], ["propose", "submit", "approve", "release"],
                                      ["propose", "submit", "approve", "release", "send"]])  # fmt: skip
-def test_decided_trades_of_the_household_are_pending_for_its_other_accounts(firm, draft, advance, actions):
+def test_from_proposal_on_a_plans_trades_are_pending_for_the_other_accounts_of_the_household(
+    firm, draft, advance, actions
+):
     plan = advance(draft("A1"), *actions)
 
     sale, purchase = firm.snapshot("A2").pending
@@ -213,9 +216,9 @@ def test_decided_trades_of_the_household_are_pending_for_its_other_accounts(firm
     assert firm.snapshot("A3").pending == ()  # another household
 
 
-@pytest.mark.parametrize("actions", [[], ["propose"], ["propose", "submit"], ["propose", "submit", "reject"],
+@pytest.mark.parametrize("actions", [[], ["propose", "cancel"], ["propose", "submit", "reject"],
                                      ["propose", "submit", "approve", "release", "send", "fill"]])  # fmt: skip
-def test_trades_that_are_not_decided_or_are_booked_are_not_pending(firm, draft, advance, actions):
+def test_trades_of_drafts_and_of_plans_that_are_given_up_or_booked_are_not_pending(firm, draft, advance, actions):
     advance(draft("A1"), *actions)
 
     assert firm.snapshot("A2").pending == ()

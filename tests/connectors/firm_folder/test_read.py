@@ -284,7 +284,9 @@ BAD_CELLS = [
     ("transactions.csv", "T2,", "T9,", [
         ("transactions.csv", 4, "transaction_id", "'T9' again", "no second row like line 2")]),
     ("transactions.csv", "2025-01-02", "2027-01-02", [
-        ("transactions.csv", 2, "trade_date", "'2027-01-02'", "a date up to as_of, 2026-06-30")]),
+        ("transactions.csv", 2, "trade_date", "'2027-01-02'", "a date up to as_of, 2026-06-30 and 92 days")]),
+    ("transactions.csv", "A1,2025-06-02,S2,split", "A1,2026-07-02,S2,split", [
+        ("transactions.csv", 4, "trade_date", "'2026-07-02'", "a date up to as_of, 2026-06-30, for split")]),
     ("transactions.csv", ",split,", ",spinoff,", [
         ("transactions.csv", 4, "type", "'spinoff'",
          "one of buy, sell, reinvest, transfer_in, transfer_out, split, gift")]),

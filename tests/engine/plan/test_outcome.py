@@ -101,10 +101,14 @@ def test_a_loss_that_a_wash_sale_defers_counts_in_no_gain_and_is_worth_what_carr
     assert plan.objective.tax == pytest.approx(-(937.50 + 156.25) / 10)
     told = "losses of 1,250.00 USD are disallowed: 1,250.00 USD go into the basis of shares that the household bought"
     assert {c.rule: (c.verdict, c.detail) for c in plan.checks}["wash_sales"] == (Verdict.PASS, f"{told} lately")
+    on = account.as_of - timedelta(9)
     assert (
-        "a wash sale disallows 1,250.00 USD of the loss, of which 1,250.00 USD live on in the basis of shares bought "
-        "lately" in plan.trades[0].reason.sentence
+        "a wash sale disallows 1,250.00 USD of the loss: 1,250.00 USD go into the basis of 50 shares that account B "
+        f"buys on {on}" in plan.trades[0].reason.sentence
     )
+    [match] = plan.trades[0].washed
+    assert (match.lot_id, match.transaction_id, match.account_id, match.on) == ("a", "T1", "B", on)
+    assert (match.quantity, match.disallowed, match.deferred) == (50, 1_250, True)
 
 
 def test_a_deferred_loss_that_is_taken_to_be_worth_nothing_still_goes_into_the_basis(account, market, settings):

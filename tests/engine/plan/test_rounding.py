@@ -342,3 +342,23 @@ def test_the_cost_of_whole_shares_is_stated_against_the_fractional_plan(market_o
     assert signed(plan) == {"A": D(5), "B": D(5)}
     assert plan.objective.rounding == pytest.approx(16.0, abs=1e-3)
     assert plan.objective.gap == pytest.approx(16.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(("max_cash", "expected"), [(0.3, [("A", 3)]), (0.1, [])])
+def test_where_no_whole_numbers_of_two_trades_keep_the_cash_band_one_or_both_are_forgone_by_hand(
+    market_of, account_of, max_cash, expected
+):
+    # 3 A at 116.12 USD are to become G at 91.01 USD: with 10.44 USD of cash there are 358.80 USD, enough for 3.9 G.
+    # 4 cost 364.04 USD and 3 are less than the minimum trade of 300 USD. A alone may be sold where 28.3 % of value may
+    # stay in cash; else nothing is done.
+    account = account_of("10.44", ("a", "A", 3, "116.12", date(2024, 1, 5)), ("g", "G", 10, "91.01", date(2024, 1, 5)))
+    market = market_of({"A": "116.12", "G": "91.01"}, {"A": "0", "G": "1"})
+    settings = PlanSettings(
+        cost_bp=0.0, min_cash=0.0, max_cash=max_cash, min_trade_usd=D(300), max_active_weight=None,
+        max_sector_active=None,
+    )  # fmt: skip
+
+    plan, _ = propose_plan(account, market, settings, inputs_hash="")
+
+    assert plan.status is not PlanStatus.INFEASIBLE
+    assert [(trade.security_id, trade.quantity) for trade in plan.trades] == expected

@@ -26,7 +26,7 @@ ALLOW = {
 
 
 def other_book(account, label, registration, *bought, name="A", price=100):
-    """An account of the same household with purchases (days ago, shares), all still held."""
+    """An account of the same household with purchases (days ago, shares), all still held; < 0 days ago: arranged."""
     rows, lots = [], []
     for k, (days, shares) in enumerate(bought):
         on = AS_OF - timedelta(days)
@@ -36,12 +36,12 @@ def other_book(account, label, registration, *bought, name="A", price=100):
                 type=TransactionType.BUY, quantity=D(shares), price=D(price), lot_id=f"{label}{k}",
             )
         )  # fmt: skip
-        lots.append(
+        lots += [
             Lot(
                 account_id=label, lot_id=f"{label}{k}", security_id=name, quantity=D(shares), cost_per_share=D(price),
                 acquired=on,
             )
-        )  # fmt: skip
+        ] if days >= 0 else []  # fmt: skip
     account = replace(account, account_id=label, registration=registration)
     return AccountBook(account=account, lots=tuple(lots), transactions=tuple(rows))
 
@@ -285,3 +285,41 @@ def test_more_is_never_lost_by_being_allowed_to_sell(market_of, account_of, book
     assert free.bound <= kept.objective + 1e-9
     assert free.objective <= kept.objective + allow.settings.gap_tolerance_bp * 1e-4
     assert best_plan(block).objective == pytest.approx(kept.objective, abs=1e-6)
+
+
+@pytest.mark.parametrize(("days_ahead", "locked"), [(1, True), (30, True), (31, False)])
+@pytest.mark.parametrize("registration", list(Registration))
+def test_a_purchase_arranged_within_thirty_days_locks_a_loss_today(
+    market_of, account_of, registration, days_ahead, locked
+):
+    snapshot = household(account_of, ("T", registration, (-days_ahead, 10)))
+    problem, _, _ = problem_of(market_of, snapshot, wash_sales=WashSalePolicy.BLOCK)
+
+    assert {lot.blocked for lot in problem.names[0].lots} == {"wash_sale_lock" if locked else None}
+
+
+def test_a_kept_loss_says_on_which_day_it_is_free_by_hand(market_of, account_of):
+    # A reinvestment 12 days ahead: 12 + 31 days from 2026-11-20 is 2027-01-02.
+    snapshot = household(account_of, ("T", Registration.IRA, (-12, 10)))
+    _, market, settings = problem_of(market_of, snapshot, wash_sales=WashSalePolicy.BLOCK)
+
+    plan, _ = propose_plan(snapshot, market, settings, inputs_hash="")
+
+    [kept] = plan.not_harvested
+    assert kept.code == "wash_sale_lock"
+    assert "free on 2027-01-02" in kept.sentence
+
+
+def test_where_it_is_allowed_a_purchase_to_come_catches_after_those_made_by_hand(market_of, account_of):
+    # 30 shares of the IRA, bought 9 days ago, catch for good; then 20 that a taxable account buys in 12 days defer.
+    snapshot = household(account_of, ("R", Registration.IRA, (9, 30)), ("T", Registration.TAXABLE, (-12, 20)))
+    problem, market, settings = problem_of(market_of, snapshot)
+
+    assert costs(problem, -0.3, -0.5, -1.0) == pytest.approx([0, -0.005, -0.03], abs=1e-12)
+    plan, _ = evaluate_trades(snapshot, market, settings, {"A": D(-100)}, inputs_hash="", edited=("A",))
+    caught = [(m.account_id, m.on, m.quantity, m.disallowed, m.deferred) for m in plan.trades[0].washed]
+    assert caught == [
+        ("R", AS_OF - timedelta(9), 30, 600, False),
+        ("T", AS_OF + timedelta(12), 20, 400, True),
+    ]
+    assert plan.tax.disallowed == 1_000

@@ -39,10 +39,16 @@ def test_after_a_loss_nobody_in_the_household_buys_until_the_31st_day_after_the_
 
 @pytest.mark.parametrize(
     ("as_of", "locked"),
-    [("2024-06-02", False), ("2024-06-03", True), ("2024-07-03", True), ("2024-07-04", False)],
+    [
+        ("2024-05-03", False),  # 31 days before a purchase that is arranged
+        ("2024-05-04", True),  # 30 days before it
+        ("2024-06-03", True),
+        ("2024-07-03", True),
+        ("2024-07-04", False),
+    ],
 )
 @pytest.mark.parametrize("account", ["taxable", "joint", "ira", "roth"])
-def test_after_a_purchase_in_any_account_no_loss_is_taken_until_the_31st_day(story, account, as_of, locked):
+def test_30_days_each_side_of_a_purchase_in_any_account_no_loss_is_taken(story, account, as_of, locked):
     story.buy("2024-06-03", 10, 100, account=account)
 
     assert story.locks(as_of) == ({("X", "no_loss_sale", "t1"): "2024-07-04"} if locked else {})
@@ -52,6 +58,23 @@ def test_a_reinvested_dividend_locks_like_a_purchase(story):
     story.reinvest("2024-06-03", "0.3", 100)
 
     assert story.locks("2024-06-10") == {("X", "no_loss_sale", "t1"): "2024-07-04"}
+
+
+@pytest.mark.parametrize(
+    ("account", "basis", "as_of", "locked"),
+    [
+        ("taxable", 1000, "2024-05-03", False),  # 31 days before the sale
+        ("taxable", 1000, "2024-05-04", True),
+        ("taxable", 800, "2024-05-04", False),  # at no loss
+        ("taxable", None, "2024-05-04", False),  # nobody says whether it loses
+        ("ira", 1000, "2024-05-04", False),  # a loss inside an IRA is none
+    ],
+)
+def test_a_sale_at_a_loss_that_is_arranged_stops_purchases_from_30_days_before_it(story, account, basis, as_of, locked):
+    story.buy("2023-01-03", 10, 100, account=account)
+    story.sell("2024-06-03", 10, 80, account=account, basis=None if basis is None else D(basis))
+
+    assert story.locks(as_of) == ({("X", "no_buy", "t2"): "2024-07-04"} if locked else {})
 
 
 def test_a_sale_at_a_gain_and_a_loss_inside_an_ira_lock_nothing(story):

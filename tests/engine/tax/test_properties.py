@@ -228,7 +228,7 @@ def test_what_happens_later_changes_only_what_later_purchases_catch(drawn, days)
 
     then, now = of(rows, as_of), of(rows)
 
-    assert then == of(known, as_of)
+    assert replace(then, locks=()) == replace(of(known, as_of), locks=())  # locks look ahead to what is arranged
     later = {loss.transaction_id: loss for loss in now.losses}
     for loss in then.losses:
         seen = later[loss.transaction_id]
