@@ -5,6 +5,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
+from engine.tax.parcels import DUST
 from engine.tax.realised import Loss
 from engine.tax.wash_sales import Ledger, LedgerLot
 
@@ -16,7 +17,8 @@ def ledger_document(ledgers: Sequence[Ledger]) -> dict[str, Any]:
     """Return the ledgers as one document: losses oldest first, then the lots left, the locks, and what is not visible.
 
     Amounts are positive numbers of USD, each rounded to the cent here and nowhere before (half to even); shares have
-    six decimals at most; dates are ISO. `disallowed` includes `permanently_disallowed`: loss = disallowed + allowed.
+    six decimals at most; dates are ISO. `disallowed` includes `permanently_disallowed`. In these cents, as on a return,
+    loss = basis - proceeds = disallowed + allowed.
     """
     losses = [loss for ledger in ledgers for loss in ledger.losses]
     return {
@@ -38,6 +40,10 @@ def ledger_document(ledgers: Sequence[Ledger]) -> dict[str, Any]:
 
 
 def _loss(loss: Loss) -> dict[str, Any]:
+    whole = _cents(loss.basis) - _cents(loss.proceeds)
+    disallowed = min(_cents(loss.disallowed), whole) if loss.allowed > DUST else whole
+    deferred = loss.disallowed - loss.permanently_disallowed
+    permanently = min(_cents(loss.permanently_disallowed), disallowed) if deferred > DUST else disallowed
     return {
         "transaction_id": loss.transaction_id,
         "account_id": loss.account_id,
@@ -46,10 +52,10 @@ def _loss(loss: Loss) -> dict[str, Any]:
         "quantity": _shares(loss.quantity),
         "proceeds": _usd(loss.proceeds),
         "basis": _usd(loss.basis),
-        "loss": _usd(loss.loss),
-        "disallowed": _usd(loss.disallowed),
-        "permanently_disallowed": _usd(loss.permanently_disallowed),
-        "allowed": _usd(loss.allowed),
+        "loss": _usd(whole),
+        "disallowed": _usd(disallowed),
+        "permanently_disallowed": _usd(permanently),
+        "allowed": _usd(whole - disallowed),
         "matches": [
             {
                 "transaction_id": match.transaction_id,
@@ -76,7 +82,11 @@ def _lot(lot: LedgerLot) -> dict[str, Any]:
 
 
 def _usd(amount: Decimal) -> float:
-    return float(amount.quantize(_CENT, rounding=ROUND_HALF_EVEN)) + 0.0  # + 0.0: no -0.0
+    return float(_cents(amount)) + 0.0  # + 0.0: no -0.0
+
+
+def _cents(amount: Decimal) -> Decimal:
+    return amount.quantize(_CENT, rounding=ROUND_HALF_EVEN)
 
 
 def _shares(quantity: Decimal) -> float:

@@ -53,6 +53,7 @@ class History:
 
 def read_history(books: Sequence[AccountBook], *, as_of: date) -> History:
     """Return the timeline of a household: transactions after as_of are not in it."""
+    books = sorted(books, key=lambda book: book.account.account_id)  # the order of the books says nothing
     rows = [[t for t in book.transactions if t.trade_date <= as_of] for book in books]
     events = in_order(t for account in rows for t in account)
     moves = _moves(books, events)

@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from engine.tax.document import ledger_document
 
 
@@ -114,3 +116,39 @@ def test_half_a_cent_goes_to_the_even_cent_and_shares_keep_six_decimals(story):
 
 def test_no_household_is_an_empty_document():
     assert ledger_document([]) == {"losses": [], "lots": [], "locks": [], "not_visible": []}
+
+
+def test_a_loss_of_10_01_half_of_it_disallowed_still_adds_up_in_whole_cents(story):
+    """5.005 is disallowed and 5.005 allowed: rounded apart they would be 5.00 and 5.00."""
+    story.buy("2023-01-03", 2, 10, lot="old")
+    story.sell("2024-06-03", 2, "4.995", lot="old")
+    story.buy("2024-06-10", 1, 5)
+
+    loss = ledger_document([story.ledger()])["losses"][0]
+
+    assert (loss["loss"], loss["disallowed"], loss["allowed"]) == (10.01, 5.0, 5.01)
+
+
+@pytest.mark.parametrize(
+    ("cost", "price", "loss"),
+    [
+        ("20.006", "10.004", 10.01),  # 10.002 exactly; in cents 20.01 - 10.00
+        ("20.005", "9.996", 10.0),  # 10.009 exactly; in cents 20.00 (the even cent) - 10.00
+    ],
+)
+@pytest.mark.parametrize(("account", "for_good"), [("joint", 0), ("ira", 1)])
+def test_a_loss_is_basis_less_proceeds_in_whole_cents_and_none_of_it_is_left_where_all_is_disallowed(
+    story, cost, price, loss, account, for_good
+):
+    story.buy("2023-01-03", 1, cost)
+    story.sell("2024-06-03", 1, price)
+    story.buy("2024-06-10", 1, 5, account=account)
+
+    entry = ledger_document([story.ledger()])["losses"][0]
+
+    assert [entry[name] for name in ("loss", "disallowed", "permanently_disallowed", "allowed")] == [
+        loss,
+        loss,
+        loss * for_good,
+        0.0,
+    ]

@@ -1,4 +1,4 @@
-"""The wash-sale ledger on published examples, retold, and at the edges of the rule, worked by hand."""
+"""The wash-sale ledger at the edges of the rule, worked by hand."""
 
 from dataclasses import replace
 from datetime import date
@@ -9,109 +9,7 @@ import pytest
 from engine.domain.errors import DataError
 from engine.domain.plans import Term
 from engine.tax.wash_sales import ledger
-
-
-def outcome(loss) -> tuple[D, D, D]:
-    """Return (disallowed, of that for good, allowed)."""
-    return loss.disallowed, loss.permanently_disallowed, loss.allowed
-
-
-def caught_by(loss) -> list[tuple[str, D, D]]:
-    return [(match.transaction_id, match.quantity, match.basis_increase) for match in loss.matches]
-
-
-def bases(ledger) -> dict[str, D]:
-    """Return the basis of all shares left, by lot."""
-    found: dict[str, D] = {}
-    for lot in ledger.lots:
-        found[lot.lot_id] = found.get(lot.lot_id, D(0)) + lot.basis
-    return found
-
-
-def test_pub_550_shares_bought_back_at_800_after_a_loss_of_250_cost_1050(story):
-    story.buy("2024-03-01", 100, 10)
-    story.sell("2024-06-03", 100, "7.50")
-    story.buy("2024-06-20", 100, 8)
-
-    ledger = story.ledger()
-
-    assert outcome(ledger.losses[0]) == (250, 0, 0)
-    assert bases(ledger) == {"t3": D(1050)}
-
-
-def test_pub_550_and_reg_1_1091_1_h_example_2_75_shares_bought_before_the_sale_catch_750_of_a_loss_of_1000(story):
-    """100 shares cost 5,000; 50 bought for 2,750 and 25 for 1,125 in the month before all 100 go for 4,000."""
-    story.buy("1954-09-21", 100, 50)
-    story.buy("1954-12-21", 50, 55)
-    story.buy("1954-12-27", 25, 45)
-    story.sell("1955-01-03", 100, 40)
-
-    ledger = story.ledger()
-
-    assert outcome(ledger.losses[0]) == (750, 0, 250)
-    assert caught_by(ledger.losses[0]) == [("t2", 50, 500), ("t3", 25, 250)]
-    assert bases(ledger) == {"t2": D(3250), "t3": D(1375)}
-
-
-def test_reg_1_1091_1_h_example_1_a_second_purchase_two_weeks_after_the_first_takes_away_its_loss(story):
-    """100 shares for 10,000, then 100 for 9,000; 33 days after the first purchase the first 100 go for 9,000."""
-    story.buy("1954-12-01", 100, 100)
-    story.buy("1954-12-15", 100, 90)
-    story.sell("1955-01-03", 100, 90)
-
-    ledger = story.ledger()
-
-    assert outcome(ledger.losses[0]) == (1000, 0, 0)
-    assert bases(ledger) == {"t2": D(10_000)}
-
-
-def test_reg_1_1091_1_h_example_3_of_four_purchases_the_first_two_replace_100_shares_and_go_on_with_their_time(story):
-    """100 shares held from 1954-09-15 to 1956-02-01 (504 days); 50 bought on each of 15, 16, 17 and 18 February."""
-    story.buy("1954-09-15", 100, 50)
-    story.sell("1956-02-01", 100, 40)
-    for day in (15, 16, 17, 18):
-        story.buy(f"1956-02-{day}", 50, 40)
-
-    ledger = story.ledger()
-
-    assert outcome(ledger.losses[0]) == (1000, 0, 0)
-    assert caught_by(ledger.losses[0]) == [("t3", 50, 500), ("t4", 50, 500)]
-    assert bases(ledger) == {"t3": D(2500), "t4": D(2500), "t5": D(2000), "t6": D(2000)}
-    starts = [lot.holding_start for lot in ledger.lots]
-    assert starts == [date(1954, 9, 29), date(1954, 9, 30), None, None]  # 14 and 15 days in which nothing was held
-
-
-@pytest.mark.parametrize(("bought_back_at", "basis"), [(90, 110), (70, 90)])
-def test_reg_1_1091_2_the_new_basis_is_the_old_one_moved_by_the_difference_of_the_two_prices(
-    story, bought_back_at, basis
-):
-    story.buy("1935-06-03", 1, 100)
-    story.sell("1955-01-15", 1, 80)
-    story.buy("1955-02-01", 1, bought_back_at)
-
-    assert bases(story.ledger()) == {"t3": D(basis)}
-
-
-@pytest.mark.parametrize("registration", ["ira", "roth"])
-def test_rev_rul_2008_5_a_purchase_by_the_ira_loses_the_400_for_good_and_leaves_its_basis_alone(story, registration):
-    story.buy("2006-05-01", 100, 10)
-    story.sell("2007-12-20", 100, 6)
-    story.buy("2007-12-21", 100, "6.10", account=registration)
-
-    ledger = story.ledger()
-
-    assert outcome(ledger.losses[0]) == (400, 400, 0)
-    assert caught_by(ledger.losses[0]) == [("t3", 100, 0)]
-    assert bases(ledger) == {"t3": D(610)}
-    assert ledger.lots[0].holding_start is None
-    assert ledger.losses[0].matches[0].holding_start is None
-
-
-def test_rev_rul_56_602_selling_part_of_one_purchase_at_once_replaces_nothing(story):
-    story.buy("2024-06-03", 200, 10)
-    story.sell("2024-06-14", 100, 8)
-
-    assert outcome(story.ledger().losses[0]) == (0, 0, 200)
+from tests.engine.tax.figures import bases, caught_by, outcome
 
 
 @pytest.mark.parametrize(

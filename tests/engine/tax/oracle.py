@@ -1,0 +1,204 @@
+"""A second ledger that is slow and simple: one object a piece of a share, exact fractions, no shared code.
+
+It first plays who held which share when, without any thought of wash sales. Then it goes through the shares sold in
+taxable accounts, one by one in order of sale; each one sold at a loss looks through every share that the household ever
+bought for the first that the law lets replace it. Everything is counted in pieces of a share so small that neither a
+split nor a fractional trade divides one.
+"""
+
+from calendar import monthrange
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import NamedTuple
+
+START = date(2024, 1, 1)  # day 0
+ACCOUNTS = ("a", "b", "ira", "roth")
+TAXABLE = ("a", "b")
+GROUPS = {"V": "twins", "W": "twins"}  # X is alone, and the only one that splits
+PIECES = {"X": 8, "V": 2, "W": 2}  # of a share after the last split: trades go down to half a share
+NEVER = 10**6
+BOOK_DATE = -500  # the day on which every lot of the books says that it was acquired
+RANK = {"split": 0, "buy": 1, "reinvest": 1, "transfer_out": 2, "transfer_in": 3, "sell": 4, "gift": 4}
+
+
+class Row(NamedTuple):
+    """quantity is a split's ratio; continues: the transfer out whose shares a transfer in brings, "" from outside.
+
+    price USD a share; of a transfer from outside it is the stated basis a share, and only the book tells its date.
+    """
+
+    day: int
+    kind: str
+    account: str
+    security: str
+    quantity: Fraction
+    price: int = 0
+    lot: str | None = None
+    name: str = ""
+    continues: str = ""
+
+
+@dataclass(eq=False)
+class Share:
+    """bought -NEVER: it came from outside; held_from None: and nobody tells since when it was held."""
+
+    security: str
+    cause: str
+    bought: int
+    basis: Fraction
+    account: str
+    lot: str
+    held_from: int | None
+    came_as: tuple[str, str]
+    left_on: int = NEVER  # sold or given
+    travelling: bool = False
+    used: bool = False
+
+
+class Oracle:
+    """losses: {sale: [shares, loss, disallowed, lost for good]}. caught: {(sale, purchase): shares}.
+
+    reported: {(sale, "ST", "LT" or ""): [shares, gain after what is disallowed]}.
+    """
+
+    def __init__(self, rows: list[Row], last_day: int) -> None:
+        rows = sorted(
+            (row for row in rows if row.day <= last_day),
+            key=lambda row: (row.day, RANK[row.kind], ACCOUNTS.index(row.account)),
+        )
+        self.last_day = last_day
+        self.splits = {row.day: row.quantity for row in rows if row.kind == "split"}
+        self.shares: list[Share] = []
+        self.sold: list[tuple[Row, Share]] = []
+        self.losses: dict[str, list[Fraction]] = {}
+        self.caught: dict[tuple[str, str], list[Fraction]] = {}
+        self.reported: dict[tuple[str, str], list[Fraction]] = {}
+        self._who_held_what(rows)
+        self._what_the_book_tells()
+        self._what_was_washed()
+
+    def piece(self, security: str, day: int) -> Fraction:
+        """Return how much of a share one piece was on a day."""
+        pieces = Fraction(PIECES[security])
+        for on, ratio in self.splits.items():
+            pieces *= ratio if security == "X" and on > day else 1
+        assert pieces.denominator == 1
+        return 1 / pieces
+
+    def lots(self, *, departed: bool) -> dict[tuple[str, str, int | None], list[Fraction]]:
+        """Return {(account, lot, held from): [shares, basis]} of what is left, or of what was given or travels."""
+        found: dict[tuple[str, str, int | None], list[Fraction]] = {}
+        sold = {id(share) for _, share in self.sold}
+        for share in self.shares:
+            gone = share.travelling or share.left_on < NEVER
+            if gone is departed and id(share) not in sold and not (gone and share.account not in TAXABLE):
+                entry = found.setdefault((share.account, share.lot, share.held_from), [Fraction(0), Fraction(0)])
+                entry[0] += self.piece(share.security, min(share.left_on, self.last_day))
+                entry[1] += share.basis
+        return found
+
+    def open_lots(self) -> dict[tuple[str, str, str], Fraction]:
+        """Return {(account, lot, security): shares} of what is left, as a custodian's book shows it."""
+        found: dict[tuple[str, str, str], Fraction] = defaultdict(Fraction)
+        for share in self.shares:
+            if share.left_on == NEVER and not share.travelling:
+                found[share.account, share.lot, share.security] += self.piece(share.security, self.last_day)
+        return found
+
+    def _who_held_what(self, rows: list[Row]) -> None:
+        travelling: dict[str, list[Share]] = {}
+        shelves: dict[tuple[str, str], list[Share]] = defaultdict(list)
+        for row in rows:
+            shelf = shelves[row.account, row.security]
+            if row.kind in ("buy", "reinvest") or (row.kind == "transfer_in" and not row.continues):
+                new = self._new_shares(row)
+                shelf += new
+                self.shares += new
+            elif row.kind == "transfer_in":
+                for share in travelling[row.continues]:
+                    share.account, share.lot, share.travelling = row.account, row.lot or "", False
+                    shelf.append(share)
+            elif row.kind != "split":
+                piece = self.piece(row.security, row.day)
+                wanted = sorted((s for s in shelf if row.lot in (None, s.lot)), key=lambda s: s.bought)
+                taken = wanted[: int(row.quantity / piece)]
+                assert len(taken) * piece == row.quantity
+                shelves[row.account, row.security] = [s for s in shelf if s not in taken]
+                for share in taken:
+                    if row.kind == "transfer_out":
+                        share.travelling = True
+                        travelling.setdefault(row.name, []).append(share)
+                    else:
+                        share.left_on = row.day
+                    if row.kind == "sell" and row.account in TAXABLE:
+                        self.sold.append((row, share))
+
+    def _new_shares(self, row: Row) -> list[Share]:
+        piece = self.piece(row.security, row.day)
+        bought, held_from = (-NEVER, None) if row.kind == "transfer_in" else (row.day, row.day)
+        basis, lot = row.price * piece, row.lot or row.name
+        return [
+            Share(row.security, row.name, bought, basis, row.account, lot, held_from, (row.account, lot))
+            for _ in range(int(row.quantity / piece))
+        ]
+
+    def _what_the_book_tells(self) -> None:
+        """The date of shares that came from outside is known while some of them are still where they came in."""
+        shown = {(account, lot) for account, lot, _ in self.open_lots()}
+        for share in self.shares:
+            if share.bought == -NEVER and share.came_as in shown:
+                share.held_from = BOOK_DATE
+
+    def _what_was_washed(self) -> None:
+        for row, share in sorted(self.sold, key=lambda entry: (entry[0].day, entry[1].bought)):
+            piece = self.piece(share.security, row.day)
+            gain = row.price * piece - share.basis
+            reported = self.reported.setdefault((row.name, term(share.held_from, row.day)), [Fraction(0), Fraction(0)])
+            reported[0] += piece
+            if gain >= 0:
+                reported[1] += gain
+                continue
+            entry = self.losses.setdefault(row.name, [Fraction(0)] * 4)
+            entry[0] += piece
+            entry[1] -= gain
+            catcher = next(self._may_replace(share, row.day), None)
+            if catcher is None:
+                reported[1] += gain
+                continue
+            catcher.used = True
+            caught = self.caught.setdefault((row.name, catcher.cause), [Fraction(0)])
+            caught[0] += self.piece(catcher.security, max(row.day, catcher.bought))
+            entry[2] -= gain
+            if catcher.account in TAXABLE:
+                catcher.basis -= gain
+                if share.held_from is not None and catcher.held_from is not None:
+                    gap = max(catcher.bought - row.day, 0)
+                    catcher.held_from = min(catcher.held_from, share.held_from + gap)
+            else:
+                entry[3] -= gain
+
+    def _may_replace(self, sold: Share, day: int) -> Iterator[Share]:
+        group = GROUPS.get(sold.security, sold.security)
+        for share in self.shares:  # in the order in which they were bought
+            if (
+                abs(share.bought - day) <= 30
+                and GROUPS.get(share.security, share.security) == group
+                and share.cause != sold.cause
+                and not share.used
+                and (share.bought > day or share.left_on > day)
+            ):
+                yield share
+
+
+def term(held_from: int | None, sold_on: int) -> str:
+    """Return "LT" for shares held for more than a year, by the calendar: a month's last day answers to the last day."""
+    if held_from is None:
+        return ""
+    start, end = START + timedelta(days=held_from), START + timedelta(days=sold_on)
+    last = monthrange(start.year + 1, start.month)[1]
+    month_end = start.day == monthrange(start.year, start.month)[1]
+    anniversary = (start.year + 1, start.month, last if month_end else start.day)
+    return "LT" if (end.year, end.month, end.day) > anniversary else "ST"
