@@ -3,7 +3,7 @@
 import click
 
 from app.commands.terminal import as_option, json_option, reporting, say, services, show
-from app.steps import monitor, people, plan
+from app.steps import ledger, monitor, people, plan
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.data_quality import Severity
 from engine.monitor.document import scan_document
@@ -46,7 +46,7 @@ def nightly(user_id: str | None) -> None:
 @json_option
 def washsales(household_id: str | None, as_json: bool) -> None:
     """List every realised loss and what the wash-sale rule left of it."""
-    document = monitor.wash_sales(services(), household_id)
+    document = ledger.ledger_of(services(), household_id)
     show(
         document,
         as_json=as_json,

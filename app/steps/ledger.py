@@ -1,7 +1,7 @@
 """What did wash sales take, and what may a household not trade? Its ledger, a loss's 61 days, its locks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -71,17 +71,30 @@ def household_ledger(services: Services, household_id: HouseholdId) -> Household
     snapshots, market = services.firm.snapshots(household_id), todays_market(services)
     if not snapshots:
         raise DataError(f"household {household_id}: expected at least one account, found none")
-    books, as_of = snapshots[0].household_books, snapshots[0].as_of
     groups = {name: security.group for name, security in market.securities.items()}
     pending = {row.transaction_id: row for snapshot in snapshots for row in snapshot.pending}
     waiting = tuple(pending.values())
     return HouseholdLedger(
         snapshots=snapshots,
         market=market,
-        ledger=ledger(books, as_of=as_of, groups=groups),
-        locks=locks(books, as_of=as_of, groups=groups, pending=waiting),
+        ledger=_ledger_of(snapshots[0], groups),
+        locks=locks(snapshots[0].household_books, as_of=snapshots[0].as_of, groups=groups, pending=waiting),
         pending=waiting,
     )
+
+
+def ledger_of(services: Services, household_id: str | None = None) -> dict[str, Any]:
+    """Return the wash-sale ledger document of one household, or of all. Raises DataError for an unknown one."""
+    every = [household.household_id for household in services.firm.households()]
+    wanted = every if household_id is None else [HouseholdId(household_id)]
+    groups = {name: security.group for name, security in services.firm.market_parts().securities.items()}
+    households = (services.firm.snapshots(name) for name in wanted)
+    return ledger_document([_ledger_of(snapshots[0], groups) for snapshots in households if snapshots])
+
+
+def _ledger_of(snapshot: AccountSnapshot, groups: Mapping[SecurityId, str]) -> Ledger:
+    found = ledger(snapshot.household_books, as_of=snapshot.as_of, groups=groups)
+    return replace(found, not_visible=snapshot.household.not_visible or ())
 
 
 def household_labels(services: Services) -> Mapping[HouseholdId, str]:

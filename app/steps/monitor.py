@@ -1,7 +1,7 @@
 """What is out of line? Scan every account, keep what was seen, look at one account."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -10,14 +10,12 @@ from app.steps.market import todays_market
 from app.steps.plan import settings_of
 from data.scans import LastScan
 from engine.domain.accounts import AccountSnapshot
-from engine.domain.identifiers import AccountId, HouseholdId, SecurityId
+from engine.domain.identifiers import AccountId, SecurityId
 from engine.domain.market import Mark, MarketSnapshot
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.document import scan_document
 from engine.monitor.moves import marks_before
 from engine.monitor.scan import queue, scan_account
-from engine.tax.document import ledger_document
-from engine.tax.wash_sales import ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,19 +82,3 @@ def _moves_since(services: Services, market: MarketSnapshot) -> Mapping[Security
 
 def _newest(marks: Mapping[SecurityId, Mark]) -> date:
     return max((mark.on for mark in marks.values()), default=date.min)
-
-
-def wash_sales(services: Services, household_id: str | None = None) -> dict[str, Any]:
-    """Return the wash-sale ledger document of one household, or of all. Raises DataError for an unknown one."""
-    every = [household.household_id for household in services.firm.households()]
-    wanted = every if household_id is None else [HouseholdId(household_id)]
-    securities = services.firm.market_parts().securities
-    groups = {name: security.group for name, security in securities.items()}
-    ledgers = []
-    for name in wanted:
-        snapshots = services.firm.snapshots(name)
-        if snapshots:
-            first = snapshots[0]
-            found = ledger(first.household_books, as_of=first.as_of, groups=groups)
-            ledgers.append(replace(found, not_visible=first.household.not_visible or ()))
-    return ledger_document(ledgers)

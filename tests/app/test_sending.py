@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from app.steps import execute, monitor, plan, reconcile, review
+from app.steps import execute, ledger, monitor, plan, reconcile, review
 from connectors.fix.wire import decode
 from connectors.sandbox.custodian import fill_file
 from engine.domain.errors import CheckFailed, DataError, IllegalMove
@@ -109,7 +109,7 @@ def test_a_loss_that_was_just_sold_is_not_bought_back(desk, services, approved, 
     assert not [trade for trade in again.plan.trades if (trade.security_id, trade.side) == ("AAA", Side.BUY)]
     (lock,) = (lock for lock in monitor.look_at(on_monday, "T1").scan.locks if lock.identical_group == "AAA")
     assert lock.until == date(2026, 11, 23) + timedelta(days=31)
-    losses = {loss["security_id"]: loss for loss in monitor.wash_sales(on_monday, "H1")["losses"]}
+    losses = {loss["security_id"]: loss for loss in ledger.ledger_of(on_monday, "H1")["losses"]}
     assert losses["AAA"]["quantity"] == 12
     assert losses["AAA"]["disallowed"] == 0
     on_monday.database.close()
