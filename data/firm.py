@@ -13,6 +13,7 @@ from data.books import read_accounts, read_books, rewrite_book, write_books
 from data.codec import loads
 from data.database import Database, insert_new, serialise
 from data.household import read_snapshots
+from data.pending import read_pending
 from data.reference import (
     MarketParts,
     clear,
@@ -26,7 +27,7 @@ from data.reference import (
 )
 from data.snapshots import read_prices, risk_document
 from data.suggest import unknown
-from engine.domain.accounts import Account, AccountBook, AccountSnapshot, FirmReference, Household
+from engine.domain.accounts import Account, AccountBook, AccountSnapshot, FirmReference, Household, Transaction
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, HouseholdId, UserId
 from engine.domain.market import PriceHistory, RiskModel
@@ -164,6 +165,11 @@ class FirmStore:
             if household_id not in names:
                 raise unknown("household", household_id, names)
             return read_snapshots(connection, household_id, as_of=firm.as_of)
+
+    def pending(self, household_id: HouseholdId) -> tuple[Transaction, ...]:
+        """Return the trades of a household that are proposed or further and not booked, of all its accounts."""
+        with self._database.read() as connection:
+            return read_pending(connection, household_id, _require(connection).as_of)
 
     def market_parts(self) -> MarketParts:
         """Return the market but its risk model; see risk."""

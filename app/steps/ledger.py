@@ -1,25 +1,29 @@
 """What did wash sales take, and what may a household not trade? Its ledger, a loss's 61 days, its locks."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from app.ports import Services
 from app.steps.market import todays_market
-from engine.domain.accounts import AccountBook, AccountSnapshot, Transaction, TransactionType
+from engine.domain.accounts import Account, AccountBook, AccountSnapshot, Rule, Transaction, TransactionType
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, HouseholdId, SecurityId, TransactionId
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock, LockRule
+from engine.domain.policy import words_for
 from engine.monitor.replacement import Replacement, replacements
 from engine.tax.document import ledger_document
 from engine.tax.history import read_history
 from engine.tax.matching import WASH_SALE_DAYS
 from engine.tax.realised import Loss
 from engine.tax.wash_sales import Ledger, ledger, locks
+
+_NOT_BOUGHT: Final = frozenset({Rule.DO_NOT_BUY, Rule.DO_NOT_HOLD})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +45,13 @@ class HouseholdLedger:
         return self.snapshots[0].household_books
 
     @property
-    def document(self) -> dict[str, Any]:
-        """The document that `lotsmith washsales --json` gives of this household."""
-        return ledger_document([self.ledger])
+    def document(self) -> str:
+        """The document, as `lotsmith washsales --household H --json` prints it to the byte."""
+        return json.dumps(ledger_document([self.ledger]), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @cached_property
+    def accounts(self) -> Mapping[AccountId, Account]:
+        return {book.account.account_id: book.account for book in self.books}
 
     @cached_property
     def losses(self) -> tuple[Loss, ...]:
@@ -72,14 +80,13 @@ def household_ledger(services: Services, household_id: HouseholdId) -> Household
     if not snapshots:
         raise DataError(f"household {household_id}: expected at least one account, found none")
     groups = {name: security.group for name, security in market.securities.items()}
-    pending = {row.transaction_id: row for snapshot in snapshots for row in snapshot.pending}
-    waiting = tuple(pending.values())
+    pending = services.firm.pending(household_id)
     return HouseholdLedger(
         snapshots=snapshots,
         market=market,
         ledger=_ledger_of(snapshots[0], groups),
-        locks=locks(snapshots[0].household_books, as_of=snapshots[0].as_of, groups=groups, pending=waiting),
-        pending=waiting,
+        locks=locks(snapshots[0].household_books, as_of=snapshots[0].as_of, groups=groups, pending=pending),
+        pending=pending,
     )
 
 
@@ -125,10 +132,22 @@ def open_until(loss: Loss, as_of: date) -> date | None:
     return last if as_of <= last else None
 
 
-def stand_ins(view: HouseholdLedger, group: str) -> tuple[tuple[SecurityId, tuple[Replacement, ...]], ...]:
-    """Return replacements for the securities of a group that may not be bought; nothing that is locked itself."""
+def stand_ins(
+    view: HouseholdLedger, group: str, account_id: AccountId
+) -> tuple[tuple[SecurityId, tuple[Replacement, ...]], ...]:
+    """Return replacements for the securities of a group that is locked, to be bought by one account.
+
+    Nothing that may not be bought is among them: locked itself, or not to be bought or held by a restriction of the
+    firm, the household or the account. Of the group's securities those that the household holds, else all.
+    """
+    [snapshot] = (each for each in view.snapshots if each.account.account_id == account_id)
+    told = {restriction.target for restriction in snapshot.restrictions if restriction.rule in _NOT_BOUGHT}
     locked = {lock.identical_group for lock in view.locks if lock.rule is LockRule.NO_BUY}
-    barred = {name for name, security in view.market.securities.items() if security.group in locked}
+    barred = {
+        name
+        for name, security in view.market.securities.items()
+        if security.group in locked or not told.isdisjoint(words_for(security))
+    }
     held = {lot.security_id for book in view.books for lot in book.lots}
     members = [name for name, security in view.market.securities.items() if security.group == group]
     wanted = [name for name in members if name in held] or members
