@@ -14,6 +14,7 @@ from engine.tax.realised import Loss
 
 _BUYS: Final = frozenset({TransactionType.BUY, TransactionType.REINVEST})
 _ROW_PX: Final = 44
+_LABEL: Final = {-1: "top right", 0: "top center", 1: "top left"}  # clear of a line that falls, lies or rises
 _LOSS: Final = "#d9413b"
 _CAUGHT: Final = "#d9822b"
 _OTHER: Final = "#8793a0"  # seen on white and on black
@@ -35,13 +36,15 @@ def window_figure(
     for row in rows:
         match = caught.get(row.transaction_id)
         if match is not None:
+            leans = (row.trade_date - loss.trade_date).days * (row_of[row.account_id] - row_of[loss.account_id])
+            leans = (leans > 0) - (leans < 0)
             ends = row_of[loss.account_id], row_of[row.account_id]
             figure.add_scatter(
                 x=[loss.trade_date, loss.trade_date + (row.trade_date - loss.trade_date) / 2, row.trade_date],
                 y=[ends[0], sum(ends) / 2, ends[1]],
                 mode="lines+text",
                 text=["", f"{match.quantity.normalize():f} shares", ""],
-                textposition="top center",
+                textposition=_LABEL[leans],
                 line={"dash": "dot", "width": 2, "color": _CAUGHT},
                 showlegend=False,
                 hoverinfo="skip",

@@ -116,8 +116,8 @@ def _stand_ins(view: HouseholdLedger, group: str) -> None:
         key=f"stand_in_for:{view.ledger.household_id}",
     )
     st.caption(
-        "What follows it most closely by the risk model. Nothing substantially identical to it, nothing locked against "
-        "buying, and nothing that a restriction of firm, household or account forbids to buy or hold."
+        "The firm's own substitutes first, then its sector, then others, each time the closest by the risk model. "
+        "Nothing substantially identical, locked against buying, or restricted for firm, household or account."
     )
     found = ledger.stand_ins(view, group, account)
     for name, replacements in found:

@@ -1,5 +1,6 @@
 """What could stand in for a name that may not be bought for a month? The securities that follow it most closely."""
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -28,7 +29,10 @@ class Replacement:
 def replacements(
     security_id: SecurityId, market: MarketSnapshot, *, barred: Collection[SecurityId] = (), most: int = 5
 ) -> tuple[Replacement, ...]:
-    """Return the securities with the least tracking error against one, its own identical group left out; best first.
+    """Return the securities that stand in for one best, its own identical group left out; best first.
+
+    First those that the firm itself named, by their rank; then its own sector, and within each the least tracking error
+    of one against the other. By tracking error alone a calm company of another trade would pass for alike.
 
     With exposures F, factor covariance O and specific variances D, holding j for i makes a variance of
     (F_i - F_j) O (F_i - F_j)' + D_i + D_j. barred: securities that may not be bought. Only what is priced, tradable and
@@ -59,15 +63,20 @@ def replacements(
     each = np.einsum("ik,kl,il->i", risk.exposures[rows], risk.factor_covariance, risk.exposures[rows])
     alone = float(risk.exposures[at] @ risk.factor_covariance @ risk.exposures[at] + risk.specific_variance[at])
     size = np.sqrt((each + risk.specific_variance[rows]) * alone)
-    order = sorted(range(len(candidates)), key=lambda i: (float(variance[i]), candidates[i][0].security_id))[:most]
-    return tuple(
+    found = [
         Replacement(
-            security_id=candidates[i][0].security_id,
+            security_id=other.security_id,
             tracking_error=float(np.sqrt(max(variance[i], 0.0))),
             correlation=float(together[i] / size[i]) if size[i] > 0 else 0.0,
             factor_distance=float(np.sqrt(max(by_factors[i], 0.0))),
-            same_sector=candidates[i][0].sector == own.sector,
-            named_rank=named.get(candidates[i][0].security_id),
+            same_sector=bool(own.sector) and other.sector == own.sector,
+            named_rank=named.get(other.security_id),
         )
-        for i in order
-    )
+        for i, (other, _) in enumerate(candidates)
+    ]
+    return tuple(sorted(found, key=_preference)[:most])
+
+
+def _preference(one: Replacement) -> tuple[float, bool, float, str]:
+    rank = math.inf if one.named_rank is None else one.named_rank
+    return rank, not one.same_sector, one.tracking_error, one.security_id

@@ -1,5 +1,7 @@
 """Every page opens, light and dark, for every person, and says that the firm is generated."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
+LOTSMITH = str(Path(sys.executable).with_name("lotsmith"))
 HAND_FIRM = Path(__file__).parents[1] / "hand_firm"
 PAGES = {
     "": "Book",
@@ -53,6 +56,19 @@ def test_a_plan_that_does_not_exist_is_named_and_breaks_nothing(app, page):
 
     expect(page.get_by_text("beef").first).to_be_visible()
     assert page.get_by_test_id("stException").count() == 0
+
+
+def test_the_ledger_document_downloaded_is_what_the_command_prints(app, page):
+    open_page(page, f"{app.url}/wash-sales?household=H00002")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Ledger document").click()
+
+    said = subprocess.run(
+        [LOTSMITH, "--db", app.database, "washsales", "--household", "H00002", "--json"],
+        capture_output=True,
+        check=True,
+    )
+    assert download.value.path().read_bytes() == said.stdout
 
 
 def test_the_audit_log_is_verified_on_request(app, page):
