@@ -1,7 +1,6 @@
 """Where do parcels lie, and in which order are they taken? Every step costs the logarithm of what lies there."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -86,14 +85,16 @@ class Shelf:
         return self._lots
 
 
-@dataclass(slots=True, eq=False)
 class Slot:
     """The place of a parcel on a shelf; its parcel gets smaller, splits, and in the end is None."""
 
-    shelf: Shelf
-    parcel: Parcel | None
-    turn: int
-    part: int
+    __slots__ = ("parcel", "part", "shelf", "turn")
+
+    def __init__(self, shelf: Shelf, parcel: Parcel, turn: int, part: int) -> None:
+        self.shelf = shelf
+        self.parcel: Parcel | None = parcel
+        self.turn = turn
+        self.part = part
 
 
 _Purchase = tuple[date, int, int, Slot]  # bought, order of the parcel, turn here

@@ -204,9 +204,12 @@ class RawAccount:
                 yield replace(part, weight=left)
 
     def replacements(self, n):
-        """Return (shares, whether their account is taxable) bought in the window, held and free, oldest first."""
+        """Return (shares, whether their account is taxable) bought in the window, held and free, oldest first.
+
+        Purchases of one day go by account.
+        """
         as_of, found, sold = self.snapshot.as_of, [], []
-        for book in self.snapshot.household_books:
+        for book in sorted(self.snapshot.household_books, key=lambda book: book.account.account_id):
             taxable = book.account.registration.is_taxable
             rows = [t for t in book.transactions if t.security_id == n and as_of - t.trade_date <= WINDOW]
             left = {x.lot_id: x for x in book.lots if x.security_id == n and self._is_recent(x)}
