@@ -9,11 +9,11 @@ from app.panels import frame
 from engine.domain.errors import LotsmithError
 
 st.set_page_config(page_title="Lotsmith", page_icon=str(Path(__file__).with_name("lotsmith.svg")), layout="wide")
-chosen = st.navigation(navigation.pages())
 
 try:
-    frame.header(session.services())
     session.sign_in()
+    chosen = st.navigation(navigation.pages(session.user()))
+    frame.header(session.services())
     chosen.run()
 except LotsmithError as error:
     frame.refusal(error)

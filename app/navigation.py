@@ -6,25 +6,44 @@ from typing import Final, NoReturn
 
 import streamlit as st
 
+from engine.domain.lifecycle import Role, User
+
 _FOLDER: Final = Path(__file__).parents[1] / "pages"
 BOOK: Final = _FOLDER / "1_book.py"
 ACCOUNT: Final = _FOLDER / "2_account.py"
 WHAT_IF: Final = _FOLDER / "3_what_if.py"
-REVIEW: Final = _FOLDER / "4_review.py"
-ORDERS: Final = _FOLDER / "5_orders.py"
-WASH_SALES: Final = _FOLDER / "6_wash_sales.py"
-AUDIT: Final = _FOLDER / "7_audit.py"
-DATA: Final = _FOLDER / "8_data.py"
+MEETING: Final = _FOLDER / "4_meeting.py"
+REVIEW: Final = _FOLDER / "5_review.py"
+ORDERS: Final = _FOLDER / "6_orders.py"
+WASH_SALES: Final = _FOLDER / "7_wash_sales.py"
+AUDIT: Final = _FOLDER / "8_audit.py"
+DATA: Final = _FOLDER / "9_data.py"
+# What each person looks at first. Of several roles, the one that comes first here speaks.
+_FIRST: Final[Mapping[Role, Path]] = {
+    Role.PORTFOLIO_MANAGER: BOOK,
+    Role.APPROVER: REVIEW,
+    Role.ADVISOR: MEETING,
+    Role.COMPLIANCE: AUDIT,
+}
 
 
-def pages() -> Mapping[str, Sequence[st.Page]]:
-    """Return every page under its step of the pipeline."""
+def pages(user: User) -> Mapping[str, Sequence[st.Page]]:
+    """Return every page under its step of the pipeline; the root of the address leads to what a person does first."""
+    first = next((page for role, page in _FIRST.items() if role in user.roles), BOOK)
+
+    def start() -> None:
+        st.switch_page(first)
+
     return {
+        "": [st.Page(start, title="Start", default=True, visibility="hidden")],
         "Monitor": [
-            _page(BOOK, "Book", "view_list", None, default=True),  # at the root
+            _page(BOOK, "Book", "view_list", "book"),
             _page(ACCOUNT, "Account", "account_balance_wallet", "account"),
         ],
-        "Plan": [_page(WHAT_IF, "What-if", "tune", "what-if")],
+        "Plan": [
+            _page(WHAT_IF, "What-if", "tune", "what-if"),
+            _page(MEETING, "Client meeting", "groups", "meeting"),
+        ],
         "Review": [_page(REVIEW, "Review", "fact_check", "review")],
         "Execute": [_page(ORDERS, "Orders", "send", "orders")],
         "Oversight": [
@@ -40,5 +59,5 @@ def go(page: Path, **parts: str) -> NoReturn:
     st.switch_page(page, query_params=parts)
 
 
-def _page(file: Path, title: str, icon: str, path: str | None, *, default: bool = False) -> st.Page:
-    return st.Page(file, title=title, icon=f":material/{icon}:", url_path=path, default=default)
+def _page(file: Path, title: str, icon: str, path: str) -> st.Page:
+    return st.Page(file, title=title, icon=f":material/{icon}:", url_path=path)

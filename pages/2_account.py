@@ -62,16 +62,21 @@ drift, lots, harvest, locks, moves, rules, data, plans = st.tabs(
 with drift:
     sectors, factors = st.columns([3, 2])
     sectors.subheader("By sector")
-    sectors.plotly_chart(
-        sector_figure([("now", [(each.name, each.active) for each in scan.sectors])], band=None), key="sector_drift"
-    )
+    with sectors:
+        frame.chart(
+            sector_figure([("now", [(each.name, each.active) for each in scan.sectors])], band=None),
+            key="sector_drift",
+            alt="Weight less target by sector",
+        )
     with factors:
         st.subheader("By factor")
         frame.table(factor_table(scan.factors), key="factor_drift", height=380)
     st.subheader("By name")
     frame.table(drift_table(scan, market), key="name_drift", height=420)
 with lots:
-    st.plotly_chart(lot_ladder(snapshot.lots, market, snapshot.as_of), key="lot_ladder")
+    frame.chart(
+        lot_ladder(snapshot.lots, market, snapshot.as_of), key="lot_ladder", alt="Each tax lot by days held and gain"
+    )
     frame.table(lot_table(snapshot, market), key="lots", empty="No lots: the account is in cash.", height=460)
 with harvest:
     st.caption(

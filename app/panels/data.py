@@ -49,7 +49,7 @@ def risk(services: Services) -> None:
     if not judged.test_days:
         st.caption("Too little history to test it out of sample.")
         return
-    st.plotly_chart(risk_figure(judged.months), key="risk_months", alt="Predicted and realised tracking error by month")
+    frame.chart(risk_figure(judged.months), key="risk_months", alt="Predicted and realised tracking error by month")
     st.caption(_how(judged))
 
 

@@ -2,19 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from time import monotonic
+from typing import Any, Final, cast
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from app.columns import COLUMNS
 from app.ports import Progress, Services
 from app.steps import firm
 from app.steps.market import todays_market
+from app.tables.files import csv_bytes, workbook_bytes
 from engine.domain.errors import LotsmithError
 
 _STALE_DAYS: Final = 4
 _ROW_PX: Final = 36
+_SAYS_LITTLE_S: Final = 1.0
+_MINUTES_S: Final = 90.0
+_CHART: Final = {"displaylogo": False}
 
 
 def header(services: Services) -> None:
@@ -61,27 +67,107 @@ def attempt(act: Callable[[], object]) -> bool:
 
 @contextmanager
 def progress(label: str) -> Iterator[Progress]:
-    """Show a bar for long work while it runs."""
+    """Show a bar for long work while it runs, and how long it still takes."""
     bar = st.progress(0.0, text=label)
+    began = monotonic()
 
     def report(doing: str, done: float) -> None:
-        bar.progress(min(max(done, 0.0), 1.0), text=f"{label}: {doing}")
+        share = min(max(done, 0.0), 1.0)
+        bar.progress(share, text=f"{label}: {doing}{_left(monotonic() - began, share)}")
 
     yield report
     bar.empty()
 
 
-def table(frame: pd.DataFrame, *, key: str, empty: str = "Nothing here.", height: int | None = None) -> None:
-    """Show a table of app.tables, or a sentence where it has no rows."""
+def _left(passed: float, share: float) -> str:
+    """Say how long work still takes if it goes on as it did; nothing while too little of it says so."""
+    if passed < _SAYS_LITTLE_S or share <= 0.0:
+        return ""
+    left = passed * (1.0 - share) / share
+    return f" · about {left / 60:.0f} min left" if left > _MINUTES_S else f" · about {max(left, 1.0):.0f} s left"
+
+
+def chart(figure: go.Figure, *, key: str, alt: str, config: dict[str, Any] | None = None) -> None:
+    """Show a figure. alt: its name for a screen reader. Its camera button saves a PNG."""
+    st.plotly_chart(figure, key=key, alt=alt, config={**_CHART, "toImageButtonOptions": _png(key), **(config or {})})
+
+
+def picked_points(figure: go.Figure, *, key: str, alt: str) -> list[dict[str, Any]]:
+    """Show a figure whose points can be clicked; return those chosen, as plotly describes them."""
+    event = st.plotly_chart(
+        figure,
+        key=key,
+        alt=alt,
+        on_select="rerun",
+        selection_mode="points",
+        config={**_CHART, "toImageButtonOptions": _png(key)},
+    )
+    return list(cast(Any, event).selection.points)
+
+
+def _png(key: str) -> dict[str, Any]:
+    return {"format": "png", "scale": 2, "filename": key.replace(":", "-")}
+
+
+def table(
+    frame: pd.DataFrame,
+    *,
+    key: str,
+    alt: str = "",
+    empty: str = "Nothing here.",
+    height: int | None = None,
+    file: str | None = None,
+) -> None:
+    """Show a table of app.tables, or a sentence where it has no rows.
+
+    alt: its name for a screen reader; the key in words where none is given. file: the name under which the whole table
+    can be saved, as CSV and as a workbook; without one, only what the table's own toolbar offers.
+    """
     if frame.empty:
         st.caption(empty)
         return
     st.dataframe(
-        frame, column_config=dict(COLUMNS), hide_index=True, key=key, height=_height(frame, height), placeholder=""
+        frame,
+        column_config=dict(COLUMNS),
+        hide_index=True,
+        key=key,
+        height=_height(frame, height),
+        placeholder="",
+        alt=alt or _words(key),
     )
+    if file is not None:
+        downloads(frame, file=file, key=key)
 
 
-def picked(frame: pd.DataFrame, *, key: str, empty: str = "Nothing here.", height: int | None = None) -> int | None:
+def downloads(frame: pd.DataFrame, *, file: str, key: str) -> None:
+    """Offer a table as CSV and as an Excel workbook; neither is written before it is asked for."""
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "CSV",
+            lambda: csv_bytes(frame),
+            f"{file}.csv",
+            "text/csv",
+            key=f"{key}:csv",
+            type="tertiary",
+            icon=":material/download:",
+            on_click="ignore",
+            help=f"Save these {len(frame):,} rows as {file}.csv",
+        )
+        st.download_button(
+            "Excel",
+            lambda: workbook_bytes(frame, sheet=file),
+            f"{file}.xlsx",
+            key=f"{key}:xlsx",
+            type="tertiary",
+            icon=":material/download:",
+            on_click="ignore",
+            help=f"Save these {len(frame):,} rows as {file}.xlsx",
+        )
+
+
+def picked(
+    frame: pd.DataFrame, *, key: str, alt: str = "", empty: str = "Nothing here.", height: int | None = None
+) -> int | None:
     """Show a table whose rows open something; return the place of the row just clicked."""
     if frame.empty:
         st.caption(empty)
@@ -93,11 +179,16 @@ def picked(frame: pd.DataFrame, *, key: str, empty: str = "Nothing here.", heigh
         key=key,
         height=_height(frame, height),
         placeholder="",
+        alt=alt or _words(key),
         on_select="rerun",
         selection_mode="single-cell",
     )
     cells = event.selection.cells
     return int(cells[0][0]) if cells else None
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ").replace(":", " ").capitalize()
 
 
 def _height(frame: pd.DataFrame, most: int | None) -> Any:

@@ -25,7 +25,7 @@ def side_by_side(
             label = f"Review {names[each.plan_id]}"
             if st.button(label, key=f"review:{each.plan_id}", icon=":material/fact_check:"):
                 navigation.go(navigation.REVIEW, plan=each.plan_id)
-    st.plotly_chart(
+    frame.chart(
         sector_figure([(names[each.plan_id], each.summary.sectors) for each in kept], band=band),
         key="kept_sectors",
         alt="Active weight by sector of each kept plan",
@@ -40,7 +40,7 @@ def on_frontier(
     marks = [
         (names[each.plan_id].split(" · ")[0], each.summary.tracking_error, float(each.summary.tax_now)) for each in same
     ]
-    st.plotly_chart(
+    frame.chart(
         frontier_figure(points, marks, (found.plan.before.tracking_error, 0.0)),
         key="frontier",
         alt="Tax now against tracking error: the best possible, doing nothing, and the kept plans",

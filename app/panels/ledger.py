@@ -60,8 +60,10 @@ def losses(view: HouseholdLedger) -> None:
             f"{ticker(view.market, loss.security_id)}, sold {loss.trade_date:%d %b %Y} in {loss.account_id}: "
             f"{state_of(view, loss)}"
         )
-        st.plotly_chart(
-            window_figure(loss, ledger.window(view, loss), as_of=view.as_of, accounts=view.accounts), key="window"
+        frame.chart(
+            window_figure(loss, ledger.window(view, loss), as_of=view.as_of, accounts=view.accounts),
+            key="window",
+            alt="The 61 days around the loss: purchases, sales and the shares that caught it, by account",
         )
         sentences = window_sentences(view, loss)
         if not loss.matches:
@@ -97,7 +99,7 @@ def calendar(view: HouseholdLedger) -> None:
     shown = filtered_calendar(everything, search=search, rules=rules)
     locks = [view.locks[place] for place in shown.index]
     if locks:
-        st.plotly_chart(lock_figure(locks, as_of=view.as_of), key="lock_days")
+        frame.chart(lock_figure(locks, as_of=view.as_of), key="lock_days", alt="Names locked on each day to come")
     row = frame.picked(
         shown, key=f"calendar:{view.ledger.household_id}:{search}:{rules}", empty="No such lock.", height=320
     )

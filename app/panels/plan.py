@@ -124,11 +124,12 @@ def details(found: WhatIf, *, key: str) -> None:
         )
         frame.table(wash_table(plan, market), key=f"{key}:washes", empty="No loss is taken.")
     with sectors:
-        st.plotly_chart(
+        frame.chart(
             sector_figure(
                 [("before", plan.before.sectors), ("after", plan.after.sectors)], band=plan.settings.max_sector_active
             ),
             key=f"{key}:sectors",
+            alt="Weight less target by sector, before and after the plan",
         )
     with left:
         frame.table(not_harvested_table(plan, market), key=f"{key}:left", empty="No loss is left.")

@@ -21,7 +21,7 @@ def sensitivity(found: Sensitivities | None, *, key: str) -> None:
         "Measure", list(MEASURES), default="Tax", required=True, key=f"{key}:measure", label_visibility="collapsed"
     )
     figure, idle = sensitivity_figure(found, measure or "Tax")
-    st.plotly_chart(figure, key=f"{key}:figure", alt=f"What a step of each setting changes: {measure}")
+    frame.chart(figure, key=f"{key}:figure", alt=f"What a step of each setting changes: {measure}")
     if idle:
         st.caption(f"No effect on it: {', '.join(idle)}.")
     frame.table(sensitivity_table(found), key=f"{key}:table", empty="No numeric setting is in force.", height=620)

@@ -13,8 +13,10 @@ LOTSMITH = str(Path(sys.executable).with_name("lotsmith"))
 HAND_FIRM = Path(__file__).parents[1] / "hand_firm"
 PAGES = {
     "": "Book",
+    "book": "Book",
     "account?account=A00003": "Account",
     "what-if?account=A00003": "What-if",
+    "meeting": "Client meeting",
     "review": "Review",
     "orders": "Orders",
     "wash-sales": "Wash sales",
