@@ -61,3 +61,7 @@ def cli(context: click.Context, url: str | None) -> None:
 
 for command in _COMMANDS:
     cli.add_command(command)
+
+
+if __name__ == "__main__":
+    main()
