@@ -12,19 +12,23 @@ from data.scans import LastScan
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.identifiers import AccountId, SecurityId
 from engine.domain.market import Mark, MarketSnapshot
+from engine.domain.settings import PlanSettings
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.document import scan_document
 from engine.monitor.moves import marks_before
 from engine.monitor.scan import queue, scan_account
+from engine.monitor.tax_position import TaxPosition, tax_position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
-    """One account, its market and what a scan finds in it now."""
+    """One account, its market, its settings and what a scan finds in it now. taxes: None where it pays none."""
 
     snapshot: AccountSnapshot
     market: MarketSnapshot
+    settings: PlanSettings
     scan: AccountScan
+    taxes: TaxPosition | None
 
     @property
     def document(self) -> dict[str, Any]:
@@ -70,7 +74,8 @@ def look_at(services: Services, account_id: AccountId) -> AccountView:
     snapshot, market = services.firm.snapshot(account_id), todays_market(services)
     settings = settings_of(services, snapshot.account)
     scan = scan_account(snapshot, market, settings, last_marks=_moves_since(services, market))
-    return AccountView(snapshot=snapshot, market=market, scan=scan)
+    taxes = tax_position(snapshot.account, settings, scan.harvest)
+    return AccountView(snapshot=snapshot, market=market, settings=settings, scan=scan, taxes=taxes)
 
 
 def _moves_since(services: Services, market: MarketSnapshot) -> Mapping[SecurityId, Mark]:

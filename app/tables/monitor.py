@@ -11,8 +11,9 @@ from engine.domain.identifiers import AccountId
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock
 from engine.monitor.account_scan import AccountScan
-from engine.monitor.drift import GroupDrift
-from engine.tax.holding import term
+from engine.monitor.drift import GroupDrift, NameDrift
+from engine.monitor.tax_position import TaxPosition
+from engine.tax.holding import long_term_on, term
 
 _REASONS: Final = {
     "data_problem": "data problem",
@@ -90,11 +91,45 @@ def drift_table(scan: AccountScan, market: MarketSnapshot) -> pd.DataFrame:
                 "weight_pct": 100 * drift.weight,
                 "target_pct": 100 * drift.target,
                 "active_pct": 100 * drift.active,
-                "state": "out of balance" if drift.outside else "restricted" if drift.restricted else "",
+                "state": _state(drift),
             }
             for drift in scan.names
         ],
         "ticker name sector weight_pct target_pct active_pct state",
+    )
+
+
+def name_drifts(scan: AccountScan, market: MarketSnapshot, most: int) -> list[tuple[str, float, str]]:
+    """Return ticker, drift in per cent and state of the names that drifted most, largest first."""
+    return [
+        (named(market, drift.security_id)["ticker"], 100 * drift.active, _state(drift)) for drift in scan.names[:most]
+    ]
+
+
+def group_drifts(drifts: Sequence[GroupDrift], *, scale: float = 1.0) -> list[tuple[str, float, str]]:
+    """Return name, scaled drift and state of each sector or factor, largest first."""
+    return [(drift.name, scale * drift.active, "out of balance" if drift.outside else "") for drift in drifts]
+
+
+def _state(drift: NameDrift) -> str:
+    return "out of balance" if drift.outside else "restricted" if drift.restricted else ""
+
+
+def tax_table(position: TaxPosition) -> pd.DataFrame:
+    """Return the year so far, short-term, long-term and together, USD."""
+    carried = -position.st_carryforward, -position.lt_carryforward
+    rows = {
+        "Realised so far": (position.st_gain, position.lt_gain),
+        "Losses carried in": carried,
+        "Net of the year": (position.st_gain + carried[0], position.lt_gain + carried[1]),
+        "Losses that could be taken today": (-position.st_harvest, -position.lt_harvest),
+    }
+    return table_of(
+        [
+            {"figure": label, "st_usd": float(st), "lt_usd": float(lt), "both_usd": float(st + lt)}
+            for label, (st, lt) in rows.items()
+        ],
+        "figure st_usd lt_usd both_usd",
     )
 
 
@@ -119,6 +154,7 @@ def lot_table(snapshot: AccountSnapshot, market: MarketSnapshot) -> pd.DataFrame
                 "lot": lot.lot_id,
                 "acquired": lot.acquired,
                 "term": term(lot.held_from, snapshot.as_of).value,
+                "days_short": max((long_term_on(lot.held_from) - snapshot.as_of).days, 0) or None,
                 "shares": float(lot.quantity),
                 "basis": float(lot.basis),
                 "value": value,
@@ -127,7 +163,9 @@ def lot_table(snapshot: AccountSnapshot, market: MarketSnapshot) -> pd.DataFrame
                 "wash_adjustment": float(lot.wash_adjustment) if lot.wash_adjustment else None,
             }
         )
-    shown = table_of(rows, "ticker name sector lot acquired term shares basis value gain gain_pct wash_adjustment")
+    shown = table_of(
+        rows, "ticker lot acquired term days_short gain gain_pct value basis shares name sector wash_adjustment"
+    )
     return shown.sort_values("gain", na_position="last", ignore_index=True)
 
 
