@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, or_, select, update
@@ -90,14 +90,20 @@ class AuditLog:
         actor: UserId | None = None,
         what: str | None = None,
         about: str | None = None,
-        limit: int = 1000,
+        since: date | None = None,
+        until: date | None = None,
+        limit: int | None = 1000,
     ) -> tuple[AuditRow, ...]:
         """Return the newest rows that match, newest first; what may end in "." to mean every verb that begins so.
 
-        about: the beginning of a subject, or an actor.
+        about: the beginning of a subject, or an actor. since, until: first and last day, in UTC.
         """
         table = tables.audit
         query = select(table).order_by(table.c.seq.desc()).limit(limit)
+        if since is not None:
+            query = query.where(table.c.at >= since.isoformat())  # times are ISO text, so they sort as they follow
+        if until is not None:
+            query = query.where(table.c.at < (until + timedelta(days=1)).isoformat())
         if subject is not None:
             query = query.where(table.c.subject == subject)
         if actor is not None:
@@ -109,6 +115,13 @@ class AuditLog:
             query = query.where(matches)
         with self._database.read() as connection:
             return tuple(_row(row) for row in connection.execute(query).mappings())
+
+    def verbs(self) -> tuple[str, ...]:
+        """Return every verb that occurs, in the order of the alphabet."""
+        with self._database.read() as connection:
+            return tuple(
+                connection.execute(select(tables.audit.c.what).distinct().order_by(tables.audit.c.what)).scalars()
+            )
 
     def verify(self, *, witness: str | None = None) -> AuditReport:
         """Return a report on the whole chain: every row that was changed, removed, inserted or moved, and a cut tail.

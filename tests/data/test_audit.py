@@ -4,7 +4,7 @@ import hashlib
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy.exc import DatabaseError
@@ -274,3 +274,23 @@ def test_events_are_found_by_how_their_subject_begins_and_by_who_acted(log):
     assert log.rows(about="%") == ()
     for actor in actors:
         assert log.rows(about=actor) == tuple(row for row in every if row.actor == actor) != ()
+
+
+def test_days_bound_a_search_on_both_ends_and_count_in_utc(database):
+    late = datetime(2026, 4, 1, 23, 30, tzinfo=timezone(timedelta(hours=-2)))  # 01:30 on the 2nd in UTC
+    for at in (datetime(2026, 4, 1, 23, 59, 59, tzinfo=UTC), late, datetime(2026, 4, 3, 0, 0, tzinfo=UTC)):
+        with database.begin() as connection:
+            append(connection, at=at, actor="pam", what="plan.save", subject="P1")
+    log = AuditLog(database)
+
+    def days(**bounds):
+        return [row.seq for row in log.rows(**bounds)]
+
+    assert days(since=date(2026, 4, 2)) == [3, 2]
+    assert days(until=date(2026, 4, 2)) == [2, 1]
+    assert days(since=date(2026, 4, 1), until=date(2026, 4, 1)) == [1]
+    assert days(since=date(2026, 4, 4)) == []
+
+
+def test_the_verbs_that_occur_are_named_once_each(log):
+    assert log.verbs() == ("plan.step1", "plan.step2", "plan.step3", "plan.step4", "plan.step5")
