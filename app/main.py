@@ -10,9 +10,14 @@ from engine.domain.errors import LotsmithError
 
 st.set_page_config(page_title="Lotsmith", page_icon=str(Path(__file__).with_name("lotsmith.svg")), layout="wide")
 
+menu = st.sidebar.container()  # above what else the sidebar shows
+
 try:
     session.sign_in()
-    chosen = st.navigation(navigation.pages(session.user()))
+    sections = navigation.pages(session.user())
+    chosen = st.navigation(sections, position="hidden")
+    with menu:
+        navigation.menu(sections)
     frame.header(session.services())
     chosen.run()
 except LotsmithError as error:

@@ -54,6 +54,19 @@ def pages(user: User) -> Mapping[str, Sequence[st.Page]]:
     }
 
 
+def menu(sections: Mapping[str, Sequence[st.Page]]) -> None:
+    """Show the pages under their steps.
+
+    Streamlit's own menu puts what is no list item into its list, which a screen reader stumbles over.
+    """
+    for section, members in sections.items():
+        if section:
+            with st.container(gap="xxsmall"):
+                st.caption(section)
+                for page in members:
+                    st.page_link(page, width="stretch")
+
+
 def go(page: Path, **parts: str) -> NoReturn:
     """Open another page, with an account or a plan on its address line."""
     st.switch_page(page, query_params=parts)
