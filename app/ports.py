@@ -12,6 +12,7 @@ from data.audit import AuditLog
 from data.crm import CrmLinks
 from data.database import Database
 from data.firm import FirmStore
+from data.jobs import JobStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
@@ -42,6 +43,7 @@ class Services:
     outbox: Outbox
     audit: AuditLog
     scans: ScanStore
+    jobs: JobStore
     users: UserStore
     links: CrmLinks
     crm: SalesforceConfig | None

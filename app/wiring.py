@@ -12,6 +12,7 @@ from data.audit import AuditLog
 from data.crm import CrmLinks
 from data.database import open_database
 from data.firm import FirmStore
+from data.jobs import JobStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
@@ -34,6 +35,7 @@ def connect(settings: Settings) -> Services:
         outbox=Outbox(database),
         audit=AuditLog(database),
         scans=ScanStore(database),
+        jobs=JobStore(database),
         users=UserStore(database),
         links=CrmLinks(database),
         crm=_salesforce(settings.connections.get("salesforce")),

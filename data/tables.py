@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from data.columns import Choice, Exact, Json, Names, UtcTime
 from engine.domain.accounts import Registration, Rule
+from engine.domain.jobs import JobOutcome
 from engine.domain.lifecycle import Action, PlanState
 from engine.domain.plans import Side
 
@@ -328,6 +329,19 @@ account_scans = Table(
     Column("account_id", Text, primary_key=True),
     _place(),
     Column("document", Json, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("began_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("outcome", Choice(JobOutcome)),
+    Column("detail", Text),
+    Column("findings", Json),
 )
 
 crm_records = Table(

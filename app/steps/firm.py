@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app.ports import Progress, Services, no_progress
+from app.steps.jobs import recorded
 from app.steps.market import todays_market
 from app.steps.people import DEMO_PEOPLE, add_people
 from connectors.firm_folder.read import read_firm
@@ -15,6 +16,7 @@ from data.demo.reference import DEMO_NAME, demo_reference
 from engine.domain.accounts import AccountBook
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, UserId
+from engine.domain.jobs import JobKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,7 @@ class Imported:
     risk: str
 
 
+@recorded(JobKind.IMPORT, detail=lambda found: f"{found.name}: {found.accounts:,} accounts")
 def import_firm(services: Services, folder: Path, *, actor: UserId, progress: Progress = no_progress) -> Imported:
     """Put the firm of a folder in the place of the present one, whole or not at all.
 

@@ -6,11 +6,13 @@ from datetime import date
 from typing import Any
 
 from app.ports import Progress, Services, no_progress
+from app.steps.jobs import recorded
 from app.steps.market import todays_market
 from app.steps.plan import settings_of
 from data.scans import LastScan
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.identifiers import AccountId, SecurityId
+from engine.domain.jobs import JobKind
 from engine.domain.market import Mark, MarketSnapshot
 from engine.domain.settings import PlanSettings
 from engine.monitor.account_scan import AccountScan
@@ -37,6 +39,7 @@ class AccountView:
         return document
 
 
+@recorded(JobKind.SCAN, detail=lambda scans: f"{len(scans):,} accounts, {sum(bool(s.reasons) for s in scans):,} to see")
 def scan_firm(services: Services, *, whole: bool = False, progress: Progress = no_progress) -> tuple[AccountScan, ...]:
     """Scan every account, keep the result, and return it, the queue first.
 

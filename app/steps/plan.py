@@ -6,12 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from app.ports import Progress, Services, no_progress
+from app.steps.jobs import recorded
 from app.steps.market import todays_market
 from data.plans import PlanHead, StoredPlan
 from data.snapshots import inputs_hash, market_document, snapshot_document
 from engine.domain.accounts import Account, AccountSnapshot
 from engine.domain.errors import CheckFailed, DataError, LotsmithError
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
+from engine.domain.jobs import JobKind
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Plan, Run, Side
 from engine.domain.settings import PlanSettings, settings_from_toml
@@ -150,6 +152,7 @@ def replay(services: Services, plan_id: PlanId) -> WhatIf:
     return again
 
 
+@recorded(JobKind.PLAN_BOOK, detail=lambda outcomes: f"{len(outcomes):,} accounts planned or told why not")
 def plan_book(
     services: Services,
     account_ids: Sequence[AccountId],

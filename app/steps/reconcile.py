@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from app.ports import Services
 from app.steps.execute import FILES
+from app.steps.jobs import recorded
 from app.steps.people import SYSTEM
 from connectors.fix.messages import Acknowledged, Corrected, Ended, Rejected, fills_of, read_answer
 from connectors.fix.wire import FixMessage, decode, read_utc_timestamp
@@ -16,6 +17,7 @@ from data.firm import apply_fills
 from data.orders import Acknowledgement, record_acknowledgement, record_fill
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, ClOrdId, PlanId
+from engine.domain.jobs import JobKind
 from engine.domain.lifecycle import Action, PlanState
 from engine.domain.orders import Fill
 from engine.execute.booking import booked
@@ -62,6 +64,10 @@ def inbound(services: Services) -> tuple[Path, ...]:
     return tuple(sorted(file for folder in folders for file in folder.glob("fills-*.fix")))
 
 
+@recorded(
+    JobKind.RECONCILE,
+    detail=lambda done: f"{len(done):,} plans, {sum(bool(r.outcome.breaks) for r in done):,} with breaks",
+)
 def reconcile_all(services: Services) -> tuple[Reconciled, ...]:
     """Hold every sent plan against what was executed; book those that are done and close those without a break."""
     heads = services.plans.heads(states=[PlanState.SENT, PlanState.FILLED])

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from app.ports import Progress, Services, no_progress
+from app.steps.jobs import recorded
 from connectors.addepar.connection import connection_from_table
 from connectors.addepar.issues import DataIssue
 from connectors.addepar.sync import sync
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, UserId
+from engine.domain.jobs import Finding, JobKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,11 @@ class Synced:
     issues: tuple[DataIssue, ...]
 
 
+@recorded(
+    JobKind.SYNC_ADDEPAR,
+    detail=lambda synced: f"{synced.accounts:,} accounts brought in, {len(synced.fenced):,} kept as they were",
+    findings=lambda synced: [_finding(issue) for issue in synced.issues],
+)
 def sync_addepar(services: Services, *, actor: UserId, progress: Progress = no_progress) -> Synced:
     """Take in what Addepar knows of the firm; an account with a fault keeps what it has.
 
@@ -41,3 +48,14 @@ def sync_addepar(services: Services, *, actor: UserId, progress: Progress = no_p
     books = [read.get(book.account.account_id, book) for book in services.firm.books()]
     services.firm.replace(pulled.reference, books, actor=actor, at=services.now())
     return Synced(accounts=len(read), fenced=pulled.fenced, issues=pulled.issues)
+
+
+def _finding(issue: DataIssue) -> Finding:
+    return Finding(
+        severity=issue.severity.value,
+        account_id=issue.account_id,
+        place=f"{issue.subject}, {issue.field}",
+        found=issue.found,
+        expected=issue.expected,
+        effect=issue.effect,
+    )
