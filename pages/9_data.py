@@ -1,17 +1,28 @@
-"""Firm data: what came in, how good it is, and how to bring in another."""
+"""Firm data: what came in, how good it is, which systems are reached, what was done, and how to bring in another."""
 
 import streamlit as st
 
 from app import session
-from app.panels import data, frame
-from app.steps import monitor
-from app.tables.monitor import problem_table
+from app.panels import data
 
 services, user = session.services(), session.user()
 st.title("Firm data")
 data.summary(services)
-data.risk(services)
-st.subheader("Problems found by the last scan")
-scan = monitor.last_scan(services)
-frame.table(problem_table(scan.documents if scan else {}), key="data_problems", empty="No account has a data problem.")
-data.bring_in(services, user)
+quality, systems, work, risk, folder = st.tabs(
+    ["Data quality", "Connections", "Jobs", "Risk model", "Bring in a folder"], key="tab", bind="query-params"
+)
+if quality.open:
+    with quality:
+        data.quality(services)
+if systems.open:
+    with systems:
+        data.systems(services)
+if work.open:
+    with work:
+        data.work(services)
+if risk.open:
+    with risk:
+        data.risk(services)
+if folder.open:
+    with folder:
+        data.bring_in(services, user)

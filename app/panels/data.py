@@ -5,8 +5,11 @@ import streamlit as st
 from app.charts.risk import risk_figure
 from app.panels import frame
 from app.ports import Services
-from app.steps import firm
+from app.steps import crm, firm, health, jobs, monitor
 from app.steps.market import judged_risk, todays_market
+from app.tables.execute import outbox_table
+from app.tables.monitor import problem_table
+from app.tables.oversight import connection_table, finding_table, job_table
 from engine.domain.lifecycle import Role, User
 from engine.domain.market import RiskQuality
 
@@ -27,9 +30,45 @@ def summary(services: Services) -> None:
     st.caption(f"Imported {present.imported_at:%d %b %Y %H:%M} UTC.")
 
 
+def quality(services: Services) -> None:
+    """Show what is wrong with the data: what the last scan saw in each account, and what the sources brought."""
+    scan = monitor.last_scan(services)
+    documents = scan.documents if scan else {}
+    st.subheader("In the accounts")
+    fenced = sum(bool(seen["fenced"]) for seen in documents.values())
+    told = "Not scanned yet." if scan is None else f"Scanned {scan.at:%d %b %Y %H:%M} UTC."
+    st.caption(f"{told} {fenced:,} of {len(documents):,} accounts are fenced off from planning.")
+    frame.table(
+        problem_table(documents), key="data_problems", empty="No account has a data problem.", height=380,
+        file="data-problems",
+    )  # fmt: skip
+    st.subheader("In the sources")
+    frame.table(
+        finding_table(jobs.newest_with_findings(services)), key="findings", height=380, file="source-faults",
+        empty="The newest import and sync met no fault.",
+    )  # fmt: skip
+
+
+def systems(services: Services) -> None:
+    """Show which outside systems are reached, and what waits for them."""
+    st.subheader("Connections")
+    frame.table(connection_table(health.connections(services)), key="connections")
+    waiting = crm.undelivered(services)
+    if waiting:
+        st.subheader("Waiting")
+        frame.table(outbox_table(waiting), key="waiting", height=300)
+
+
+def work(services: Services) -> None:
+    """Show the newest jobs: imports, scans, plans of the book, reconciliations."""
+    st.subheader("Jobs")
+    frame.table(job_table(jobs.history(services)), key="jobs", empty="Nothing was done yet.", height=480, file="jobs")
+
+
 def risk(services: Services) -> None:
     """Show how the risk model in use was made, what it covers and how its forecasts came out."""
     if services.firm.is_empty():
+        st.caption("No firm yet.")
         return
     model = judged_risk(services)
     st.subheader("Risk model")

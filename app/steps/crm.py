@@ -15,7 +15,7 @@ from engine.domain.lifecycle import PlanState, User
 PUSH: Final = "crm.push"
 MARK: Final = "crm.mark"
 DECIDE: Final = "crm.decide"
-_TOPICS: Final = (PUSH, DECIDE, MARK)  # in the order in which a plan needs them told
+TOPICS: Final = (PUSH, DECIDE, MARK)  # in the order in which a plan needs them told
 _LEASE: Final = timedelta(minutes=2)
 _RETRY: Final = timedelta(minutes=1)
 
@@ -50,7 +50,7 @@ def deliver(services: Services) -> None:
     """Send what waits for the CRM, oldest first; what fails stays, with its error, and is tried again later."""
     if services.crm is None:
         return
-    for topic in _TOPICS:
+    for topic in TOPICS:
         while (message := services.outbox.claim(at=services.now(), lease=_LEASE, topic=topic)) is not None:
             try:
                 answer = _send(services, message)
@@ -67,7 +67,7 @@ def undelivered(services: Services) -> tuple[OutboxRow, ...]:
 
 def untold(services: Services, plan_id: PlanId | None = None) -> tuple[OutboxRow, ...]:
     """Return what the CRM has yet to hear, of one plan or of any, oldest first, with its last error."""
-    messages = [message for message in services.outbox.waiting() if message.topic in _TOPICS]
+    messages = [message for message in services.outbox.waiting() if message.topic in TOPICS]
     return tuple(message for message in messages if plan_id in (None, message.payload["plan_id"]))
 
 

@@ -1,12 +1,14 @@
-"""What is kept of it all: the audit log."""
+"""What oversight looks at: the audit log, jobs, faults of the data, connections."""
 
 import json
 from collections.abc import Iterable
 
 import pandas as pd
 
+from app.steps.health import Connection
 from app.tables.parts import table_of
 from data.audit import AuditRow
+from engine.domain.jobs import Job
 
 
 def audit_table(rows: Iterable[AuditRow]) -> pd.DataFrame:
@@ -26,4 +28,61 @@ def audit_table(rows: Iterable[AuditRow]) -> pd.DataFrame:
             for row in rows
         ],
         "seq at actor what subject before after hash",
+    )
+
+
+def job_table(jobs: Iterable[Job]) -> pd.DataFrame:
+    """Return one row a job: when it began, how long it took, what came of it."""
+    return table_of(
+        [
+            {
+                "job": job.kind.value,
+                "at": job.began_at,
+                "took_s": None if job.ended_at is None else (job.ended_at - job.began_at).total_seconds(),
+                "status": "running, or killed" if job.outcome is None else job.outcome.value,
+                "faults": len(job.findings),
+                "text": job.detail,
+                "actor": job.actor,
+            }
+            for job in jobs
+        ],
+        "job at took_s status faults text actor",
+    )
+
+
+def finding_table(jobs: Iterable[Job]) -> pd.DataFrame:
+    """Return one row a fault of the data that jobs met, with the value of the source and what was done about it."""
+    return table_of(
+        [
+            {
+                "source": job.kind.value,
+                "severity": finding.severity,
+                "account": finding.account_id or "",
+                "place": finding.place,
+                "found": finding.found,
+                "expected": finding.expected,
+                "effect": finding.effect,
+                "at": job.began_at,
+            }
+            for job in jobs
+            for finding in job.findings
+        ],
+        "source severity account place found expected effect at",
+    )
+
+
+def connection_table(connections: Iterable[Connection]) -> pd.DataFrame:
+    """Return one row an outside system: whether it is reached, since when, and what waits for it."""
+    return table_of(
+        [
+            {
+                "system": one.name,
+                "status": one.standing.value,
+                "last_success": one.last_success,
+                "waiting": one.waiting,
+                "error": one.error,
+            }
+            for one in connections
+        ],
+        "system status last_success waiting error",
     )

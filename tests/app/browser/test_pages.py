@@ -87,7 +87,7 @@ def test_without_a_firm_every_page_says_so_and_a_folder_can_be_brought_in(empty_
         expect(page.get_by_text("No firm yet. Bring one in")).to_be_visible()
         assert page.get_by_test_id("stException").count() == 0
 
-    open_page(page, f"{empty_app.url}/data")
+    open_page(page, f"{empty_app.url}/data?tab=Bring+in+a+folder")
     page.locator("input[type=file]").set_input_files(HAND_FIRM)
     page.get_by_role("button", name="Check and bring in").click()
 

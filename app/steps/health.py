@@ -1,0 +1,77 @@
+"""Which outside systems are reached, when did each last answer, and what waits for it?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.ports import Services
+from app.steps import crm, execute
+from data.outbox import OutboxRow
+from engine.domain.jobs import JobKind, JobOutcome
+
+
+class Standing(StrEnum):
+    """IDLE: connected, and nothing was asked of it yet."""
+
+    WORKS = "works"
+    IDLE = "not used yet"
+    FAILS = "fails"
+    ABSENT = "not connected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One outside system. last_success: when it last took or gave something. error: of the newest failure, else ""."""
+
+    name: str
+    standing: Standing
+    last_success: datetime | None
+    waiting: int
+    error: str
+
+
+def connections(services: Services) -> tuple[Connection, ...]:
+    """Return every system that this firm can be connected to."""
+    return (
+        _addepar(services),
+        _messages(
+            "Salesforce", services.crm is not None, [row for topic in crm.TOPICS for row in services.outbox.all(topic)]
+        ),
+        _messages("Custodians, FIX files", True, services.outbox.all(execute.FILES)),
+    )
+
+
+def _addepar(services: Services) -> Connection:
+    jobs = services.jobs.newest(kind=JobKind.SYNC_ADDEPAR, limit=20)
+    done = next((job for job in jobs if job.outcome is JobOutcome.DONE), None)
+    failed = jobs[0].detail if jobs and jobs[0].outcome is JobOutcome.FAILED else ""
+    present = "addepar" in services.connections
+    return Connection(
+        name="Addepar",
+        standing=_standing(present, used=done is not None, error=failed),
+        last_success=None if done is None else done.ended_at,
+        waiting=0,
+        error=failed,
+    )
+
+
+def _messages(name: str, present: bool, rows: Sequence[OutboxRow]) -> Connection:
+    waiting = [row for row in rows if row.sent_at is None]
+    sent = [row.sent_at for row in rows if row.sent_at is not None]
+    error = next((row.error for row in reversed(waiting) if row.error), "")
+    return Connection(
+        name=name,
+        standing=_standing(present, used=bool(sent), error=error),
+        last_success=max(sent, default=None),
+        waiting=len(waiting),
+        error=error,
+    )
+
+
+def _standing(present: bool, *, used: bool, error: str) -> Standing:
+    if not present:
+        return Standing.ABSENT
+    if error:
+        return Standing.FAILS
+    return Standing.WORKS if used else Standing.IDLE
