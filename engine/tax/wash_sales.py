@@ -19,6 +19,7 @@ from engine.domain.accounts import AccountBook, Transaction
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, HouseholdId, LotId, SecurityId
 from engine.domain.plans import Lock
+from engine.tax.collector import collector_paused
 from engine.tax.locking import locks_in_force, sold_lately
 from engine.tax.parcels import Parcel
 from engine.tax.realised import Loss, Realised, losses_by_sale, realised_pieces
@@ -67,17 +68,18 @@ def ledger(books: Sequence[AccountBook], *, as_of: date, groups: Mapping[Securit
     Raises DataError for books of several households or of none, and where the basis of sold shares is nowhere.
     """
     household_id = _household(books)
-    played = replay(books, as_of=as_of, groups=groups)
-    realised = realised_pieces(played)
-    return Ledger(
-        household_id=household_id,
-        as_of=as_of,
-        losses=losses_by_sale(played, realised),
-        realised=realised,
-        lots=_lots(played.left),
-        departed=_lots(played.departed),
-        locks=locks_in_force(books, played.sold, household_id, as_of=as_of, groups=groups),
-    )
+    with collector_paused():
+        played = replay(books, as_of=as_of, groups=groups)
+        realised = realised_pieces(played)
+        return Ledger(
+            household_id=household_id,
+            as_of=as_of,
+            losses=losses_by_sale(played, realised),
+            realised=realised,
+            lots=_lots(played.left),
+            departed=_lots(played.departed),
+            locks=locks_in_force(books, played.sold, household_id, as_of=as_of, groups=groups),
+        )
 
 
 def locks(
