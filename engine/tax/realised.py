@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.domain.identifiers import AccountId, LotId, SecurityId, TransactionId
 from engine.domain.plans import Term
@@ -15,8 +15,7 @@ from engine.tax.replay import Replay, Sold
 _ZERO: Final = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Realised:
+class Realised(NamedTuple):
     """Shares of one lot sold in a taxable account. USD; basis after earlier wash sales, disallowed >= 0.
 
     disallowed is the whole wash-sale adjustment, permanently_disallowed the part of it that no basis took up. term is
