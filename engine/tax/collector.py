@@ -19,7 +19,4 @@ def collector_paused() -> Iterator[None]:
         yield
     finally:
         if was_running:
-            if not gc.get_freeze_count():  # else unfreezing would undo what somebody else froze
-                gc.freeze()
-                gc.unfreeze()  # the two together call what is left old, which spares going through it at once
             gc.enable()

@@ -45,7 +45,7 @@ def divide(parcel: Parcel, quantity: Decimal) -> tuple[Parcel, Parcel | None]:
     if parcel.quantity - quantity < DUST:
         return parcel, None
     basis = parcel.basis * quantity / parcel.quantity
-    alike = parcel[2:]  # all but quantity and basis; 
+    alike = parcel[2:]  # all but quantity and basis: _replace takes twice as long, and a history divides all the time
     return Parcel(quantity, basis, *alike), Parcel(parcel.quantity - quantity, parcel.basis - basis, *alike)
 
 

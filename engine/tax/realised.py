@@ -96,8 +96,8 @@ def _piece(sold: Sold, matches: Sequence[Match]) -> Realised:
 def losses_by_sale(played: Replay, realised: Sequence[Realised]) -> tuple[Loss, ...]:
     """Return one Loss for each sale with shares sold at a loss; gains on its other shares do not net against them."""
     pieces: dict[tuple[AccountId, TransactionId], list[int]] = {}
-    for index, piece in enumerate(realised):
-        if played.sold[index].at_a_loss:
+    for index, (sold, piece) in enumerate(zip(played.sold, realised, strict=True)):
+        if sold.at_a_loss:
             pieces.setdefault((piece.account_id, piece.transaction_id), []).append(index)
     return tuple(
         _loss([realised[i] for i in indices], [match for i in indices for match in played.matches.get(i, ())])

@@ -19,6 +19,8 @@ class Shelf:
     of each lot. A parcel that one heap gave away is an empty slot in the other.
     """
 
+    __slots__ = ("_all", "_lots", "_turn")
+
     def __init__(self) -> None:
         self._all: list[_Entry] = []
         self._lots: dict[LotId, list[_Entry]] | None = None
@@ -42,10 +44,11 @@ class Shelf:
         taken: list[Parcel] = []
         while heap and quantity > DUST:
             slot = heap[0][-1]
-            if slot.parcel is None:
+            parcel = slot.parcel
+            if parcel is None:
                 heappop(heap)
                 continue
-            part, slot.parcel = divide(slot.parcel, min(quantity, slot.parcel.quantity))
+            part, slot.parcel = divide(parcel, min(quantity, parcel.quantity))
             taken.append(part)
             quantity -= part.quantity
         return taken, quantity
@@ -108,6 +111,8 @@ class Purchases:
     Purchases of one day go by account and row, parts of one purchase as they came to their shelves. Losses are asked
     about in order of sale, so what is too old for one is too old for all that follow.
     """
+
+    __slots__ = ("_heap", "_turn")
 
     def __init__(self) -> None:
         self._heap: list[_Purchase] = []

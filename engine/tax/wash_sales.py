@@ -60,6 +60,7 @@ class Ledger:
     not_visible: tuple[str, ...] = ()
 
 
+@collector_paused()
 def ledger(books: Sequence[AccountBook], *, as_of: date, groups: Mapping[SecurityId, str]) -> Ledger:
     """Return the wash-sale ledger of one household up to as_of.
 
@@ -68,20 +69,20 @@ def ledger(books: Sequence[AccountBook], *, as_of: date, groups: Mapping[Securit
     Raises DataError for books of several households or of none, and where the basis of sold shares is nowhere.
     """
     household_id = _household(books)
-    with collector_paused():
-        played = replay(books, as_of=as_of, groups=groups)
-        realised = realised_pieces(played)
-        return Ledger(
-            household_id=household_id,
-            as_of=as_of,
-            losses=losses_by_sale(played, realised),
-            realised=realised,
-            lots=_lots(played.left),
-            departed=_lots(played.departed),
-            locks=locks_in_force(books, played.sold, household_id, as_of=as_of, groups=groups),
-        )
+    played = replay(books, as_of=as_of, groups=groups)
+    realised = realised_pieces(played)
+    return Ledger(
+        household_id=household_id,
+        as_of=as_of,
+        losses=losses_by_sale(played, realised),
+        realised=realised,
+        lots=_lots(played.left),
+        departed=_lots(played.departed),
+        locks=locks_in_force(books, played.sold, household_id, as_of=as_of, groups=groups),
+    )
 
 
+@collector_paused()
 def locks(
     books: Sequence[AccountBook], *, as_of: date, groups: Mapping[SecurityId, str], pending: Sequence[Transaction] = ()
 ) -> tuple[Lock, ...]:
