@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
 
 from engine.domain.accounts import AccountBook, Transaction
 from engine.domain.errors import DataError
@@ -27,7 +26,8 @@ from engine.tax.realised import Loss, Realised, losses_by_sale, realised_pieces
 from engine.tax.replay import replay
 
 
-class LedgerLot(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerLot:
     """Shares of a lot alike in their holding period; a lot that caught losses with some of its shares has several.
 
     basis USD for all of them, wash sales included. acquired is None where no book or transaction tells.
@@ -121,7 +121,7 @@ def _lots(parcels: Sequence[Parcel]) -> tuple[LedgerLot, ...]:
         key = (lot.account_id, lot.lot_id, lot.security_id, lot.acquired, lot.holding_start)
         seen = alike.get(key)
         alike[key] = (
-            lot if seen is None else lot._replace(quantity=seen.quantity + lot.quantity, basis=seen.basis + lot.basis)
+            lot if seen is None else replace(lot, quantity=seen.quantity + lot.quantity, basis=seen.basis + lot.basis)
         )
     return tuple(sorted(alike.values(), key=_place_in_list))
 
