@@ -15,10 +15,9 @@ from engine.domain.market import MarketSnapshot
 from engine.domain.plans import LockRule
 from engine.monitor.replacement import Replacement
 from engine.tax.history import PURCHASES
-from engine.tax.matching import WASH_SALE_DAYS
+from engine.tax.matching import WASH_SALE_DAYS, Match
 from engine.tax.parcels import DUST
 from engine.tax.realised import Loss
-from engine.tax.realised import Replacement as Matched
 
 LOCK_RULES: Final = {LockRule.NO_BUY: "do not buy", LockRule.NO_LOSS_SALE: "do not sell at a loss"}
 _LOCKED: Final = WASH_SALE_DAYS + timedelta(days=1)
@@ -87,7 +86,7 @@ def window_sentences(view: HouseholdLedger, loss: Loss) -> list[str]:
     return [*(_took(view, match) for match in loss.matches), *(_left(view, loss, row) for row in bought)]
 
 
-def _took(view: HouseholdLedger, match: Matched) -> str:
+def _took(view: HouseholdLedger, match: Match) -> str:
     cause = view.causes.get(match.transaction_id)
     shares = f"{match.quantity.normalize():f} shares bought in {match.account_id}"
     shares += "" if cause is None else f" on {cause.trade_date}"

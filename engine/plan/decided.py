@@ -54,12 +54,12 @@ def washed_by_lot(problem: Problem, done: Outcome) -> Mapping[LotId, tuple[Washe
     taxable = {book.account.account_id for book in snapshot.household_books if book.account.registration.is_taxable}
     days: Mapping[str, date] | None = None
     found: dict[LotId, list[Washed]] = {}
-    for match in played.matches:
-        lot_id = lot_of.get(played.sold[match.sale].sale.transaction_id)
+    for index, matches in played.matches.items():
+        lot_id = lot_of.get(played.sold[index].sale.transaction_id)
         if lot_id is None or sales[lot_id].gain >= 0:
             continue
         days = _days(snapshot) if days is None else days
-        found.setdefault(lot_id, []).append(
+        found.setdefault(lot_id, []).extend(
             Washed(
                 lot_id=lot_id,
                 transaction_id=match.transaction_id,
@@ -69,8 +69,9 @@ def washed_by_lot(problem: Problem, done: Outcome) -> Mapping[LotId, tuple[Washe
                 disallowed=-sales[lot_id].gain * match.quantity / sales[lot_id].quantity,
                 deferred=match.account_id in taxable,
             )
+            for match in matches
         )
-    return {lot_id: tuple(matches) for lot_id, matches in found.items()}
+    return {lot_id: tuple(washed) for lot_id, washed in found.items()}
 
 
 def _days(snapshot: AccountSnapshot) -> Mapping[str, date]:

@@ -1,9 +1,11 @@
 """What happened in this household, in which order, and what was there before? Books read as one timeline."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 
 from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
@@ -14,6 +16,8 @@ Place = tuple[AccountId, SecurityId]
 
 PURCHASES: Final = frozenset({TransactionType.BUY, TransactionType.REINVEST})
 DISPOSALS: Final = frozenset({TransactionType.SELL, TransactionType.GIFT, TransactionType.TRANSFER_OUT})
+_ZERO: Final = Decimal(0)
+_ONE: Final = Decimal(1)
 _TRANSFER_TIME: Final = timedelta(days=30)  # the longest that shares are taken to travel between two custodians
 
 # Custodians give no times. Within a day a split is in force from the opening bell, and what is disposed of had to be
@@ -59,8 +63,7 @@ def read_history(books: Sequence[AccountBook], *, as_of: date) -> History:
     moves = _moves(books, events)
     stated = {(lot.account_id, lot.lot_id): lot for book in books for lot in book.lots}
     made = _made(events, moves, stated)
-    by_id = {t.transaction_id: t for t in events}
-    created = {(by_id[transaction].account_id, lot) for transaction, lot in made.items()}
+    created = {(t.account_id, made[t.transaction_id]) for t in events if t.transaction_id in made}
     scale, unseen, imbalance = _balance(events, made, created, stated)
     return History(
         events=events,
@@ -76,7 +79,8 @@ def read_history(books: Sequence[AccountBook], *, as_of: date) -> History:
 
 def in_order(transactions: Iterable[Transaction]) -> tuple[Transaction, ...]:
     """Return transactions by day and, within a day, splits, purchases, transfers, disposals; else as they came."""
-    return tuple(sorted(transactions, key=lambda t: (t.trade_date, _RANK[t.type])))
+    by_rank = sorted(transactions, key=lambda t: _RANK[t.type])
+    return tuple(sorted(by_rank, key=attrgetter("trade_date")))
 
 
 def _moves(books: Sequence[AccountBook], events: Sequence[Transaction]) -> dict[TransactionId, TransactionId]:
@@ -153,31 +157,28 @@ def _balance(
     What rows without a lot took beyond that came from lots that were there before the history and are gone now.
     """
     scale: dict[Place, Decimal] = {}
-    unseen: dict[Place, Decimal] = {}
-    nameless: dict[Place, Decimal] = {}
+    unseen: defaultdict[Place, Decimal] = defaultdict(Decimal)
+    nameless: defaultdict[Place, Decimal] = defaultdict(Decimal)
     for event in events:
         place = (event.account_id, event.security_id)
-        now = scale.get(place, Decimal(1))
+        now = scale.get(place, _ONE)
         if event.type is TransactionType.SPLIT:
             scale[place] = now * event.quantity
         elif event.transaction_id in made:
-            unseen[place] = unseen.get(place, Decimal(0)) - event.quantity / now
+            unseen[place] -= event.quantity / now
         elif event.type in DISPOSALS:
             if event.lot_id is None:
-                nameless[place] = nameless.get(place, Decimal(0)) + event.quantity / now
+                nameless[place] += event.quantity / now
             if event.lot_id is None or (event.account_id, event.lot_id) in created:
-                unseen[place] = unseen.get(place, Decimal(0)) + event.quantity / now
+                unseen[place] += event.quantity / now
     for key, lot in stated.items():
         place = (lot.account_id, lot.security_id)
         if key in created:
-            unseen[place] = unseen.get(place, Decimal(0)) + lot.quantity / scale.get(place, Decimal(1))
-    most = {place: nameless.get(place, Decimal(0)) for place in unseen}
-    excess = {
-        place: (shares - min(max(shares, Decimal(0)), most[place])) * scale.get(place, Decimal(1))
-        for place, shares in unseen.items()
-    }
+            unseen[place] += lot.quantity / scale.get(place, _ONE)
+    sold = {place: min(max(shares, _ZERO), nameless[place]) for place, shares in unseen.items()}
+    excess = {place: (shares - sold[place]) * scale.get(place, _ONE) for place, shares in unseen.items()}
     return (
         scale,
-        {place: min(shares, most[place]) for place, shares in unseen.items() if min(shares, most[place]) > FRACTION},
+        {place: shares for place, shares in sold.items() if shares > FRACTION},
         {place: shares for place, shares in excess.items() if abs(shares) > FRACTION},
     )

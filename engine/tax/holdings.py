@@ -1,5 +1,6 @@
 """Which shares does the household own, where, and which of them does a disposal take? Parcels on shelves."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final
@@ -23,11 +24,11 @@ class Holdings:
     def __init__(self, history: History, groups: Mapping[SecurityId, str]) -> None:
         self.history = history
         self.groups = groups
-        self.held: dict[Place, Shelf] = {}
-        self.kept: dict[Place, Shelf] = {}
+        self.held: defaultdict[Place, Shelf] = defaultdict(Shelf)
+        self.kept: defaultdict[Place, Shelf] = defaultdict(Shelf)
         self.away: dict[TransactionId, Shelf] = {}
         self.gone: list[Parcel] = []
-        self._purchases: dict[str, Purchases] = {}
+        self._purchases: defaultdict[str, Purchases] = defaultdict(Purchases)
         self._scale: dict[Place, Decimal] = {}
         self._unseen = dict(history.unseen)
         self._order = 0
@@ -80,11 +81,10 @@ class Holdings:
         unknown = self.older(event, missing) if missing > DUST else None
         return here if unknown is None else [*here, unknown._replace(lot_id=lot_id, cause=event.transaction_id)]
 
-    def shelve(self, shelves: dict[Place, Shelf], parcels: Iterable[Parcel]) -> None:
+    def shelve(self, shelves: defaultdict[Place, Shelf], parcels: Iterable[Parcel]) -> None:
         """Put parcels on their place's shelf, behind what lies there."""
         for parcel in parcels:
-            place = (parcel.account_id, parcel.security_id)
-            self._put(shelves.setdefault(place, Shelf()), parcel)
+            self._put(shelves[parcel.account_id, parcel.security_id], parcel)
 
     def send(self, event: Transaction, parcels: Iterable[Parcel]) -> None:
         """Keep parcels that are on their way to another account."""
@@ -155,14 +155,14 @@ class Holdings:
 
     def purchases(self, group: str) -> Purchases:
         """Return what the household bought of a group and may still replace a loss."""
-        return self._purchases.setdefault(group, Purchases())
+        return self._purchases[group]
 
     def group(self, security_id: SecurityId) -> str:
         """Return the wash-sale group of a security: its own id where nothing else is said."""
         return self.groups.get(security_id, security_id)
 
     def _put(self, shelf: Shelf, parcel: Parcel) -> None:
-        self.purchases(self.group(parcel.security_id)).add(shelf.put(parcel))
+        self.purchases(self.group(parcel.security_id)).add(parcel, shelf.put(parcel), shelf)
 
     def _later_splits(self, place: Place) -> Decimal:
         return self.history.scale.get(place, _ONE) / self._scale.get(place, _ONE)

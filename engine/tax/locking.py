@@ -30,7 +30,8 @@ def locks_in_force(
     sold: what was sold in its taxable accounts; books and pending tell what was bought anywhere. What is scheduled
     within 30 days locks from today to its own 31st day, for the window reaches both ways.
     """
-    lost = [(s.sale.security_id, s.sale.transaction_id, s.sale.trade_date) for s in sold if s.at_a_loss]
+    opens = as_of - WASH_SALE_DAYS
+    lost = _named(s.sale for s in sold if s.sale.trade_date >= opens and s.at_a_loss)
     causes = [
         *((LockRule.NO_BUY, *sale) for sale in (*lost, *_named(scheduled_loss_sales(books, as_of=as_of)))),
         *((LockRule.NO_LOSS_SALE, *purchase) for purchase in _purchases(books, pending, as_of)),
@@ -45,7 +46,6 @@ def locks_in_force(
             until=on + _FIRST_FREE,
         )
         for rule, security_id, cause, on in causes
-        if as_of < on + _FIRST_FREE
     }
     return tuple(sorted(found, key=lambda lock: (lock.until, lock.identical_group, lock.rule, lock.cause)))
 
@@ -59,10 +59,11 @@ def sold_lately(
 ) -> list[AccountBook]:
     """Return the books reduced to the groups that were sold in the window: only there can buying be locked."""
     rows = [*(t for book in books for t in book.transactions), *pending]
+    opens = as_of - WASH_SALE_DAYS
     watched = {
         groups.get(t.security_id, t.security_id)
         for t in rows
-        if t.type is TransactionType.SELL and t.trade_date <= as_of < t.trade_date + _FIRST_FREE
+        if t.type is TransactionType.SELL and opens <= t.trade_date <= as_of
     }
     return [
         replace(
@@ -78,11 +79,12 @@ def _purchases(
     books: Sequence[AccountBook], pending: Sequence[Transaction], as_of: date
 ) -> list[tuple[SecurityId, TransactionId, date]]:
     """Return what was bought in the window: by a transaction, or seen only as a lot that no transaction explains."""
+    opens = as_of - WASH_SALE_DAYS
     recent = [
         replace(
             book,
-            lots=tuple(lot for lot in book.lots if lot.acquired <= as_of < lot.acquired + _FIRST_FREE),
-            transactions=tuple(t for t in book.transactions if t.trade_date <= as_of < t.trade_date + _FIRST_FREE),
+            lots=tuple(lot for lot in book.lots if opens <= lot.acquired <= as_of),
+            transactions=tuple(t for t in book.transactions if opens <= t.trade_date <= as_of),
         )
         for book in books
     ]

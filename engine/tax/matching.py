@@ -31,12 +31,12 @@ class OpenLoss(NamedTuple):
 
 
 class Match(NamedTuple):
-    """Replacement shares that caught a loss. transaction_id bought them; disallowed USD > 0.
+    """Replacement shares that caught a loss: the purchase, its account, how many, and what became of the loss.
 
-    basis_increase is what their basis grew by: the disallowed loss, or 0 behind an IRA, where it is lost for good.
+    disallowed USD > 0. basis_increase is what their basis grew by: the disallowed loss, or 0 behind an IRA, where it
+    is lost for good. holding_start is the tacked start, None where there is none.
     """
 
-    sale: int
     transaction_id: TransactionId
     account_id: AccountId
     quantity: Decimal
@@ -73,7 +73,6 @@ def catch(parcel: Parcel, loss: OpenLoss, *, taxable: bool) -> tuple[Match, Parc
     start = _tacked(loss, caught) if taxable else None
     caught = caught._replace(used=True, basis=caught.basis + increase, holding_start=start or caught.holding_start)
     match = Match(
-        sale=loss.sale,
         transaction_id=parcel.cause,
         account_id=parcel.account_id,
         quantity=quantity,

@@ -23,12 +23,12 @@ class Parcel(NamedTuple):
     order: the place in the household's history, which breaks ties between purchases of one day.
     """
 
+    quantity: Decimal
+    basis: Decimal
     account_id: AccountId
     lot_id: LotId
     security_id: SecurityId
     cause: TransactionId
-    quantity: Decimal
-    basis: Decimal
     acquired: date | None
     holding_start: date | None
     bought: date | None
@@ -45,8 +45,8 @@ def divide(parcel: Parcel, quantity: Decimal) -> tuple[Parcel, Parcel | None]:
     if parcel.quantity - quantity < DUST:
         return parcel, None
     basis = parcel.basis * quantity / parcel.quantity
-    rest = parcel._replace(quantity=parcel.quantity - quantity, basis=parcel.basis - basis)
-    return parcel._replace(quantity=quantity, basis=basis), rest
+    alike = parcel[2:]  # all but quantity and basis: _replace takes twice as long, and a history divides all the time
+    return Parcel(quantity, basis, *alike), Parcel(parcel.quantity - quantity, parcel.basis - basis, *alike)
 
 
 def split_shares(quantity: Decimal, ratio: Decimal) -> Decimal:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.domain.identifiers import AccountId, LotId, SecurityId, TransactionId
 from engine.domain.plans import Term
@@ -15,8 +15,7 @@ from engine.tax.replay import Replay, Sold
 _ZERO: Final = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Realised:
+class Realised(NamedTuple):
     """Shares of one lot sold in a taxable account. USD; basis after earlier wash sales, disallowed >= 0.
 
     disallowed is the whole wash-sale adjustment, permanently_disallowed the part of it that no basis took up. term is
@@ -42,20 +41,6 @@ class Realised:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replacement:
-    """Shares that caught a loss: the purchase, its account, how many, and what became of the loss.
-
-    basis_increase USD, 0 in an IRA. holding_start is the tacked start, None where there is none.
-    """
-
-    transaction_id: TransactionId
-    account_id: AccountId
-    quantity: Decimal
-    basis_increase: Decimal
-    holding_start: date | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
     """The shares of one sale that were sold at a loss; shares of the same sale sold at a gain are not in it.
 
@@ -71,7 +56,7 @@ class Loss:
     basis: Decimal
     disallowed: Decimal
     permanently_disallowed: Decimal
-    matches: tuple[Replacement, ...]
+    matches: tuple[Match, ...]
 
     @property
     def loss(self) -> Decimal:
@@ -84,20 +69,14 @@ class Loss:
 
 def realised_pieces(played: Replay) -> tuple[Realised, ...]:
     """Return every piece of every taxable sale, in order of sale."""
-    matches = _by_piece(played.matches)
-    return tuple(_piece(sold, matches.get(index, ())) for index, sold in enumerate(played.sold))
-
-
-def _by_piece(matches: Sequence[Match]) -> dict[int, list[Match]]:
-    found: dict[int, list[Match]] = {}
-    for match in matches:
-        found.setdefault(match.sale, []).append(match)
-    return found
+    return tuple(_piece(sold, played.matches.get(index, ())) for index, sold in enumerate(played.sold))
 
 
 def _piece(sold: Sold, matches: Sequence[Match]) -> Realised:
-    disallowed = sum((match.disallowed for match in matches), _ZERO)
-    kept = sum((match.basis_increase for match in matches), _ZERO)
+    disallowed = kept = _ZERO
+    for match in matches:
+        disallowed += match.disallowed
+        kept += match.basis_increase
     held_from = sold.parcel.held_from
     return Realised(
         transaction_id=sold.sale.transaction_id,
@@ -116,13 +95,12 @@ def _piece(sold: Sold, matches: Sequence[Match]) -> Realised:
 
 def losses_by_sale(played: Replay, realised: Sequence[Realised]) -> tuple[Loss, ...]:
     """Return one Loss for each sale with shares sold at a loss; gains on its other shares do not net against them."""
-    matches = _by_piece(played.matches)
     pieces: dict[tuple[AccountId, TransactionId], list[int]] = {}
-    for index, piece in enumerate(realised):
-        if played.sold[index].at_a_loss:
+    for index, (sold, piece) in enumerate(zip(played.sold, realised, strict=True)):
+        if sold.at_a_loss:
             pieces.setdefault((piece.account_id, piece.transaction_id), []).append(index)
     return tuple(
-        _loss([realised[i] for i in indices], [match for i in indices for match in matches.get(i, ())])
+        _loss([realised[i] for i in indices], [match for i in indices for match in played.matches.get(i, ())])
         for indices in pieces.values()
     )
 
@@ -138,14 +116,5 @@ def _loss(pieces: Sequence[Realised], matches: Sequence[Match]) -> Loss:
         basis=sum((piece.basis for piece in pieces), _ZERO),
         disallowed=sum((piece.disallowed for piece in pieces), _ZERO),
         permanently_disallowed=sum((piece.permanently_disallowed for piece in pieces), _ZERO),
-        matches=tuple(
-            Replacement(
-                transaction_id=match.transaction_id,
-                account_id=match.account_id,
-                quantity=match.quantity,
-                basis_increase=match.basis_increase,
-                holding_start=match.holding_start,
-            )
-            for match in matches
-        ),
+        matches=tuple(matches),
     )

@@ -38,10 +38,10 @@ class Sold(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """Pieces sold in taxable accounts, matches (Match.sale is an index into sold), what is left, what left."""
+    """Pieces sold in taxable accounts, what caught their losses (by index into sold), what is left, what left."""
 
     sold: tuple[Sold, ...]
-    matches: tuple[Match, ...]
+    matches: Mapping[int, Sequence[Match]]
     left: tuple[Parcel, ...]
     departed: tuple[Parcel, ...]
 
@@ -62,7 +62,7 @@ def replay(
     shelves = (*holdings.held.values(), *holdings.kept.values())
     return Replay(
         sold=tuple(play.sold),
-        matches=tuple(play.matches),
+        matches=play.matches,
         left=tuple(parcel for shelf in shelves for parcel in shelf),
         departed=(*holdings.gone, *(parcel for parcels in holdings.away.values() for parcel in parcels)),
     )
@@ -77,7 +77,7 @@ class _Play:
         self.open: dict[str, deque[OpenLoss]] = {}
         self.splits: dict[tuple[SecurityId, Decimal], date] = {}
         self.sold: list[Sold] = []
-        self.matches: list[Match] = []
+        self.matches: dict[int, list[Match]] = {}
 
     def days(self, events: Sequence[Transaction], opening: Sequence[Lot], *, pending: bool) -> None:
         """Play events; each opening lot enters on the day on which its book says that it was acquired."""
@@ -160,7 +160,7 @@ class _Play:
                 of_its_own.append(loss)
                 continue
             match, caught, fresh, rest = catch(fresh, loss, taxable=self.taxable[parcel.account_id])
-            self.matches.append(match)
+            self.matches.setdefault(loss.sale, []).append(match)
             done.append(caught)
             if rest is not None:
                 waiting.appendleft(rest)
@@ -178,7 +178,8 @@ class _Play:
             sold = self.sold[index]
             group = self.holdings.group(sold.sale.security_id)
             matches, rest = self.holdings.purchases(group).catch(_open_loss(index, sold), self.taxable)
-            self.matches += matches
+            if matches:
+                self.matches[index] = matches
             if rest is not None:
                 self.open.setdefault(group, deque()).append(rest)
 

@@ -19,6 +19,8 @@ class Shelf:
     of each lot. A parcel that one heap gave away is an empty slot in the other.
     """
 
+    __slots__ = ("_all", "_lots", "_turn")
+
     def __init__(self) -> None:
         self._all: list[_Entry] = []
         self._lots: dict[LotId, list[_Entry]] | None = None
@@ -42,10 +44,11 @@ class Shelf:
         taken: list[Parcel] = []
         while heap and quantity > DUST:
             slot = heap[0][-1]
-            if slot.parcel is None:
+            parcel = slot.parcel
+            if parcel is None:
                 heappop(heap)
                 continue
-            part, slot.parcel = divide(slot.parcel, min(quantity, slot.parcel.quantity))
+            part, slot.parcel = divide(parcel, min(quantity, parcel.quantity))
             taken.append(part)
             quantity -= part.quantity
         return taken, quantity
@@ -69,7 +72,7 @@ class Shelf:
         return None if untouched is None else self._put(untouched, slot.turn, slot.part + 1)
 
     def _put(self, parcel: Parcel, turn: int, part: int) -> "Slot":
-        slot = Slot(self, parcel, turn, part)
+        slot = Slot(parcel, turn, part)
         entry = (parcel.acquired or date.min, turn, part, slot)
         heappush(self._all, entry)
         if self._lots is not None:
@@ -86,18 +89,20 @@ class Shelf:
 
 
 class Slot:
-    """The place of a parcel on a shelf; its parcel gets smaller, splits, and in the end is None."""
+    """The place of a parcel on a shelf; its parcel gets smaller, splits, and in the end is None.
 
-    __slots__ = ("parcel", "part", "shelf", "turn")
+    It does not know its shelf: that would be a reference in a circle, which only the collector takes apart.
+    """
 
-    def __init__(self, shelf: Shelf, parcel: Parcel, turn: int, part: int) -> None:
-        self.shelf = shelf
+    __slots__ = ("parcel", "part", "turn")
+
+    def __init__(self, parcel: Parcel, turn: int, part: int) -> None:
         self.parcel: Parcel | None = parcel
         self.turn = turn
         self.part = part
 
 
-_Purchase = tuple[date, int, int, Slot]  # bought, order of the parcel, turn here
+_Purchase = tuple[date, int, int, Slot, Shelf]  # bought, order of the parcel, turn here; the slot and where it is
 
 
 class Purchases:
@@ -107,16 +112,17 @@ class Purchases:
     about in order of sale, so what is too old for one is too old for all that follow.
     """
 
+    __slots__ = ("_heap", "_turn")
+
     def __init__(self) -> None:
         self._heap: list[_Purchase] = []
         self._turn = 0
 
-    def add(self, slot: Slot) -> None:
-        """Let a parcel that was just put on a shelf replace losses, where the law does."""
-        parcel = slot.parcel
-        if parcel is not None and parcel.bought is not None and not parcel.used:
+    def add(self, parcel: Parcel, slot: Slot, shelf: Shelf) -> None:
+        """Let a parcel that was just put into a slot of a shelf replace losses, where the law does."""
+        if parcel.bought is not None and not parcel.used:
             self._turn += 1
-            heappush(self._heap, (parcel.bought, parcel.order, self._turn, slot))
+            heappush(self._heap, (parcel.bought, parcel.order, self._turn, slot, shelf))
 
     def catch(self, loss: OpenLoss, taxable: Mapping[AccountId, bool]) -> tuple[list[Match], OpenLoss | None]:
         """Match a loss with what was bought before its sale; return the matches and what is still open of it.
@@ -127,18 +133,19 @@ class Purchases:
         of_its_own: list[_Purchase] = []
         rest: OpenLoss | None = loss
         while rest is not None and self._heap:
-            bought, order, turn, slot = heappop(self._heap)
+            purchase = heappop(self._heap)
+            bought, order, turn, slot, shelf = purchase
             parcel = slot.parcel
             if parcel is None or parcel.used or loss.on - bought > WASH_SALE_DAYS:
                 continue
             if not may_catch(parcel, rest):
-                of_its_own.append((bought, order, turn, slot))
+                of_its_own.append(purchase)
                 continue
             match, caught, untouched, rest = catch(parcel, rest, taxable=taxable[parcel.account_id])
             matches.append(match)
-            left = slot.shelf.part(slot, caught, untouched)
+            left = shelf.part(slot, caught, untouched)
             if left is not None:
-                heappush(self._heap, (bought, order, turn, left))
+                heappush(self._heap, (bought, order, turn, left, shelf))
         for purchase in of_its_own:
             heappush(self._heap, purchase)
         return matches, rest

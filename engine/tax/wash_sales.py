@@ -19,6 +19,7 @@ from engine.domain.accounts import AccountBook, Transaction
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, HouseholdId, LotId, SecurityId
 from engine.domain.plans import Lock
+from engine.tax.collector import collector_paused
 from engine.tax.locking import locks_in_force, sold_lately
 from engine.tax.parcels import Parcel
 from engine.tax.realised import Loss, Realised, losses_by_sale, realised_pieces
@@ -59,6 +60,7 @@ class Ledger:
     not_visible: tuple[str, ...] = ()
 
 
+@collector_paused()
 def ledger(books: Sequence[AccountBook], *, as_of: date, groups: Mapping[SecurityId, str]) -> Ledger:
     """Return the wash-sale ledger of one household up to as_of.
 
@@ -80,6 +82,7 @@ def ledger(books: Sequence[AccountBook], *, as_of: date, groups: Mapping[Securit
     )
 
 
+@collector_paused()
 def locks(
     books: Sequence[AccountBook], *, as_of: date, groups: Mapping[SecurityId, str], pending: Sequence[Transaction] = ()
 ) -> tuple[Lock, ...]:
@@ -118,7 +121,7 @@ def _lots(parcels: Sequence[Parcel]) -> tuple[LedgerLot, ...]:
         key = (lot.account_id, lot.lot_id, lot.security_id, lot.acquired, lot.holding_start)
         seen = alike.get(key)
         alike[key] = (
-            lot if seen is None else replace(seen, quantity=seen.quantity + lot.quantity, basis=seen.basis + lot.basis)
+            lot if seen is None else replace(lot, quantity=seen.quantity + lot.quantity, basis=seen.basis + lot.basis)
         )
     return tuple(sorted(alike.values(), key=_place_in_list))
 
