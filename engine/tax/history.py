@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from operator import attrgetter
 from typing import Final
 
 from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
 from engine.domain.identifiers import AccountId, LotId, SecurityId, TransactionId
+from engine.tax.moves import read_moves
 from engine.tax.parcels import FRACTION
 
 Place = tuple[AccountId, SecurityId]
@@ -18,7 +19,6 @@ PURCHASES: Final = frozenset({TransactionType.BUY, TransactionType.REINVEST})
 DISPOSALS: Final = frozenset({TransactionType.SELL, TransactionType.GIFT, TransactionType.TRANSFER_OUT})
 _ZERO: Final = Decimal(0)
 _ONE: Final = Decimal(1)
-_TRANSFER_TIME: Final = timedelta(days=30)  # the longest that shares are taken to travel between two custodians
 
 # Custodians give no times. Within a day a split is in force from the opening bell, and what is disposed of had to be
 # there first; the result then does not depend on how the source happened to sort a day.
@@ -39,10 +39,11 @@ class History:
 
     events: ordered by day, then as _RANK says, then by account and row. made: the lot that each purchase or known
     transfer in created. stated: every lot of the books. opening: the lots that no event created. moves: transfers in
-    that continue a transfer out of the same household. scale: new shares for each share of the first day, by place.
-    unseen: shares of the first day, by place, that rows without a lot sold and that no book or event shows.
-    imbalance: today's shares, by place, by which the books' lots exceed what the events left of what they bought (< 0:
-    fall short of it), whatever was there before; a place that is not in it adds up.
+    that continue a transfer out of the same household. splits_on_the_way: the transfers out whose shares a split's row
+    splits. scale: new shares for each share of the first day, by place. unseen: shares of the first day, by place, that
+    rows without a lot sold and that no book or event shows. imbalance: today's shares, by place, by which the books'
+    lots exceed what the events left of what they bought (< 0: fall short of it), whatever was there before; a place
+    that is not in it adds up.
     """
 
     events: tuple[Transaction, ...]
@@ -50,6 +51,7 @@ class History:
     stated: Mapping[tuple[AccountId, LotId], Lot]
     opening: tuple[Lot, ...]
     moves: Mapping[TransactionId, TransactionId]
+    splits_on_the_way: Mapping[TransactionId, tuple[TransactionId, ...]]
     scale: Mapping[Place, Decimal]
     unseen: Mapping[Place, Decimal]
     imbalance: Mapping[Place, Decimal]
@@ -60,9 +62,9 @@ def read_history(books: Sequence[AccountBook], *, as_of: date) -> History:
     books = sorted(books, key=lambda book: book.account.account_id)  # the order of the books says nothing
     rows = [[t for t in book.transactions if t.trade_date <= as_of] for book in books]
     events = in_order(t for account in rows for t in account)
-    moves = _moves(books, events)
+    moves = read_moves(books, events)
     stated = {(lot.account_id, lot.lot_id): lot for book in books for lot in book.lots}
-    made = _made(events, moves, stated)
+    made = _made(events, moves.origin, stated)
     created = {(t.account_id, made[t.transaction_id]) for t in events if t.transaction_id in made}
     scale, unseen, imbalance = _balance(events, made, created, stated)
     return History(
@@ -70,7 +72,8 @@ def read_history(books: Sequence[AccountBook], *, as_of: date) -> History:
         made=made,
         stated=stated,
         opening=tuple(lot for key, lot in stated.items() if key not in created),
-        moves=moves,
+        moves=moves.origin,
+        splits_on_the_way=moves.splits,
         scale=scale,
         unseen=unseen,
         imbalance=imbalance,
@@ -81,33 +84,6 @@ def in_order(transactions: Iterable[Transaction]) -> tuple[Transaction, ...]:
     """Return transactions by day and, within a day, splits, purchases, transfers, disposals; else as they came."""
     by_rank = sorted(transactions, key=lambda t: _RANK[t.type])
     return tuple(sorted(by_rank, key=attrgetter("trade_date")))
-
-
-def _moves(books: Sequence[AccountBook], events: Sequence[Transaction]) -> dict[TransactionId, TransactionId]:
-    """Return transfer in -> transfer out, where shares only changed the account within one kind of registration.
-
-    Shares keep their basis and holding period (26 U.S.C. 1223(2)). Of several transfers out that fit, the first is
-    taken where the arrival names its lot; one that names none has to leave no doubt.
-    """
-    registrations = {book.account.account_id: book.account.registration for book in books}
-    leaving: dict[tuple[SecurityId, Decimal], list[Transaction]] = {}
-    moves: dict[TransactionId, TransactionId] = {}
-    for event in events:
-        if event.type is TransactionType.TRANSFER_OUT:
-            leaving.setdefault((event.security_id, event.quantity), []).append(event)
-        if event.type is not TransactionType.TRANSFER_IN:
-            continue
-        fitting = [
-            out
-            for out in leaving.get((event.security_id, event.quantity), ())
-            if out.account_id != event.account_id
-            and registrations[out.account_id] is registrations[event.account_id]
-            and event.trade_date - out.trade_date <= _TRANSFER_TIME
-        ]
-        if fitting and (event.lot_id is not None or len(fitting) == 1):
-            moves[event.transaction_id] = fitting[0].transaction_id
-            leaving[event.security_id, event.quantity].remove(fitting[0])
-    return moves
 
 
 def _made(

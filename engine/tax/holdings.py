@@ -149,9 +149,9 @@ class Holdings:
                 shelves[place].split(event.quantity, event.security_id)
 
     def split_away(self, event: Transaction) -> None:
-        """Split the shares that lie in no account that we are shown."""
-        for shelf in self.away.values():
-            shelf.split(event.quantity, event.security_id)
+        """Split the shares on their way that this row is the first to tell of."""
+        for departure in self.history.splits_on_the_way.get(event.transaction_id, ()):
+            self.away[departure].split(event.quantity, event.security_id)
 
     def purchases(self, group: str) -> Purchases:
         """Return what the household bought of a group and may still replace a loss."""

@@ -3,10 +3,10 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
 from engine.domain.errors import DataError
@@ -14,9 +14,8 @@ from engine.domain.identifiers import AccountId, SecurityId
 from engine.tax.history import in_order, read_history
 from engine.tax.holdings import Holdings
 from engine.tax.matching import WASH_SALE_DAYS, Match, OpenLoss, catch, may_catch
+from engine.tax.moves import POSTING_TIME
 from engine.tax.parcels import DUST, FRACTION, Parcel, split_shares
-
-_POSTING_TIME: Final = timedelta(days=7)  # within it, two custodians' rows of one ratio are one and the same split
 
 
 class Sold(NamedTuple):
@@ -131,11 +130,11 @@ class _Play:
     def _split(self, event: Transaction) -> None:
         """Split one account's shares, and what no account's row will tell of: shares sold, and shares on their way."""
         self.holdings.split(event)
+        self.holdings.split_away(event)
         posted = self.splits.get((event.security_id, event.quantity))
-        if posted is not None and event.trade_date - posted <= _POSTING_TIME:
+        if posted is not None and event.trade_date - posted <= POSTING_TIME:
             return
         self.splits[event.security_id, event.quantity] = event.trade_date
-        self.holdings.split_away(event)
         group = self.holdings.group(event.security_id)
         self.open[group] = deque(
             loss._replace(quantity=split_shares(loss.quantity, event.quantity))

@@ -25,9 +25,9 @@ RANK = {"split": 0, "buy": 1, "reinvest": 1, "transfer_out": 2, "transfer_in": 3
 
 
 class Row(NamedTuple):
-    """quantity is a split's ratio; continues: the transfer out whose shares a transfer in brings, "" from outside.
+    """quantity is a split's ratio; price USD a share.
 
-    price USD a share; of a transfer from outside it is the stated basis a share, and only the book tells its date.
+    Of a transfer in from outside the price is the stated basis a share, and only the book tells its date.
     """
 
     day: int
@@ -38,7 +38,6 @@ class Row(NamedTuple):
     price: int = 0
     lot: str | None = None
     name: str = ""
-    continues: str = ""
 
 
 @dataclass(eq=False)
@@ -109,32 +108,44 @@ class Oracle:
         return found
 
     def _who_held_what(self, rows: list[Row]) -> None:
-        travelling: dict[str, list[Share]] = {}
+        travelling: list[tuple[Row, list[Share]]] = []
         shelves: dict[tuple[str, str], list[Share]] = defaultdict(list)
         for row in rows:
             shelf = shelves[row.account, row.security]
-            if row.kind in ("buy", "reinvest") or (row.kind == "transfer_in" and not row.continues):
+            moved = self._that_moved(row, travelling) if row.kind == "transfer_in" else None
+            if moved:
+                travelling.remove(moved)
+                for share in moved[1]:
+                    share.account, share.lot, share.travelling = row.account, row.lot or "", False
+                    shelf.append(share)
+            elif row.kind in ("buy", "reinvest", "transfer_in"):
                 new = self._new_shares(row)
                 shelf += new
                 self.shares += new
-            elif row.kind == "transfer_in":
-                for share in travelling[row.continues]:
-                    share.account, share.lot, share.travelling = row.account, row.lot or "", False
-                    shelf.append(share)
             elif row.kind != "split":
                 piece = self.piece(row.security, row.day)
                 wanted = sorted((s for s in shelf if row.lot in (None, s.lot)), key=lambda s: s.bought)
                 taken = wanted[: int(row.quantity / piece)]
                 assert len(taken) * piece == row.quantity
                 shelves[row.account, row.security] = [s for s in shelf if s not in taken]
+                if row.kind == "transfer_out":
+                    travelling.append((row, taken))
                 for share in taken:
                     if row.kind == "transfer_out":
                         share.travelling = True
-                        travelling.setdefault(row.name, []).append(share)
                     else:
                         share.left_on = row.day
                     if row.kind == "sell" and row.account in TAXABLE:
                         self.sold.append((row, share))
+
+    def _that_moved(self, row: Row, travelling: list[tuple[Row, list[Share]]]) -> tuple[Row, list[Share]] | None:
+        """The first that left another account of the kind in the last 30 days: piece by piece, whatever they split."""
+        for out, shares in travelling:
+            other = out.account != row.account and {out.account, row.account} <= set(TAXABLE)
+            alike = out.security == row.security and len(shares) * self.piece(row.security, row.day) == row.quantity
+            if other and alike and row.day - out.day <= 30:
+                return out, shares
+        return None
 
     def _new_shares(self, row: Row) -> list[Share]:
         piece = self.piece(row.security, row.day)

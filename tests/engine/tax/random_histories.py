@@ -1,7 +1,8 @@
 """Random rows of a small household: few shares, prices that mostly fall, much buying back, now and then a move.
 
 Two taxable accounts, an IRA and a Roth IRA; one security that splits and two that are substantially identical; shares
-that move between custodians, leave for good, come from outside or are given away; half shares.
+that move between custodians and may split on their way, that leave for good, come from outside or are given away; half
+shares.
 """
 
 import random
@@ -9,12 +10,13 @@ from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from math import prod
 
 from engine.domain.accounts import Account, AccountBook, Lot, Registration, Transaction, TransactionType
 from tests.engine.tax.oracle import ACCOUNTS, BOOK_DATE, GROUPS, NEVER, RANK, START, TAXABLE, Row
 
 DAYS = 150
-TRAVEL = 3  # days of a transfer between two custodians
+TRAVEL = (2, 15)  # days of a transfer between two custodians, least and most
 REGISTRATIONS = {"ira": Registration.IRA, "roth": Registration.ROTH}
 
 
@@ -26,7 +28,9 @@ class History:
         self.travelling: list[tuple[int, Row, list[list]]] = []
         self.came: set[str] = set()
         self.moved: dict[tuple[str, Fraction], int] = {}
-        self.splits = self.dice.choice([{}, {40: "2"}, {30: "1.5", 95: "0.5"}, {60: "0.5", 75: "0.5"}])
+        self.splits = self.dice.choice(
+            [{}, {40: "2"}, {30: "1.5", 95: "0.5"}, {60: "0.5", 75: "0.5"}, {50: "2", 58: "1.5"}]
+        )
         securities = self.dice.choice(["X", "XV", "VW", "VWX"])
         busy = self.dice.choice([0.04, 0.08, 0.16, 0.4])  # from a trade in a month to one in two days
         self.buying = self.dice.choice([0.15, 0.3, 0.45])  # of all trades
@@ -51,8 +55,8 @@ class History:
         else:
             self._dispose(day, account, security, price)
 
-    def _add(self, *values, **more) -> Row:
-        self.rows.append(Row(*values, name=f"t{len(self.rows)}", **more))
+    def _add(self, *values) -> Row:
+        self.rows.append(Row(*values, name=f"t{len(self.rows)}"))
         return self.rows[-1]
 
     def _split(self, day: int, ratio: Fraction) -> None:
@@ -60,12 +64,15 @@ class History:
             self._add(day, "split", account, "X", ratio)
             for lot in self.held[account, "X"]:
                 lot[2] *= ratio
+        for _, _, lots in [entry for entry in self.travelling if entry[1].security == "X"]:
+            for lot in lots:
+                lot[2] *= ratio
 
     def _arrivals(self, day: int) -> None:
         for _, out, lots in [entry for entry in self.travelling if entry[0] == day]:
             target = "b" if out.account == "a" else "a"
             name = f"moved-{out.name}"
-            self._add(day, "transfer_in", target, out.security, out.quantity, 0, name, continues=out.name)
+            self._add(day, "transfer_in", target, out.security, sum(lot[2] for lot in lots), 0, name)
             self._hold(target, out.security, [[bought, name, shares] for bought, _, shares in lots])
 
     def _hold(self, account: str, security: str, lots: list[list]) -> None:
@@ -90,9 +97,11 @@ class History:
 
     def _is_another_move(self, day: int, security: str, quantity: Fraction) -> bool:
         """Return whether the books would have to take it for one that is or may be on its way; else remember it."""
-        if day - self.moved.get((security, quantity), -NEVER) <= 2 * TRAVEL + 30:
+        splits = self.splits.items() if security == "X" else ()
+        finally_shares = quantity * prod((Fraction(ratio) for on, ratio in splits if on > day), start=Fraction(1))
+        if day - self.moved.get((security, finally_shares), -NEVER) <= 2 * max(TRAVEL) + 30:
             return True
-        self.moved[security, quantity] = day
+        self.moved[security, finally_shares] = day
         return False
 
     def _dispose(self, day: int, account: str, security: str, price: int) -> None:
@@ -101,14 +110,10 @@ class History:
         wanted = [entry for entry in lots if lot in (None, entry[1])]
         most = sum((entry[2] for entry in wanted), Fraction(0))
         quantity = min(most, Fraction(self.dice.choice([1, 2, 3, 5, "0.5", NEVER])))
-        kind = self.dice.choice(["sell"] * 8 + ["gift", "transfer_out"])
+        to_split = security == "X" and any(day < on <= day + max(TRAVEL) for on in self.splits)
+        kind = self.dice.choice(["sell"] * 8 + ["gift"] + ["transfer_out"] * (9 if to_split else 1))
         if kind == "transfer_out":  # whole lots: of one purchase in two accounts the law does not say which comes first
-            if (
-                lot is None
-                or account not in TAXABLE
-                or any(day <= on <= day + TRAVEL for on in self.splits)
-                or self._is_another_move(day, security, most)
-            ):
+            if lot is None or account not in TAXABLE or self._is_another_move(day, security, most):
                 kind = "sell"
             else:
                 quantity = most
@@ -118,7 +123,7 @@ class History:
         taken = self._taken(wanted, quantity)
         self.held[account, security] = [entry for entry in lots if entry[2]]
         if kind == "transfer_out" and self.dice.random() < 0.8:
-            self.travelling.append((day + TRAVEL, row, taken))
+            self.travelling.append((day + self.dice.randint(*TRAVEL), row, taken))
 
     def _is_out_of_order(self, day: int, kind: str) -> bool:
         """Return whether today's rows so far come later in the day, and so might find other shares than they named."""
@@ -176,7 +181,7 @@ def account(name: str) -> Account:
 
 
 def transaction(row: Row) -> Transaction:
-    from_outside = row.kind == "transfer_in" and not row.continues
+    from_outside = row.kind == "transfer_in" and row.price > 0
     return Transaction(
         transaction_id=row.name,
         account_id=row.account,
