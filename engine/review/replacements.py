@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from math import prod
 from typing import Final
 
 from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
@@ -20,6 +21,7 @@ from engine.domain.identifiers import AccountId, LotId, SecurityId
 from engine.review.case import ACQUIRES, WINDOW, Case, basis_of
 
 _NOTHING: Final = Decimal("1e-9")  # shares or dollars below it come from divisions that do not come out even
+_POSTED: Final = timedelta(days=7)  # rows of one ratio within so many days are one split, told by several custodians
 _LEAVES: Final = frozenset({TransactionType.SELL, TransactionType.GIFT, TransactionType.TRANSFER_OUT})
 _ORDER_OF_DAY: Final = (
     *(TransactionType.SPLIT, TransactionType.BUY, TransactionType.REINVEST),
@@ -96,7 +98,8 @@ class _Record:
         self.day = case.snapshot.as_of
         self.held: list[Shares] = []
         self.open: list[LossSold] = []
-        self.moving: list[tuple[Transaction, list[Shares]]] = []
+        self.moving: list[tuple[Transaction, list[Shares], int]] = []  # and how many splits came before they left
+        self.splits: list[tuple[Transaction, set[AccountId]]] = []  # the first row of each, and who posted it
         self.taxable = {b.account.account_id: b.account.registration.is_taxable for b in case.snapshot.household_books}
         self.lots = {
             (lot.account_id, lot.lot_id): lot
@@ -187,7 +190,7 @@ class _Record:
         else:
             taken = self._take(row)
             if row.type is TransactionType.TRANSFER_OUT:
-                self.moving.append((row, taken))
+                self.moving.append((row, taken, len(self.splits)))
             if row.type is TransactionType.SELL and self.taxable.get(row.account_id, True):
                 return self._losses(row, taken)
         return []
@@ -200,20 +203,46 @@ class _Record:
         self.open = [
             replace(o, quantity=o.quantity * ratio, loss=o.loss / ratio) if _is_alike(row, o) else o for o in self.open
         ]
+        for first, posted in self.splits:
+            same = (first.security_id, first.quantity) == (row.security_id, row.quantity)
+            if same and row.trade_date - first.trade_date <= _POSTED:
+                posted.add(row.account_id)
+                return
+        self.splits.append((row, {row.account_id}))
 
     def _move_in(self, row: Transaction, made: tuple[AccountId, LotId] | None) -> None:
         if made is None:
             return
-        for out, shares in self.moving:
-            if (out.security_id, out.quantity) == (row.security_id, row.quantity) and not _is_alike(row, out):
-                self.held += [replace(s, account_id=row.account_id, lot_id=made[1]) for s in shares]
-                self.moving.remove((out, shares))
+        for index, (out, shares, before) in enumerate(self.moving):
+            ratio = self._split_on_the_way(out, row, self.splits[before:])
+            if ratio is not None:
+                self.held += [
+                    replace(
+                        s, account_id=row.account_id, lot_id=made[1], quantity=s.quantity * ratio, cost=s.cost / ratio
+                    )
+                    for s in shares
+                ]
+                del self.moving[index]
                 return
         cost = (row.basis or Decimal(0)) / row.quantity
         self.held.append(
             Shares(security_id=row.security_id, account_id=row.account_id, lot_id=made[1], bought=None,
                    quantity=row.quantity, cost=cost, free=False, standing=False)
         )  # fmt: skip
+
+    def _split_on_the_way(
+        self, out: Transaction, row: Transaction, splits: Sequence[tuple[Transaction, set[AccountId]]]
+    ) -> Decimal | None:
+        """Return what one share that left has become in the shares that came, or None where they are others.
+
+        It counts the splits since it left: all of them, or only those that its new account has posted by now.
+        """
+        if out.security_id != row.security_id or out.account_id == row.account_id:
+            return None
+        of_it = [split for split in splits if split[0].security_id == row.security_id]
+        every = prod((first.quantity for first, _ in of_it), start=Decimal(1))
+        own = prod((first.quantity for first, posted in of_it if row.account_id in posted), start=Decimal(1))
+        return next((r for r in (every, own) if abs(out.quantity * r - row.quantity) <= _NOTHING), None)
 
     def _take(self, row: Transaction) -> list[Shares]:
         """Take the shares of the lot that a row names, else the oldest, out of what is held."""

@@ -173,6 +173,38 @@ def test_where_losses_are_allowed_what_a_purchase_takes_away_is_announced(plan, 
     assert "tax" in failed(allowing(plan, disallowed + 30), household, market)
 
 
+@pytest.mark.parametrize(
+    ("splits", "arrives"),
+    [
+        ([(7, "B"), (6, "C")], 40),  # told by both custodians, and one split
+        ([(7, "B"), (4, "C")], 20),  # the new custodian counts them as they were, and splits them later
+    ],
+)
+def test_shares_bought_lately_that_split_on_their_way_to_another_account_catch_as_many_as_they_became(
+    plan, snapshot, market, splits, arrives
+):
+    """20 bought ten days ago are 40 now: of a loss of 30 USD on each of 100 shares they take 1,200."""
+    rows = {
+        "B": [row(10, BUY, 20, price=200), row(8, TransactionType.TRANSFER_OUT, 20, lot_id="B10")],
+        "C": [row(5, TransactionType.TRANSFER_IN, arrives, account="C")],
+    }
+    for days_ago, account in splits:
+        rows[account].append(row(days_ago, TransactionType.SPLIT, 2, account=account, lot_id=None))
+    moved = replace(lot(10, 40, "C"), lot_id="C5")
+    books = [
+        AccountBook(
+            account=replace(snapshot.account, account_id=account),
+            lots=(moved,) if account == "C" else (),
+            transactions=tuple(sorted(of_account, key=lambda r: r.trade_date)),
+        )
+        for account, of_account in rows.items()
+    ]
+    household = replace(snapshot, household_books=(snapshot.book, *books))
+
+    assert failed(allowing(plan, 1200), household, market) == {}
+    assert "tax" in failed(allowing(plan, 600), household, market)
+
+
 def test_of_two_losing_lots_the_one_acquired_first_is_caught(plan, snapshot, market):
     # a2 now lost 10 USD a share; 50 of it are sold beside 100 of a1, which is older and lost 30. Forty replacements.
     cheaper = replace(snapshot.lots[1], cost_per_share=D(110))
