@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from engine.domain.accounts import Lot
 from engine.domain.market import MarketSnapshot
+from engine.tax.gifts import basis_at, held_from_at
 from engine.tax.holding import long_term_on
 
 _KINDS: Final = (  # loss, long-term, label, colour: orange for losses, blue for gains, light while short-term
@@ -45,11 +46,12 @@ def _rungs(lots: Sequence[Lot], market: MarketSnapshot, as_of: date) -> list[_Ru
     for lot in lots:
         if lot.security_id not in market.marks:
             continue
-        turns = long_term_on(lot.held_from)
+        price = market.marks[lot.security_id].price
+        turns = long_term_on(held_from_at(lot, price))
         days = (turns - as_of).days
         until = f"{days} days until long-term" if days > 0 else f"long-term since {turns:%d %b %Y}"
         named = f"{market.securities[lot.security_id].ticker} {lot.lot_id}, {lot.quantity.normalize():,f} shares"
-        gain = float(lot.quantity * market.marks[lot.security_id].price - lot.basis)
+        gain = float(lot.quantity * price - basis_at(lot, price))
         rungs.append(_Rung(gain, days, f"{named}<br>{until}"))
     return rungs
 

@@ -13,6 +13,7 @@ from engine.domain.plans import Lock
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.drift import GroupDrift, NameDrift
 from engine.monitor.tax_position import TaxPosition
+from engine.tax.gifts import basis_at, held_from_at
 from engine.tax.holding import long_term_on, term
 
 _REASONS: Final = {
@@ -147,19 +148,21 @@ def lot_table(snapshot: AccountSnapshot, market: MarketSnapshot) -> pd.DataFrame
     for lot in snapshot.lots:
         mark = market.marks.get(lot.security_id)
         value = None if mark is None else float(lot.quantity * mark.price)
-        gain = None if value is None else value - float(lot.basis)
+        basis = float(lot.basis if mark is None else basis_at(lot, mark.price))
+        held_from = lot.held_from if mark is None else held_from_at(lot, mark.price)
+        gain = None if value is None else value - basis
         rows.append(
             {
                 **named(market, lot.security_id),
                 "lot": lot.lot_id,
                 "acquired": lot.acquired,
-                "term": term(lot.held_from, snapshot.as_of).value,
-                "days_short": max((long_term_on(lot.held_from) - snapshot.as_of).days, 0) or None,
+                "term": term(held_from, snapshot.as_of).value,
+                "days_short": max((long_term_on(held_from) - snapshot.as_of).days, 0) or None,
                 "shares": float(lot.quantity),
-                "basis": float(lot.basis),
+                "basis": basis,
                 "value": value,
                 "gain": gain,
-                "gain_pct": None if gain is None or not lot.basis else 100 * gain / float(lot.basis),
+                "gain_pct": None if gain is None or not basis else 100 * gain / basis,
                 "wash_adjustment": float(lot.wash_adjustment) if lot.wash_adjustment else None,
             }
         )

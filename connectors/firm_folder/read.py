@@ -81,6 +81,8 @@ def _read_file(
         if keep:
             if schema.name == "lots":
                 references.check_lots(found.label, rows, report)
+            if schema.name in ("lots", "transactions"):
+                references.check_gifts(found.label, rows, report)
             if schema.name == "transactions":
                 references.check_arranged(found.label, rows, known, report)
             keep(rows)

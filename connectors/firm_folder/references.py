@@ -57,6 +57,28 @@ def check_lots(label: str, rows: Rows, report: Report) -> None:
                        expected=f"a date up to acquired, {acquired}")  # fmt: skip
 
 
+def check_gifts(label: str, rows: Rows, report: Report) -> None:
+    """Report gifts told by half or on rows that are none, and days of a gift before it was the donor's to give."""
+    blank = [""] * len(rows.lines)
+    prices, days = rows.text.get("gift_price", blank), rows.text.get("gift_date", blank)
+    if prices is days:
+        return
+    unknown = [None] * len(rows.lines)
+    kinds, acquired, moved = (rows.value.get(name, unknown) for name in ("type", "acquired", "trade_date"))
+    columns = (prices, days, rows.value["gift_date"], kinds, acquired, moved)
+    for line, price, written, day, kind, first, last in zip(rows.lines, *columns, strict=True):
+        if bool(price) is not bool(written):
+            missing, given = ("gift_date", "gift_price") if price else ("gift_price", "gift_date")
+            report.add(label, line, missing, found="nothing", expected=f"a value, as {given} is given")
+        if (price or written) and kind and kind is not TransactionType.TRANSFER_IN:
+            report.add(label, line, "gift_price" if price else "gift_date", found=shown(price or written),
+                       expected=f"nothing for {kind}")  # fmt: skip
+        if day and first and day < first:
+            report.add(label, line, "gift_date", found=f"'{day}'", expected=f"a date from acquired, {first}, on")
+        if day and last and day > last:
+            report.add(label, line, "gift_date", found=f"'{day}'", expected=f"a date up to trade_date, {last}")
+
+
 def check_arranged(label: str, rows: Rows, known: Known, report: Report) -> None:
     """Report rows after as_of that nobody arranges ahead: only trades and reinvestments can be to come."""
     for line, day, kind in zip(rows.lines, rows.value["trade_date"], rows.value["type"], strict=True):

@@ -79,6 +79,8 @@ class Lot:
 
     cost_per_share is USD before wash sales; wash_adjustment is USD for the whole lot, added to its basis by disallowed
     losses; holding_start is the tacked start of the holding period (26 U.S.C. 1223(3)), None where it is `acquired`.
+    Shares received as a gift: cost_per_share and acquired are the donor's, gift_price is USD a share on gift_date, the
+    day of the gift, counted in the lot's own shares (1015(a)); None for both where nothing was given.
     """
 
     account_id: AccountId
@@ -89,14 +91,18 @@ class Lot:
     acquired: date
     wash_adjustment: Decimal | None = None
     holding_start: date | None = None
+    gift_price: Decimal | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
+    gift_date: date | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
 
     def __post_init__(self) -> None:
         if not self.quantity > 0:
             raise ValueError(f"lot {self.lot_id}: quantity must be > 0, got {self.quantity}")
+        if (self.gift_price is None) is not (self.gift_date is None):
+            raise ValueError(f"lot {self.lot_id}: gift_price and gift_date must both be given or neither")
 
     @property
     def basis(self) -> Decimal:
-        """Adjusted basis of the whole lot, USD."""
+        """Adjusted basis of the whole lot, USD; of a gift the donor's, which counts for a gain."""
         return self.quantity * self.cost_per_share + (self.wash_adjustment or Decimal(0))
 
     @property
@@ -111,7 +117,8 @@ class Transaction:
 
     quantity is > 0 in shares, except for a split, where it is new shares for each old one (2 for a 2-for-1).
     price is USD a share. lot_id is the lot sold, given or moved, or the lot made by a buy (its own id where None).
-    basis is the total USD basis of what was sold or transferred, where the source gives it.
+    basis is the total USD basis of what was sold or transferred, where the source gives it. gift_price and gift_date
+    tell of shares transferred in that they were a gift, as those of a Lot do, in the row's own shares.
     """
 
     transaction_id: TransactionId
@@ -123,6 +130,8 @@ class Transaction:
     price: Decimal
     lot_id: LotId | None = None
     basis: Decimal | None = None
+    gift_price: Decimal | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
+    gift_date: date | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

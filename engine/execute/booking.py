@@ -11,6 +11,7 @@ from engine.domain.errors import DataError
 from engine.domain.identifiers import LotId, TransactionId
 from engine.domain.plans import Side, Term
 from engine.execute.fills import FilledOrder
+from engine.tax.gifts import basis_at, held_from_at
 from engine.tax.holding import term
 
 _ADJUSTMENT_STEP: Final = Decimal("0.000001")
@@ -18,7 +19,7 @@ _ADJUSTMENT_STEP: Final = Decimal("0.000001")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Taken:
-    """Some shares taken out of a lot. basis is their USD basis; rest is what stays of the lot, if anything does."""
+    """Some shares taken out of a lot. basis: theirs at the price of the fill, USD; rest: what stays of the lot, if any."""
 
     quantity: Decimal
     basis: Decimal
@@ -60,11 +61,11 @@ def _realised(book: AccountBook, rows: Sequence[Transaction], on: date) -> Accou
     account = book.account
     if not account.registration.is_taxable:
         return account
-    held_from = {lot.lot_id: lot.held_from for lot in book.lots}
+    lots = {lot.lot_id: lot for lot in book.lots}
     gains = {Term.SHORT: account.ytd_st_gain, Term.LONG: account.ytd_lt_gain}
     for row in rows:
         if row.lot_id is not None and row.basis is not None:
-            gains[term(held_from[row.lot_id], on)] += row.quantity * row.price - row.basis
+            gains[term(held_from_at(lots[row.lot_id], row.price), on)] += row.quantity * row.price - row.basis
     return replace(account, ytd_st_gain=gains[Term.SHORT], ytd_lt_gain=gains[Term.LONG])
 
 
@@ -119,14 +120,15 @@ def _take(lots: Mapping[LotId, Lot], lot_id: LotId, quantity: Decimal, fill: Fil
             f"found {found}"
         )
     if quantity == lot.quantity:
-        return _Taken(quantity=quantity, basis=lot.basis, rest=None)
+        return _Taken(quantity=quantity, basis=basis_at(lot, fill.price), rest=None)
     adjustment = lot.wash_adjustment
     share = Decimal(0)
     if adjustment is not None:
         share = (adjustment * quantity / lot.quantity).quantize(_ADJUSTMENT_STEP, rounding=ROUND_HALF_EVEN)
         adjustment -= share
     rest = replace(lot, quantity=lot.quantity - quantity, wash_adjustment=adjustment)
-    return _Taken(quantity=quantity, basis=quantity * lot.cost_per_share + share, rest=rest)
+    part = replace(lot, quantity=quantity, wash_adjustment=share)
+    return _Taken(quantity=quantity, basis=basis_at(part, fill.price), rest=rest)
 
 
 def _row(

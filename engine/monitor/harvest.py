@@ -12,6 +12,7 @@ from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock, LockRule, Term
 from engine.domain.policy import means, restrictions_in_force
 from engine.domain.settings import PlanSettings
+from engine.tax.gifts import basis_at, held_from_at
 from engine.tax.holding import term
 from engine.tax.netting import plan_liability
 
@@ -20,6 +21,7 @@ BELOW_THRESHOLD: Final = "below_threshold"
 RESTRICTED: Final = "restricted"
 NOT_TRADABLE: Final = "not_tradable"
 PENDING: Final = "pending"
+_LOST: Final = Decimal(0)  # a price at which every lot is at a loss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,16 +107,18 @@ def _restricted(snapshot: AccountSnapshot, market: MarketSnapshot) -> frozenset[
 
 def _loss(lot: Lot, market: MarketSnapshot) -> Decimal:
     mark = market.marks.get(lot.security_id)
-    return Decimal(0) if mark is None else lot.basis - lot.quantity * mark.price
+    return Decimal(0) if mark is None else basis_at(lot, mark.price) - lot.quantity * mark.price
 
 
 def _small(lot: Lot, loss: Decimal, settings: PlanSettings) -> bool:
-    return loss < settings.harvest_min_loss_usd or float(loss) < settings.harvest_min_loss_pct * float(lot.basis)
+    return loss < settings.harvest_min_loss_usd or float(loss) < settings.harvest_min_loss_pct * float(
+        basis_at(lot, _LOST)
+    )
 
 
 def _loss_lot(lot: Lot, loss: Decimal, snapshot: AccountSnapshot, blocked: str | None, until: date | None) -> LossLot:
     account = snapshot.account
-    held = term(lot.held_from, snapshot.as_of)
+    held = term(held_from_at(lot, _LOST), snapshot.as_of)
     st_gain, lt_gain = (-loss, Decimal(0)) if held is Term.SHORT else (Decimal(0), -loss)
     return LossLot(
         lot_id=lot.lot_id,

@@ -12,6 +12,7 @@ from engine.domain.settings import LotMethod, PlanSettings
 from engine.plan.rules import NameRules
 from engine.plan.washes import Caught, is_recent
 from engine.tax.closing import closing_order
+from engine.tax.gifts import basis_at, held_from_at
 from engine.tax.holding import term
 
 RESTRICTED: Final = "restricted"
@@ -84,7 +85,7 @@ def sale_lots(
     catches = caught is not None and not settings.liquidate and any(lot.lot_id in caught for lot in lots)
     short, long = float(st_rate), float(lt_rate)
     for lot in order:
-        held, worth, basis = term(lot.held_from, on), lot.quantity * price, lot.basis
+        held, worth, basis = term(held_from_at(lot, price), on), lot.quantity * price, basis_at(lot, price)
         gain_usd = worth - basis
         per_dollar = float(gain_usd / worth) if price > 0 else 0.0
         may_wash = caught is not None and (settings.liquidate or not is_recent(lot, on))
@@ -130,7 +131,9 @@ def _with_caught(
 
 
 def gain(lot: Lot, quantity: Decimal, price: Decimal) -> Decimal:
-    """Return the gain on selling so many shares of a lot, USD: proceeds less their share of the adjusted basis."""
+    """Return the gain on selling so many shares of a lot, USD: proceeds less their share of the basis that counts."""
+    if lot.gift_price is not None:
+        return (lot.quantity * price - basis_at(lot, price)) * quantity / lot.quantity  # 0, where it is, to the digit
     adjustment = lot.wash_adjustment or Decimal(0)
     return quantity * (price - lot.cost_per_share) - adjustment * quantity / lot.quantity
 

@@ -30,8 +30,8 @@ class Caught:
 
 
 def is_recent(lot: Lot, as_of: date) -> bool:
-    """Return whether the lot was bought inside the window, and so is itself a replacement."""
-    return lot.acquired + WASH_SALE_DAYS >= as_of
+    """Return whether the lot was bought inside the window, and so is itself a replacement; a gift was not bought."""
+    return lot.gift_date is None and lot.acquired + WASH_SALE_DAYS >= as_of
 
 
 def caught_losses(

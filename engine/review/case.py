@@ -170,7 +170,7 @@ class Case:
     def bought_lately(self) -> Mapping[str, list[str]]:
         """What the household bought in the last 30 days or is to buy in the next, in words, by wash-sale group.
 
-        A lot of those days that no row explains was bought too; one that was moved in was not.
+        A lot of those days that no row explains was bought too; one that was moved in or given was not.
         """
         since = self.snapshot.as_of - WINDOW
         explained: set[tuple[AccountId, SecurityId, date | LotId | None]] = set()
@@ -185,7 +185,7 @@ class Case:
                 found.setdefault(self.group(row.security_id), []).append(words)
         for lot in (lot for book in self.snapshot.household_books for lot in book.lots if lot.acquired >= since):
             keys = {(lot.account_id, lot.security_id, mark) for mark in (lot.acquired, lot.lot_id)}
-            if not keys & explained:
+            if not keys & explained and lot.gift_date is None:
                 found.setdefault(self.group(lot.security_id), []).append(f"bought on {lot.acquired} (lot {lot.lot_id})")
         return found
 
@@ -204,20 +204,41 @@ def is_meant(target: str, security: Security) -> bool:
     return is_group or target == security.security_id
 
 
-def basis_of(lot: Lot) -> Decimal:
-    """Return what a lot cost, USD, with the losses that a wash sale put into it: 26 U.S.C. 1012, 1091(d)."""
-    disallowed = lot.wash_adjustment if lot.wash_adjustment is not None else Decimal(0)
-    return lot.cost_per_share * lot.quantity + disallowed
+def basis_of(lot: Lot, price: Decimal) -> Decimal:
+    """Return the cost that a sale of a whole lot at a price is held against, USD.
+
+    What was paid, with the losses that a wash sale put into it: 26 U.S.C. 1012, 1091(d). Of a gift that was worth less
+    than its donor's basis: for a gain that basis, for a loss that worth, and what the sale brings in between (1015(a)).
+    """
+    cost, worth_then = _costs(lot)
+    brings = lot.quantity * price
+    if worth_then >= cost or brings >= cost:
+        return cost
+    return worth_then if brings <= worth_then else brings
 
 
 def gain_of(lot: Lot, quantity: Decimal, price: Decimal) -> Decimal:
     """Return the gain on selling so many shares of a lot at a price, USD."""
-    return quantity * price - basis_of(lot) * quantity / lot.quantity
+    return (lot.quantity * price - basis_of(lot, price)) * quantity / lot.quantity
 
 
-def starts_on(lot: Lot) -> date:
-    """Return the day before the first that counts as held: of acquisition, or as a wash sale tacks it (1223(3))."""
+def starts_on(lot: Lot, price: Decimal) -> date:
+    """Return the day before the first that counts as held, for a sale at a price.
+
+    That of acquisition, by the donor of a gift too (1223(2)), or as a wash sale tacks it (1223(3)); of a gift sold
+    below its worth of that day, the day of the gift.
+    """
+    cost, worth_then = _costs(lot)
+    if lot.gift_date is not None and lot.quantity * price < worth_then < cost:
+        return lot.gift_date
     return lot.acquired if lot.holding_start is None else lot.holding_start
+
+
+def _costs(lot: Lot) -> tuple[Decimal, Decimal]:
+    """Return what a lot cost, and what it was worth when it was given: the same where it was bought. USD."""
+    disallowed = lot.wash_adjustment if lot.wash_adjustment is not None else Decimal(0)
+    cost = lot.cost_per_share * lot.quantity + disallowed
+    return cost, cost if lot.gift_price is None else lot.gift_price * lot.quantity + disallowed
 
 
 def held_over_a_year(held_from: date, on: date) -> bool:

@@ -69,8 +69,9 @@ def _money(case: Case, stated: Metrics, *, cash: Decimal, nav: Decimal, sold: Ma
 def _unrealised(case: Case, sold: Mapping[LotId, Decimal]) -> dict[str, Decimal]:
     totals = {"st_gain": _ZERO, "st_loss": _ZERO, "lt_gain": _ZERO, "lt_loss": _ZERO}
     for lot in case.snapshot.lots:
-        gain = gain_of(lot, lot.quantity - sold.get(lot.lot_id, _ZERO), case.market.marks[lot.security_id].price)
-        term = "lt" if held_over_a_year(starts_on(lot), case.snapshot.as_of) else "st"
+        price = case.market.marks[lot.security_id].price
+        gain = gain_of(lot, lot.quantity - sold.get(lot.lot_id, _ZERO), price)
+        term = "lt" if held_over_a_year(starts_on(lot, price), case.snapshot.as_of) else "st"
         totals[f"{term}_gain" if gain >= 0 else f"{term}_loss"] += gain
     return totals
 

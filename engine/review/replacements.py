@@ -31,7 +31,8 @@ _ORDER_OF_DAY: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
-    """Shares that came in together. bought: the day, None where they came by a transfer; free: not used by a loss yet.
+    """Shares that came in together. bought: the day, None where they came by a transfer or gift; cost: USD a share,
+    what a loss is held against; free: not used by a loss yet.
 
     standing: seen only in a book's lots of today; the history that sold others of them is not to take them again.
     """
@@ -225,10 +226,22 @@ class _Record:
                 del self.moving[index]
                 return
         cost = (row.basis or Decimal(0)) / row.quantity
+        lot = self.lots.get(made)
+        if row.gift_price is not None:
+            cost = min(cost, row.gift_price)
+        elif lot is not None and lot.gift_price is not None:
+            cost = min(cost, lot.gift_price * self._splits_after(row))
         self.held.append(
             Shares(security_id=row.security_id, account_id=row.account_id, lot_id=made[1], bought=None,
                    quantity=row.quantity, cost=cost, free=False, standing=False)
         )  # fmt: skip
+
+    def _splits_after(self, row: Transaction) -> Decimal:
+        """Return how many of today's shares one of a row's is."""
+        later = (r for book in self.case.snapshot.household_books for r in self._of_book(book))
+        ratios = [r.quantity for r in later if r.type is TransactionType.SPLIT and _is_alike(row, r)
+                  and r.trade_date > row.trade_date]  # fmt: skip
+        return prod(ratios, start=Decimal(1))
 
     def _split_on_the_way(
         self, out: Transaction, row: Transaction, splits: Sequence[tuple[Transaction, set[AccountId]]]
@@ -264,7 +277,7 @@ class _Record:
         lot = self.lots.get((row.account_id, row.lot_id)) if row.lot_id is not None else None
         parts = [(s.lot_id, s.bought or date.min, s.quantity, s.cost) for s in taken]
         if row.quantity - known > _NOTHING:
-            cost = basis_of(lot) / lot.quantity if lot is not None else row.price
+            cost = basis_of(lot, row.price) / lot.quantity if lot is not None else row.price
             acquired = lot.acquired if lot is not None else date.min
             parts.append((row.lot_id or LotId(""), acquired, row.quantity - known, cost))
         if row.basis is not None:
@@ -287,7 +300,7 @@ class _Record:
                 part = min(shares.quantity, missing)
                 self._reduce(shares, part)
                 missing -= part
-            loss = basis_of(lot) / lot.quantity - trade.price
+            loss = basis_of(lot, trade.price) / lot.quantity - trade.price
             if loss * sale.quantity > _NOTHING:
                 losses.append(
                     LossSold(cause=None, security_id=lot.security_id, account_id=lot.account_id, lot_id=lot.lot_id,
@@ -337,10 +350,10 @@ def _standing(lot: Lot, later_splits: Decimal) -> Shares:
         security_id=lot.security_id,
         account_id=lot.account_id,
         lot_id=lot.lot_id,
-        bought=lot.acquired,
+        bought=lot.acquired if lot.gift_date is None else None,
         quantity=lot.quantity / later_splits,
-        cost=basis_of(lot) / lot.quantity * later_splits,
-        free=not lot.wash_adjustment,
+        cost=basis_of(lot, Decimal(0)) / lot.quantity * later_splits,
+        free=not lot.wash_adjustment and lot.gift_date is None,
         standing=True,
     )
 

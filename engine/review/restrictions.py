@@ -10,10 +10,10 @@ from engine.domain.plans import Side, Trade
 from engine.domain.settings import LotMethod, WashSalePolicy
 from engine.review.case import DUST, WINDOW, Case, basis_of, gain_of, is_meant
 
-_FIRST_GOES_THE_LEAST: Final[Mapping[LotMethod, Callable[[Lot], Decimal]]] = {
-    LotMethod.FIFO: lambda lot: Decimal(lot.acquired.toordinal()),
-    LotMethod.LIFO: lambda lot: -Decimal(lot.acquired.toordinal()),
-    LotMethod.HIFO: lambda lot: -basis_of(lot) / lot.quantity,
+_FIRST_GOES_THE_LEAST: Final[Mapping[LotMethod, Callable[[Lot, Decimal], Decimal]]] = {
+    LotMethod.FIFO: lambda lot, _: Decimal(lot.acquired.toordinal()),
+    LotMethod.LIFO: lambda lot, _: -Decimal(lot.acquired.toordinal()),
+    LotMethod.HIFO: lambda lot, price: -basis_of(lot, price) / lot.quantity,
 }
 
 
@@ -81,7 +81,7 @@ def is_kept(case: Case, name: SecurityId) -> bool:
     )
     if may_wash:  # only shares that are themselves replacements stay, and those go too where everything does
         since = case.snapshot.as_of - WINDOW
-        return not case.settings.liquidate and any(lot.acquired >= since for lot in own)
+        return not case.settings.liquidate and any(lot.acquired >= since and lot.gift_date is None for lot in own)
     return case.group(name) in case.bought_lately
 
 
@@ -94,7 +94,8 @@ def lot_order(case: Case) -> Iterable[str]:
         own = [lot for lot in case.snapshot.lots if lot.security_id == trade.security_id]
         left = [lot for lot in own if lot.quantity - case.sold.get(lot.lot_id, Decimal(0)) > DUST]
         for sale in trade.lots:
-            skipped = [lot.lot_id for lot in left if first(lot) < first(case.lots[sale.lot_id])]
+            place = first(case.lots[sale.lot_id], trade.price)
+            skipped = [lot.lot_id for lot in left if first(lot, trade.price) < place]
             if skipped:
                 yield f"lot {sale.lot_id}: sold before {', '.join(skipped)}, against {case.settings.lot_method}"
 
@@ -110,5 +111,5 @@ def small_losses(case: Case) -> Iterable[str]:
             continue
         lot = case.lots[sale.lot_id]
         loss = -gain_of(lot, lot.quantity, trade.price)
-        if 0 < loss < max(settings.harvest_min_loss_usd, least_part * basis_of(lot)) - DUST:
+        if 0 < loss < max(settings.harvest_min_loss_usd, least_part * basis_of(lot, trade.price)) - DUST:
             yield f"lot {sale.lot_id}: loses {loss:.2f} in all, too little to be sold"

@@ -19,7 +19,7 @@ def terms_and_gains(case: Case) -> Iterable[str]:
     """Each lot sold has the term and the gain that its dates and basis give."""
     for trade, sale in case.sales:
         lot = case.lots[sale.lot_id]
-        expected = Term.LONG if held_over_a_year(starts_on(lot), case.snapshot.as_of) else Term.SHORT
+        expected = Term.LONG if held_over_a_year(starts_on(lot, trade.price), case.snapshot.as_of) else Term.SHORT
         if sale.term is not expected:
             yield f"lot {sale.lot_id}: term {sale.term}, expected {expected}"
         gain = gain_of(lot, sale.quantity, trade.price)
@@ -108,7 +108,8 @@ def wash_sales(case: Case) -> Iterable[str]:
     # Where everything is sold, the purchase goes too: shares sold together replace each other no more.
     for trade, sale in case.sales if allowed and not case.settings.liquidate else ():
         lot = case.lots[sale.lot_id]
-        if gain_of(lot, sale.quantity, trade.price) < 0 and case.snapshot.as_of - lot.acquired <= WINDOW:
+        bought = lot.gift_date is None and case.snapshot.as_of - lot.acquired <= WINDOW
+        if bought and gain_of(lot, sale.quantity, trade.price) < 0:
             yield f"lot {sale.lot_id}: sold at a loss, but itself bought on {lot.acquired}"
 
 

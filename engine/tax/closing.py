@@ -9,6 +9,7 @@ from engine.domain.accounts import Lot
 from engine.domain.errors import DataError
 from engine.domain.plans import Term
 from engine.domain.settings import LotMethod
+from engine.tax.gifts import basis_at, held_from_at
 from engine.tax.holding import term
 
 
@@ -59,7 +60,7 @@ def closing_order(
     ranks: dict[LotMethod, Callable[[Lot], Decimal | int]] = {
         LotMethod.FIFO: lambda lot: lot.acquired.toordinal(),
         LotMethod.LIFO: lambda lot: -lot.acquired.toordinal(),
-        LotMethod.HIFO: lambda lot: -lot.basis / lot.quantity,
+        LotMethod.HIFO: lambda lot: -basis_at(lot, price) / lot.quantity,
     }
     by_tax = partial(tax_per_share, price=price, on=on, st_rate=st_rate, lt_rate=lt_rate)
     rank = ranks.get(method, by_tax)
@@ -71,6 +72,7 @@ def tax_per_share(lot: Lot, *, price: Decimal, on: date, st_rate: Decimal, lt_ra
 
     At one price this has the order of tax per dollar sold, and it is defined at a price of zero too.
     """
-    rate = lt_rate if term(lot.held_from, on) is Term.LONG else st_rate
-    cost = lot.basis / lot.quantity if lot.wash_adjustment else lot.cost_per_share
+    rate = lt_rate if term(held_from_at(lot, price), on) is Term.LONG else st_rate
+    plain = not lot.wash_adjustment and lot.gift_price is None
+    cost = lot.cost_per_share if plain else basis_at(lot, price) / lot.quantity
     return rate * (price - cost)

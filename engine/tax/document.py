@@ -18,7 +18,7 @@ def ledger_document(ledgers: Sequence[Ledger]) -> dict[str, Any]:
 
     Amounts are positive numbers of USD, each rounded to the cent here and nowhere before (half to even); shares have
     six decimals at most; dates are ISO. `disallowed` includes `permanently_disallowed`. In these cents, as on a return,
-    loss = basis - proceeds = disallowed + allowed.
+    loss = basis - proceeds = disallowed + allowed. A lot of shares received as a gift has `gift_value` and `gift_date`.
     """
     losses = [loss for ledger in ledgers for loss in ledger.losses]
     return {
@@ -78,6 +78,7 @@ def _lot(lot: LedgerLot) -> dict[str, Any]:
         "basis": _usd(lot.basis),
         "acquired": _day(lot.acquired),
         "holding_start": _day(lot.holding_start),
+        **({} if lot.gift_value is None else {"gift_value": _usd(lot.gift_value), "gift_date": _day(lot.gift_date)}),
     }
 
 

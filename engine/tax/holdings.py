@@ -8,7 +8,7 @@ from typing import Final
 from engine.domain.accounts import Lot, Transaction
 from engine.domain.identifiers import LotId, SecurityId, TransactionId
 from engine.tax.history import History, Place
-from engine.tax.parcels import DUST, Parcel
+from engine.tax.parcels import DUST, Gift, Parcel
 from engine.tax.shelves import Purchases, Shelf
 
 _ONE: Final = Decimal(1)
@@ -45,9 +45,10 @@ class Holdings:
             basis=lot.basis,
             acquired=lot.acquired,
             holding_start=lot.holding_start,
-            bought=lot.acquired,
+            bought=lot.acquired if lot.gift_date is None else None,  # a gift is no purchase
             used=bool(lot.wash_adjustment),
             order=self._next(),
+            gift=_gift(lot, lot.quantity),
         )
 
     def bought(self, event: Transaction) -> Parcel:
@@ -115,16 +116,20 @@ class Holdings:
     def older(self, event: Transaction, quantity: Decimal) -> Parcel | None:
         """Return shares that no event bought, or None where neither the row nor the rest of the lot has a basis.
 
-        Acquisition and holding period are those of the rest of the lot, where the book still shows one.
+        Acquisition, holding period and what tells a gift are those of the rest of the lot, where the book still shows
+        one; of a gift, a transfer in may tell itself.
         """
         lot = None if event.lot_id is None else self.history.stated.get((event.account_id, event.lot_id))
+        later_splits = self._later_splits((event.account_id, event.security_id))
         if event.basis is not None:
             basis = event.basis * quantity / event.quantity
         elif lot is not None:
-            later_splits = self._later_splits((event.account_id, event.security_id))
             basis = lot.basis / lot.quantity * later_splits * quantity
         else:
             return None
+        gift = None if lot is None else _gift(lot, later_splits * quantity)
+        if event.gift_price is not None and event.gift_date is not None:
+            gift = Gift(event.gift_price * quantity, event.gift_date)
         lot_id = event.lot_id or LotId("")
         return Parcel(
             account_id=event.account_id,
@@ -138,6 +143,7 @@ class Holdings:
             bought=None,
             used=False,
             order=self._next(),
+            gift=gift,
         )
 
     def split(self, event: Transaction) -> None:
@@ -170,3 +176,11 @@ class Holdings:
     def _next(self) -> int:
         self._order += 1
         return self._order
+
+
+def _gift(lot: Lot, quantity: Decimal) -> Gift | None:
+    """Return what tells of so many of a lot's shares, counted as its book does, that they were a gift."""
+    if lot.gift_price is None or lot.gift_date is None:
+        return None
+    adjustment = (lot.wash_adjustment or Decimal(0)) * quantity / lot.quantity
+    return Gift(lot.gift_price * quantity + adjustment, lot.gift_date)

@@ -92,7 +92,7 @@ def _purchases(
     bought = [t for t in (*history.events, *pending) if t.type in PURCHASES]
     return [
         *_named(bought),
-        *((lot.security_id, TransactionId(lot.lot_id), lot.acquired) for lot in history.opening),
+        *((x.security_id, TransactionId(x.lot_id), x.acquired) for x in history.opening if x.gift_date is None),
     ]
 
 

@@ -13,6 +13,13 @@ FRACTION: Final = Decimal("0.001")
 _SHARE_STEP: Final = Decimal("1e-12")
 
 
+class Gift(NamedTuple):
+    """What shares that were received as a gift were worth on that day, USD for all of them: their basis for a loss."""
+
+    value: Decimal
+    on: date
+
+
 class Parcel(NamedTuple):
     """Shares of one purchase in one account with one basis a share, one holding period and one wash-sale past.
 
@@ -20,7 +27,8 @@ class Parcel(NamedTuple):
     and a lock name. quantity in today's shares, basis USD for all of them. acquired and holding_start are None where
     the history does not tell. bought: the day on which they count as an acquisition; None where they came in no
     purchase that 26 U.S.C. 1091(a) knows. used: they caught a loss already (Treas. Reg. 1.1091-1(e)).
-    order: the place in the household's history, which breaks ties between purchases of one day.
+    order: the place in the household's history, which breaks ties between purchases of one day. gift: None for shares
+    that were bought.
     """
 
     quantity: Decimal
@@ -34,6 +42,7 @@ class Parcel(NamedTuple):
     bought: date | None
     used: bool
     order: int
+    gift: Gift | None = None
 
     @property
     def held_from(self) -> date | None:
@@ -46,7 +55,12 @@ def divide(parcel: Parcel, quantity: Decimal) -> tuple[Parcel, Parcel | None]:
         return parcel, None
     basis = parcel.basis * quantity / parcel.quantity
     alike = parcel[2:]  # all but quantity and basis: _replace takes twice as long, and a history divides all the time
-    return Parcel(quantity, basis, *alike), Parcel(parcel.quantity - quantity, parcel.basis - basis, *alike)
+    part, rest = Parcel(quantity, basis, *alike), Parcel(parcel.quantity - quantity, parcel.basis - basis, *alike)
+    if parcel.gift is not None:
+        value = parcel.gift.value * quantity / parcel.quantity
+        part = part._replace(gift=parcel.gift._replace(value=value))
+        rest = rest._replace(gift=parcel.gift._replace(value=parcel.gift.value - value))
+    return part, rest
 
 
 def split_shares(quantity: Decimal, ratio: Decimal) -> Decimal:

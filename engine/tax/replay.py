@@ -11,6 +11,7 @@ from typing import NamedTuple
 from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, SecurityId
+from engine.tax.gifts import as_sold
 from engine.tax.history import in_order, read_history
 from engine.tax.holdings import Holdings
 from engine.tax.matching import WASH_SALE_DAYS, Match, OpenLoss, catch, may_catch
@@ -109,7 +110,7 @@ class _Play:
             case TransactionType.SELL:
                 taken = self._take(event, pending=pending)
                 if self.taxable[event.account_id]:  # a loss inside an IRA is no deduction: nothing to disallow
-                    self.sold += [Sold(sale=event, parcel=p, proceeds=event.price * p.quantity) for p in taken]
+                    self.sold += [_sold(event, parcel) for parcel in taken]
 
     def _take(self, event: Transaction, *, pending: bool) -> list[Parcel]:
         """Return the parcels of a disposal; shares older than the history only where their basis is known or taxed."""
@@ -181,6 +182,11 @@ class _Play:
                 self.matches[index] = matches
             if rest is not None:
                 self.open.setdefault(group, deque()).append(rest)
+
+
+def _sold(sale: Transaction, parcel: Parcel) -> Sold:
+    proceeds = sale.price * parcel.quantity
+    return Sold(sale=sale, parcel=as_sold(parcel, proceeds), proceeds=proceeds)
 
 
 def _open_loss(index: int, sold: Sold) -> OpenLoss:

@@ -30,7 +30,8 @@ from engine.tax.replay import replay
 class LedgerLot:
     """Shares of a lot alike in their holding period; a lot that caught losses with some of its shares has several.
 
-    basis USD for all of them, wash sales included. acquired is None where no book or transaction tells.
+    basis USD for all of them, wash sales included. acquired is None where no book or transaction tells. Of shares
+    received as a gift basis is the donor's, gift_value their value on gift_date, USD for all of them.
     """
 
     account_id: AccountId
@@ -40,6 +41,8 @@ class LedgerLot:
     basis: Decimal
     acquired: date | None
     holding_start: date | None
+    gift_value: Decimal | None = None
+    gift_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,13 +120,18 @@ def _lots(parcels: Sequence[Parcel]) -> tuple[LedgerLot, ...]:
             basis=parcel.basis,
             acquired=parcel.acquired,
             holding_start=parcel.holding_start,
+            gift_value=None if parcel.gift is None else parcel.gift.value,
+            gift_date=None if parcel.gift is None else parcel.gift.on,
         )
-        key = (lot.account_id, lot.lot_id, lot.security_id, lot.acquired, lot.holding_start)
+        key = (lot.account_id, lot.lot_id, lot.security_id, lot.acquired, lot.holding_start, lot.gift_date)
         seen = alike.get(key)
-        alike[key] = (
-            lot if seen is None else replace(lot, quantity=seen.quantity + lot.quantity, basis=seen.basis + lot.basis)
-        )
+        alike[key] = lot if seen is None else _sum(seen, lot)
     return tuple(sorted(alike.values(), key=_place_in_list))
+
+
+def _sum(lot: LedgerLot, other: LedgerLot) -> LedgerLot:
+    gifts = None if lot.gift_value is None or other.gift_value is None else lot.gift_value + other.gift_value
+    return replace(lot, quantity=lot.quantity + other.quantity, basis=lot.basis + other.basis, gift_value=gifts)
 
 
 def _place_in_list(lot: LedgerLot) -> tuple[str, str, date, str, date]:
