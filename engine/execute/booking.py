@@ -19,7 +19,7 @@ _ADJUSTMENT_STEP: Final = Decimal("0.000001")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Taken:
-    """Some shares taken out of a lot. basis: theirs at the price of the fill, USD; rest: what stays of the lot, if any."""
+    """Some shares taken out of a lot. basis: theirs at the price of the fill, USD; rest: what stays, if any."""
 
     quantity: Decimal
     basis: Decimal

@@ -14,7 +14,7 @@ from engine.tax.parcels import Parcel
 
 
 def basis_at(lot: Lot, price: Decimal) -> Decimal:
-    """Return the basis that counts for a whole lot sold at a price, USD; what it brings where that is no gain or loss."""
+    """Return the basis that counts for a whole lot sold at a price, USD; proceeds where they are no gain or loss."""
     if lot.gift_price is None:
         return lot.basis
     return max(_basis_for_loss(lot), min(lot.basis, lot.quantity * price))

@@ -32,13 +32,15 @@ CANONICAL = {
         "A2,H2,ira,Q,78,M,1E+3,0,0,0,0,0,0,\n"
     ),
     "lots.csv": (
-        "account_id,lot_id,security_id,quantity,cost_per_share,acquired,wash_adjustment,holding_start\n"
-        "A1,L1,S1,10.5000,8.25,2025-01-02,,\nA1,L2,S2,3,0,2026-06-30,12.34,2026-01-05\nA2,L1,S3,1,5,2020-02-29,,\n"
+        "account_id,lot_id,security_id,quantity,cost_per_share,acquired,wash_adjustment,holding_start,"
+        "gift_price,gift_date\n"
+        "A1,L1,S1,10.5000,8.25,2025-01-02,,,,\nA1,L2,S2,3,0,2026-06-30,12.34,2026-01-05,,\n"
+        "A2,L1,S3,1,5,2020-02-29,,,4.50,2025-12-24\n"
     ),
     "transactions.csv": (
-        "transaction_id,account_id,trade_date,security_id,type,quantity,price,lot_id,basis\n"
-        "T9,A1,2025-01-02,S1,buy,20,8.25,,\nT1,A1,2025-06-02,S1,sell,9.5,9,L1,78.375\n"
-        "T2,A1,2025-06-02,S2,split,2,0,,\n"
+        "transaction_id,account_id,trade_date,security_id,type,quantity,price,lot_id,basis,gift_price,gift_date\n"
+        "T9,A1,2025-01-02,S1,buy,20,8.25,,,,\nT1,A1,2025-06-02,S1,sell,9.5,9,L1,78.375,,\n"
+        "T2,A1,2025-06-02,S2,split,2,0,,,,\n"
     ),
     "restrictions.csv": (
         "scope,target,rule,value,until,reason\nfirm,S3,do_not_buy,,2026-12-31,restricted list\n"

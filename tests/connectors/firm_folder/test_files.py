@@ -61,7 +61,7 @@ def test_a_big_file_in_no_order_comes_out_by_account(folder, canonical):
     row = canonical["accounts.csv"].splitlines()[2]
     accounts = [row.replace("A2", account_id) for account_id in ids]
     (folder / "accounts.csv").write_text("\n".join([canonical["accounts.csv"].splitlines()[0], *accounts]) + "\n")
-    lots = [f"{ids[k * 7 % 300]},{k // 300:04d},S1,{k + 1},1.5,2025-01-02,," for k in range(60_000)]
+    lots = [f"{ids[k * 7 % 300]},{k // 300:04d},S1,{k + 1},1.5,2025-01-02,,,," for k in range(60_000)]
     (folder / "lots.csv").write_text("\n".join([canonical["lots.csv"].splitlines()[0], *lots]) + "\n")
     (folder / "transactions.csv").write_text(canonical["transactions.csv"].splitlines()[0] + "\n")
     (folder / "restrictions.csv").unlink()

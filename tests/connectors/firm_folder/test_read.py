@@ -281,6 +281,22 @@ BAD_CELLS = [
     ("lots.csv", "12.34,2026-01-05", "12.34,2026-07-05", [
         ("lots.csv", 3, "holding_start", "'2026-07-05'", "a date up to as_of, 2026-06-30"),
         ("lots.csv", 3, "holding_start", "'2026-07-05'", "a date up to acquired, 2026-06-30")]),
+    ("lots.csv", "4.50,2025-12-24", ",2025-12-24", [
+        ("lots.csv", 4, "gift_price", "nothing", "a value, as gift_date is given")]),
+    ("lots.csv", "4.50,2025-12-24", "4.50,", [
+        ("lots.csv", 4, "gift_date", "nothing", "a value, as gift_price is given")]),
+    ("lots.csv", "4.50,2025-12-24", "4.50,2020-02-28", [
+        ("lots.csv", 4, "gift_date", "'2020-02-28'", "a date from acquired, 2020-02-29, on")]),
+    ("lots.csv", "4.50,2025-12-24", "4.50,2026-07-01", [
+        ("lots.csv", 4, "gift_date", "'2026-07-01'", "a date up to as_of, 2026-06-30")]),
+    ("lots.csv", "4.50,2025-12-24", "-4.50,2025-12-24", [
+        ("lots.csv", 4, "gift_price", "'-4.50'", "a number such as 0.50 >= 0")]),
+    ("transactions.csv", "78.375,,", "78.375,9,2025-06-01", [
+        ("transactions.csv", 3, "gift_price", "'9'", "nothing for sell")]),
+    ("transactions.csv", "buy,20,8.25,,,,", "transfer_in,20,8.25,,,9,2025-01-03", [
+        ("transactions.csv", 2, "gift_date", "'2025-01-03'", "a date up to trade_date, 2025-01-02")]),
+    ("transactions.csv", "buy,20,8.25,,,,", "transfer_in,20,8.25,,,9,", [
+        ("transactions.csv", 2, "gift_date", "nothing", "a value, as gift_price is given")]),
     ("lots.csv", "8.25", "", [("lots.csv", 2, "cost_per_share", "nothing", "a number such as 0.50 >= 0")]),
     ("transactions.csv", "T2,", "T9,", [
         ("transactions.csv", 4, "transaction_id", "'T9' again", "no second row like line 2")]),
@@ -391,3 +407,25 @@ def test_a_risk_model_comes_whole_or_not_at_all(folder, problems):
 
     assert problems(folder) == [
         ("risk/specific.csv", None, None, "no such readable file", "all three risk files or none")]  # fmt: skip
+
+
+def test_a_gift_is_read_from_lots_and_from_transfers_in(folder, amend):
+    amend("transactions.csv", "buy,20,8.25,,,,", "transfer_in,20,8.25,,165,9.50,2025-01-02")
+
+    first, second = read_firm(folder)[1]
+
+    assert (second.lots[0].gift_price, second.lots[0].gift_date) == (Decimal("4.50"), date(2025, 12, 24))
+    assert (first.lots[0].gift_price, first.lots[0].gift_date) == (None, None)
+    row = first.transactions[0]
+    assert (row.gift_price, row.gift_date) == (Decimal("9.50"), date(2025, 1, 2))
+
+
+def test_files_without_the_columns_of_a_gift_mean_that_nothing_was_given(folder, canonical):
+    for name in ("lots.csv", "transactions.csv"):
+        rows = [line.rsplit(",", 2)[0] for line in canonical[name].splitlines()]
+        (folder / name).write_text("\n".join(rows) + "\n")
+
+    books = list(read_firm(folder)[1])
+
+    assert {lot.gift_price for book in books for lot in book.lots} == {None}
+    assert {row.gift_date for book in books for row in book.transactions} == {None}

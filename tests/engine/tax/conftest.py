@@ -46,8 +46,10 @@ class Story:
     def move_in(self, on, quantity, *, account="joint", security="X", **more):
         return self._row(TransactionType.TRANSFER_IN, on, quantity, 0, account, security, **more)
 
-    def holds(self, lot_id, acquired, quantity, cost, *, account="taxable", security="X", wash=None, start=None):
-        """Put an open lot into the account's book."""
+    def holds(self, lot_id, acquired, quantity, cost, *, account="taxable", security="X", **more):
+        """Put an open lot into the account's book. more: wash, start, gift=(USD a share, day)."""
+        wash, start, gift = more.pop("wash", None), more.pop("start", None), more.pop("gift", None)
+        assert not more
         self.lots.append(
             Lot(
                 account_id=account,
@@ -58,6 +60,7 @@ class Story:
                 acquired=date.fromisoformat(acquired),
                 wash_adjustment=None if wash is None else D(str(wash)),
                 holding_start=None if start is None else date.fromisoformat(start),
+                **given(gift),
             )
         )
 
@@ -79,7 +82,7 @@ class Story:
         found = locks(self.books(), as_of=date.fromisoformat(as_of), groups=self.groups, pending=pending)
         return {(lock.identical_group, lock.rule.value, lock.cause): lock.until.isoformat() for lock in found}
 
-    def _row(self, kind, on, quantity, price, account, security, *, lot=None, basis=None):
+    def _row(self, kind, on, quantity, price, account, security, *, lot=None, basis=None, gift=None):
         row = Transaction(
             transaction_id=f"t{len(self.rows) + 1}",
             account_id=account,
@@ -90,9 +93,15 @@ class Story:
             price=D(str(price)),
             lot_id=lot,
             basis=None if basis is None else D(str(basis)),
+            **given(gift),
         )
         self.rows.append(row)
         return row.transaction_id
+
+
+def given(gift: tuple[object, str] | None) -> dict[str, object]:
+    """Return the fields of a gift: what a share was worth, and the day."""
+    return {} if gift is None else {"gift_price": D(str(gift[0])), "gift_date": date.fromisoformat(gift[1])}
 
 
 def account(name: str, registration: Registration) -> Account:
