@@ -152,3 +152,25 @@ def test_a_taxable_sale_adds_its_gains_to_the_year_by_term_and_an_ira_s_does_not
     ira = dataclasses.replace(before, account=dataclasses.replace(before.account, registration=Registration.IRA))
     untaxed = booked(ira, [filled(sale, "14", "70")], TODAY).account
     assert (untaxed.ytd_st_gain, untaxed.ytd_lt_gain) == (Decimal(30), Decimal(7))
+
+
+@pytest.mark.parametrize(
+    ("price", "basis", "short", "long"),
+    [
+        ("120", "400", "0", "80"),  # 4 sold of 10: above the donor's 100 a share the gain is long-term
+        ("90", "360", "0", "0"),  # between the two neither gain nor loss
+        ("70", "320", "-40", "0"),  # below the 80 of the day of the gift, in January, the loss is short-term
+    ],
+)
+def test_a_gift_is_booked_with_the_basis_and_the_term_that_count_at_the_price(
+    book, order, lot, price, basis, short, long
+):
+    received = dataclasses.replace(lot("L1", "10", "100"), gift_price=Decimal(80), gift_date=date(2024, 1, 15))
+    sale = order("O1", "4", side=Side.SELL, lots=(("L1", "4"),))
+
+    after = booked(book(received), [filled(sale, "4", price)], TODAY)
+
+    assert [row.basis for row in after.transactions] == [Decimal(basis)]
+    assert (after.account.ytd_st_gain, after.account.ytd_lt_gain) == (Decimal(short), Decimal(long))
+    (left,) = after.lots
+    assert (left.quantity, left.gift_price, left.gift_date) == (6, 80, date(2024, 1, 15))

@@ -202,3 +202,19 @@ def test_a_lot_without_a_price_has_no_known_loss(snapshot, market):
     marks = {name: mark for name, mark in market.marks.items() if name != "GAMA"}
 
     assert blocked(harvest(snapshot, replace(market, marks=marks), OPEN, ())) == {"a1": None}
+
+
+@pytest.mark.parametrize(
+    ("worth", "expected"),
+    [
+        (21, [(Term.SHORT, 1500, 600)]),  # 1,500 shares at 20: 1 a share against the worth of 1 June 2026
+        (19, []),  # between that worth and the donor's 22 a share there is no loss to take
+        (25, [(Term.LONG, 3000, 750)]),  # worth the donor's basis and more: the donor's time counts
+    ],
+)
+def test_the_loss_of_a_gift_is_against_its_worth_of_that_day(snapshot, market, worth, expected):
+    g1 = replace(snapshot.lots[3], acquired=date(2024, 1, 5), gift_price=D(worth), gift_date=date(2026, 6, 1))
+
+    found = harvest(with_lots(snapshot, g1), market, OPEN, ())
+
+    assert [(lot.term, lot.loss, lot.tax_saved) for lot in found.lots] == expected

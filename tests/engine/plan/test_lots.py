@@ -1,5 +1,6 @@
 """Lots are sold in the order that their method says, none that a rule keeps, each to the share."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal as D
 
@@ -109,3 +110,36 @@ def test_a_sale_closes_whole_lots_and_a_part_of_the_last(account):
     assert [(s.lot_id, s.quantity, s.term, s.gain) for s in sold] == [
         ("loss", D(10), Term.SHORT, D(-200)), ("down", D("2.5"), Term.LONG, D("-75.0"))
     ]  # fmt: skip
+
+
+# Three gifts at a price of 100, all given on 1 June 2026 and bought by the donor in 2024; rates 40 % and 25 %.
+@pytest.mark.parametrize(
+    ("cost", "worth", "term", "gain", "tax"),
+    [
+        (80, 60, Term.LONG, 0.2, 0.05),  # above the donor's basis: 20 against 80, held since 2024
+        (120, 90, Term.LONG, 0.0, 0.0),  # between the two: neither gain nor loss
+        (150, 110, Term.SHORT, -0.1, -0.04),  # below the value of that day: 10 against 110, held since June
+        (150, 150, Term.LONG, -0.5, -0.125),  # worth the donor's basis: 50 against 150, held since 2024
+    ],
+)
+def test_a_gift_has_the_gain_term_and_tax_that_its_price_gives_it(account_of, cost, worth, term, gain, tax):
+    """26 U.S.C. 1015(a), 1223(2)."""
+    bought = account_of(0, ("g", "A", 10, cost, date(2024, 1, 5)))
+    (held,) = bought.lots
+    given = replace(held, gift_price=D(worth), gift_date=date(2026, 6, 1))
+
+    account = replace(bought, book=replace(bought.book, lots=(given,)))
+    (entry,) = lots_of(account)
+    (sold,) = sales((entry,), D(4), D(100))
+
+    assert (entry.term, entry.gain_usd, sold.gain) == (term, D(str(gain)) * 1000, D(str(gain)) * 400)
+    assert (entry.gain, entry.tax) == pytest.approx((gain, tax))
+
+
+def test_hifo_goes_by_the_basis_that_counts_at_the_price(account_of):
+    """A gift bought for 150 and worth 90 then is neither gain nor loss at 100; what was bought at 110 is the dearer."""
+    account = account_of(0, ("gift", "A", 10, 150, date(2024, 1, 5)), ("own", "A", 10, 110, date(2024, 1, 5)))
+    lots = (replace(account.lots[0], gift_price=D(90), gift_date=date(2026, 6, 1)), account.lots[1])
+    account = replace(account, book=replace(account.book, lots=lots))
+
+    assert [entry.lot.lot_id for entry in lots_of(account, lot_method=LotMethod.HIFO)] == ["own", "gift"]

@@ -177,6 +177,44 @@ def test_a_restriction_holds_in_its_scope_and_until_its_last_day(plan, snapshot,
     assert ("restrictions" in failed(plan, replace(snapshot, restrictions=(rule,)), market)) is holds
 
 
+# The plan sells 100 shares of a1 at 100 that were bought for 130 in 2024: 3,000 lost, long-term.
+@pytest.mark.parametrize(
+    ("worth", "given_on", "term", "gain"),
+    [
+        (110, date(2026, 6, 1), Term.SHORT, -1000),  # a loss against the worth of that day, held since then
+        (110, date(2025, 11, 19), Term.LONG, -1000),
+        (100, date(2026, 6, 1), Term.LONG, 0),
+        (90, date(2026, 6, 1), Term.LONG, 0),  # neither above the donor's basis nor below that worth
+        (130, date(2026, 6, 1), Term.LONG, -3000),  # worth the donor's basis: all is as if it were the donor's
+        (150, date(2026, 6, 1), Term.LONG, -3000),
+    ],
+)
+def test_a_gift_is_held_against_its_worth_for_a_loss_and_against_the_donor_s_basis_for_a_gain(
+    plan, snapshot, market, worth, given_on, term, gain
+):
+    """26 U.S.C. 1015(a), 1223(2)."""
+    a1 = replace(snapshot.lots[0], gift_price=D(worth), gift_date=given_on)
+    received = replace(snapshot, book=replace(snapshot.book, lots=(a1, *snapshot.lots[1:])))
+    other = Term.LONG if term is Term.SHORT else Term.SHORT
+
+    assert "terms and gains" not in failed(with_sale(plan, term=term, gain=D(gain)), received, market)
+    assert failed(with_sale(plan, term=other, gain=D(gain - 1)), received, market)["terms and gains"] == (
+        f"lot a1: term {other}, expected {term}; lot a1: gain {gain - 1}, expected {gain:.2f}"
+    )
+
+
+def test_a_lot_given_lately_is_no_purchase_and_stops_no_loss(plan, snapshot, market):
+    lately = replace(
+        snapshot.lots[0], lot_id="g", account_id="B", acquired=AS_OF - timedelta(days=5),
+        gift_price=D(100), gift_date=AS_OF - timedelta(days=2),
+    )  # fmt: skip
+    sibling = AccountBook(account=replace(snapshot.account, account_id="B"), lots=(lately,), transactions=())
+    bought = replace(sibling, lots=(replace(lately, gift_price=None, gift_date=None),))
+
+    assert failed(plan, replace(snapshot, household_books=(snapshot.book, sibling)), market) == {}
+    assert "wash sales" in failed(plan, replace(snapshot, household_books=(snapshot.book, bought)), market)
+
+
 @pytest.mark.parametrize(
     ("acquired", "term"),
     [

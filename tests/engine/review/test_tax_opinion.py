@@ -149,6 +149,20 @@ CASES = {
         [row(10, TransactionType.TRANSFER_IN, 40, basis=D(4000))],
         0,
     ),
+    "shares of a gift sold against their worth of that day, lower than what the donor paid": (
+        [lot(10, 40)],
+        [
+            row(40, TransactionType.TRANSFER_IN, 25, basis=D(4000), gift_price=D(90), gift_date=date(2026, 10, 11)),
+            row(20, SELL, 25, lot_id="B40"),  # sold at 100: no loss, so nothing is caught before the plan
+            row(10, BUY, 40),
+        ],
+        1200,
+    ),
+    "a lot given lately replaces nothing": (
+        [replace(lot(10, 40), gift_price=D(90), gift_date=date(2026, 11, 15))],
+        [],
+        0,
+    ),
     "a dividend to be reinvested thirty days ahead": ([], [row(-30, REINVEST, 7)], 210),
     "thirty-one days ahead is outside": ([], [row(-31, REINVEST, 7)], 0),
     "what is arranged comes after what was bought": ([lot(10, 40)], [row(10, BUY, 40), row(-5, BUY, 20)], 1800),

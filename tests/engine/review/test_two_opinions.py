@@ -1,6 +1,7 @@
 """The optimiser's own checks and the second checker, written apart, come to the same answer on plans made by chance."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal as D
 
 import numpy as np
@@ -13,6 +14,8 @@ from engine.plan.evaluate import evaluate_trades
 from engine.plan.propose import propose_plan
 from engine.review.checker import failures, second_opinion
 from tests.engine.plan.featured_case import FEATURES, featured_case
+
+CENT = D("0.01")
 
 
 def mixed(case, seed):
@@ -31,7 +34,23 @@ def mixed(case, seed):
     year = {"ytd_st_gain": D(int(rng.integers(-9000, 9000))), "lt_carryforward": D(int(rng.integers(0, 9000)))}
     book = replace(snapshot.book, account=replace(snapshot.account, **year))
     books = tuple(book if b is snapshot.book else b for b in snapshot.household_books)
-    return replace(snapshot, book=book, household_books=books), market, replace(settings, **extra)
+    return given(replace(snapshot, book=book, household_books=books), market, rng), market, replace(settings, **extra)
+
+
+def given(snapshot, market, rng):
+    """The account with some of its lots received as a gift, worth more or less that day than its cost and its price."""
+    lots = []
+    for lot in snapshot.lots:
+        if rng.random() < 0.3:
+            price = D(round(float(market.marks[lot.security_id].price) * float(rng.uniform(0.7, 1.4)), 2)).quantize(
+                CENT
+            )
+            days = int(rng.integers(0, (snapshot.as_of - lot.acquired).days + 1))
+            lot = replace(lot, gift_price=price, gift_date=lot.acquired + timedelta(days))
+        lots.append(lot)
+    book = replace(snapshot.book, lots=tuple(lots))
+    books = tuple(book if b.account.account_id == book.account.account_id else b for b in snapshot.household_books)
+    return replace(snapshot, book=book, household_books=books)
 
 
 def as_stated(plan, run):

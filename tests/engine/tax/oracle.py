@@ -27,7 +27,8 @@ RANK = {"split": 0, "buy": 1, "reinvest": 1, "transfer_out": 2, "transfer_in": 3
 class Row(NamedTuple):
     """quantity is a split's ratio; price USD a share.
 
-    Of a transfer in from outside the price is the stated basis a share, and only the book tells its date.
+    Of a transfer in from outside the price is the stated basis a share, and only the book tells its date; gift is what
+    a share was worth on that day where the shares were given, 0 where they were not.
     """
 
     day: int
@@ -38,6 +39,7 @@ class Row(NamedTuple):
     price: int = 0
     lot: str | None = None
     name: str = ""
+    gift: int = 0
 
 
 @dataclass(eq=False)
@@ -55,6 +57,7 @@ class Share:
     left_on: int = NEVER  # sold or given
     travelling: bool = False
     used: bool = False
+    given: tuple[Fraction, int] | None = None  # what it was worth when it was given, and the day
 
 
 class Oracle:
@@ -151,8 +154,9 @@ class Oracle:
         piece = self.piece(row.security, row.day)
         bought, held_from = (-NEVER, None) if row.kind == "transfer_in" else (row.day, row.day)
         basis, lot = row.price * piece, row.lot or row.name
+        given = (row.gift * piece, row.day) if row.gift else None
         return [
-            Share(row.security, row.name, bought, basis, row.account, lot, held_from, (row.account, lot))
+            Share(row.security, row.name, bought, basis, row.account, lot, held_from, (row.account, lot), given=given)
             for _ in range(int(row.quantity / piece))
         ]
 
@@ -166,8 +170,8 @@ class Oracle:
     def _what_was_washed(self) -> None:
         for row, share in sorted(self.sold, key=lambda entry: (entry[0].day, entry[1].bought)):
             piece = self.piece(share.security, row.day)
-            gain = row.price * piece - share.basis
-            reported = self.reported.setdefault((row.name, term(share.held_from, row.day)), [Fraction(0), Fraction(0)])
+            gain, held_from = self._against_its_basis(share, row.price * piece)
+            reported = self.reported.setdefault((row.name, term(held_from, row.day)), [Fraction(0), Fraction(0)])
             reported[0] += piece
             if gain >= 0:
                 reported[1] += gain
@@ -185,11 +189,18 @@ class Oracle:
             entry[2] -= gain
             if catcher.account in TAXABLE:
                 catcher.basis -= gain
-                if share.held_from is not None and catcher.held_from is not None:
+                if held_from is not None and catcher.held_from is not None:
                     gap = max(catcher.bought - row.day, 0)
-                    catcher.held_from = min(catcher.held_from, share.held_from + gap)
+                    catcher.held_from = min(catcher.held_from, held_from + gap)
             else:
                 entry[3] -= gain
+
+    def _against_its_basis(self, share: Share, price: Fraction) -> tuple[Fraction, int | None]:
+        """Return gain and start of the holding period: a gift that lost its donor money gains less and loses less."""
+        if share.given is None or share.given[0] >= share.basis or price > share.basis:
+            return price - share.basis, share.held_from
+        worth, day = share.given
+        return (price - worth, day) if price < worth else (Fraction(0), share.held_from)
 
     def _may_replace(self, sold: Share, day: int) -> Iterator[Share]:
         group = GROUPS.get(sold.security, sold.security)

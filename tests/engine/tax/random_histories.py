@@ -1,8 +1,8 @@
 """Random rows of a small household: few shares, prices that mostly fall, much buying back, now and then a move.
 
 Two taxable accounts, an IRA and a Roth IRA; one security that splits and two that are substantially identical; shares
-that move between custodians and may split on their way, that leave for good, come from outside or are given away; half
-shares.
+that move between custodians and may split on their way, that leave for good, come from outside, are received as a gift
+or given away; half shares.
 """
 
 import random
@@ -55,8 +55,8 @@ class History:
         else:
             self._dispose(day, account, security, price)
 
-    def _add(self, *values) -> Row:
-        self.rows.append(Row(*values, name=f"t{len(self.rows)}"))
+    def _add(self, *values, gift: int = 0) -> Row:
+        self.rows.append(Row(*values, name=f"t{len(self.rows)}", gift=gift))
         return self.rows[-1]
 
     def _split(self, day: int, ratio: Fraction) -> None:
@@ -92,7 +92,8 @@ class History:
         if not self._is_another_move(day, security, quantity):
             self.came.add(group)
             lot = f"came-{len(self.rows)}"
-            self._add(day, "transfer_in", account, security, quantity, price + 5, lot)
+            gift = self.dice.choice([0, price + 2, price + 7])
+            self._add(day, "transfer_in", account, security, quantity, price + 5, lot, gift=gift)
             self._hold(account, security, [[-NEVER, lot, quantity]])
 
     def _is_another_move(self, day: int, security: str, quantity: Fraction) -> bool:
@@ -192,6 +193,8 @@ def transaction(row: Row) -> Transaction:
         price=Decimal(row.price),
         lot_id=row.lot,
         basis=exact(row.quantity * row.price) if from_outside else None,
+        gift_price=Decimal(row.gift) if row.gift else None,
+        gift_date=START + timedelta(days=row.day) if row.gift else None,
     )
 
 
