@@ -31,8 +31,8 @@ _ORDER_OF_DAY: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
-    """Shares that came in together. bought: the day, None where they came by a transfer or gift; cost: USD a share,
-    what a loss is held against; free: not used by a loss yet.
+    """Shares that came in together. bought: the day, None where they came by a transfer; cost: USD a share,
+    what a loss is held against; free: bought, and not used by a loss yet.
 
     standing: seen only in a book's lots of today; the history that sold others of them is not to take them again.
     """
@@ -350,7 +350,7 @@ def _standing(lot: Lot, later_splits: Decimal) -> Shares:
         security_id=lot.security_id,
         account_id=lot.account_id,
         lot_id=lot.lot_id,
-        bought=lot.acquired if lot.gift_date is None else None,
+        bought=lot.acquired,
         quantity=lot.quantity / later_splits,
         cost=basis_of(lot, Decimal(0)) / lot.quantity * later_splits,
         free=not lot.wash_adjustment and lot.gift_date is None,

@@ -111,6 +111,19 @@ def test_more_replacements_than_shares_catch_no_more_than_is_sold(market_of, acc
     assert costs(problem, -0.5, -1.0) == pytest.approx([0, 0], abs=1e-12)
 
 
+def test_a_lot_given_lately_is_itself_no_replacement_by_hand(market_of, account_of):
+    # The donor bought it 5 days ago and gave it 2 days ago at its basis of 120: 20 USD lost at 40 %, 8 USD a share.
+    # The 40 shares bought 9 days ago elsewhere defer half of that on the first 40: 160 USD of 10,000, 640 for all.
+    lots = (("a", "A", 100, 120, AS_OF - timedelta(5)),)
+    snapshot = household(account_of, ("T", Registration.TAXABLE, (9, 40)), lots=lots)
+    given = replace(snapshot.lots[0], gift_price=D(120), gift_date=AS_OF - timedelta(2))
+    book = replace(snapshot.book, lots=(given,))
+    snapshot = replace(snapshot, book=book, household_books=(book, *snapshot.household_books[1:]))
+    problem, _, _ = problem_of(market_of, snapshot)
+
+    assert costs(problem, -0.4, -1.0) == pytest.approx([-0.016, -0.064], abs=1e-12)
+
+
 def test_losses_go_by_acquisition_and_before_gains_by_hand(market_of, account_of):
     # Oldest first: 50 shares that lose 10 USD (LT), then 50 that lose 40 (ST, worth 16 each), then 50 that gain. 40 are
     # caught behind an IRA, all of them of the first lot, which has 10 left: 25 USD.

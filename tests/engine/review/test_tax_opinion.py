@@ -263,6 +263,42 @@ def test_where_everything_is_sold_the_recent_purchase_may_go_too_but_not_where_l
     assert "sold at a loss, but bought on 2026-11-10" in failed(sold_out, itself, market)["wash sales"]
 
 
+def test_shares_given_lately_are_no_replacement_that_has_to_stay(plan, snapshot, market):
+    """The donor bought a1 ten days ago and gave it five days ago, at more than it cost: the loss stays what it was."""
+    bought = replace(snapshot.lots[0], acquired=AS_OF - timedelta(days=10))
+    given = replace(bought, gift_price=D(150), gift_date=AS_OF - timedelta(days=5))
+    unwanted = under(allowing(plan, 0), exclude=("ALFA",))
+
+    def found(lot):
+        book = replace(snapshot.book, lots=(lot, *snapshot.lots[1:]))
+        return failed(unwanted, replace(snapshot, book=book, household_books=(book,)), market)
+
+    assert "itself bought" in found(bought)["wash sales"]
+    assert "exits" not in found(bought)
+    assert "wash sales" not in found(given)
+    assert found(given)["exits"] == "ALFA: 300 shares stay, though it may not be held"
+
+
+@pytest.mark.parametrize(("worth", "disallowed"), [(45, 1200), (55, 0)])
+def test_the_book_s_word_on_a_gift_counts_where_the_transfer_has_none_and_in_shares_of_today(
+    plan, snapshot, market, worth, disallowed
+):
+    """20 of 25 that came for 160 each are sold at 100, before a 2-for-1. The lot says 45 a share, which was 90 then, and
+    nothing is lost: the 40 bought later catch what the plan loses. Of 55, then 110, 10 are: they catch that.
+    """
+    rows = [
+        row(40, TransactionType.TRANSFER_IN, 25, basis=D(4000)),
+        row(20, SELL, 20, lot_id="B40"),
+        row(15, TransactionType.SPLIT, 2, lot_id=None),
+        row(10, BUY, 40),
+    ]
+    left = replace(lot(40, 10), gift_price=D(worth), gift_date=AS_OF - timedelta(days=40))
+
+    household = with_sibling(snapshot, [left, lot(10, 40)], rows)
+
+    assert failed(allowing(plan, disallowed), household, market) == {}
+
+
 def test_where_losses_are_allowed_buying_back_is_still_not(plan, snapshot, market):
     sold = replace(row(10, SELL, 10, price=50, basis=D(501)), security_id="GAMA")
 
