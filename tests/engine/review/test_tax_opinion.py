@@ -283,8 +283,8 @@ def test_shares_given_lately_are_no_replacement_that_has_to_stay(plan, snapshot,
 def test_the_book_s_word_on_a_gift_counts_where_the_transfer_has_none_and_in_shares_of_today(
     plan, snapshot, market, worth, disallowed
 ):
-    """20 of 25 that came for 160 each are sold at 100, before a 2-for-1. The lot says 45 a share, which was 90 then, and
-    nothing is lost: the 40 bought later catch what the plan loses. Of 55, then 110, 10 are: they catch that.
+    """20 of 25 that came for 160 each are sold at 100, before a 2-for-1. The lot says 45 a share, which was 90 then: no
+    loss, so the 40 bought later catch what the plan loses. With 55, then 110, there is one, and they catch that.
     """
     rows = [
         row(40, TransactionType.TRANSFER_IN, 25, basis=D(4000)),
@@ -295,6 +295,16 @@ def test_the_book_s_word_on_a_gift_counts_where_the_transfer_has_none_and_in_sha
     left = replace(lot(40, 10), gift_price=D(worth), gift_date=AS_OF - timedelta(days=40))
 
     household = with_sibling(snapshot, [left, lot(10, 40)], rows)
+
+    assert failed(allowing(plan, disallowed), household, market) == {}
+
+
+@pytest.mark.parametrize(("worth", "disallowed"), [(90, 1200), (110, 450)])
+def test_an_approved_sale_of_a_gift_loses_against_its_worth(plan, snapshot, market, worth, disallowed):
+    """25 that were bought first, for 160, go today at 100: no loss against 90; against 110 they use 25 of 40 up."""
+    given = replace(lot(1500, 25, cost=160), gift_price=D(worth), gift_date=AS_OF - timedelta(days=400))
+    household = with_sibling(snapshot, [given, lot(10, 40)], [row(10, BUY, 40)])
+    household = replace(household, pending=(row(0, SELL, 25, lot_id="B1500"),))
 
     assert failed(allowing(plan, disallowed), household, market) == {}
 

@@ -207,3 +207,20 @@ def test_no_other_choice_of_single_share_lots_has_a_higher_basis_than_hifo(costs
     ours = sum(basis[LotId(name)] for name, _ in chosen(LotMethod.HIFO, str(quantity), lots))
 
     assert ours == max(sum(one.basis for one in picked) for picked in combinations(lots, quantity))
+
+
+@pytest.mark.parametrize(
+    ("worth", "tax"),
+    [
+        ("65", "-2.0"),  # 5 a share lost against the worth of 1 May 2024, short-term at 40 %
+        ("55", "0"),  # at 60 between that worth and the donor's 75: neither gain nor loss
+        ("75", "-3.0"),  # worth the donor's basis: 15 a share lost, long-term at 20 %
+    ],
+)
+def test_the_tax_of_a_gift_is_that_of_the_basis_that_counts(worth: str, tax: str) -> None:
+    given_to = replace(MIDDLE, gift_price=Decimal(worth), gift_date=date(2024, 5, 1))
+
+    found = tax_per_share(given_to, price=Decimal(60), on=date(2024, 6, 3), st_rate=Decimal("0.4"),
+                          lt_rate=Decimal("0.2"))  # fmt: skip
+
+    assert found == Decimal(tax)
