@@ -1,7 +1,7 @@
 """Which transfers in are shares that another account of the household sent, and which splits met them on their way?"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -26,22 +26,22 @@ class Moves:
     splits: Mapping[TransactionId, tuple[TransactionId, ...]]
 
 
-@dataclass(eq=False, slots=True)
 class _Split:
     """One split of a security: the first row that told of it, and the accounts that have posted it so far."""
 
-    row: Transaction
-    posted: set[AccountId] = field(default_factory=set)
+    def __init__(self, row: Transaction) -> None:
+        self.row = row
+        self.posted: set[AccountId] = set()
 
 
-@dataclass(eq=False, slots=True)
 class _Departure:
     """A transfer out, the splits since, and its shares before the first, after it, after the second, ..."""
 
-    row: Transaction
-    turn: int
-    counts: list[Decimal]
-    splits: list[_Split] = field(default_factory=list)
+    def __init__(self, row: Transaction, turn: int) -> None:
+        self.row = row
+        self.turn = turn
+        self.splits: list[_Split] = []
+        self.counts = [row.quantity]
 
     def splits_told(self, arrival: Transaction) -> int | None:
         """Return how many of the splits are in an arrival's quantity: all that its account has posted, at least."""
@@ -94,7 +94,7 @@ class _Road:
         split.posted.add(row.account_id)
 
     def leave(self, row: Transaction) -> None:
-        departure = _Departure(row, turn=len(self.departures), counts=[row.quantity])
+        departure = _Departure(row, turn=len(self.departures))
         self.departures.append(departure)
         self._away.setdefault(row.security_id, {})[row.transaction_id] = departure
         self._by_count.setdefault((row.security_id, row.quantity), []).append(departure)
