@@ -16,9 +16,16 @@ try:
     session.sign_in()
     sections = navigation.pages(session.user())
     chosen = st.navigation(sections, position="hidden")
-    with menu:
-        navigation.menu(sections)
+    if session.in_meeting() and not navigation.is_meeting(chosen):
+        session.leave_meeting()
+        st.rerun()
+    if not session.in_meeting():
+        with menu:
+            navigation.menu(sections)
     frame.header(session.services())
     chosen.run()
 except LotsmithError as error:
-    frame.refusal(error)
+    if session.in_meeting():
+        frame.discreet_refusal()
+    else:
+        frame.refusal(error)

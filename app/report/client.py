@@ -16,12 +16,11 @@ from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph,
 
 from app.report.drawings import BLUE, INK, ORANGE, RULE, SOFT, Mark, sector_drawing, trade_off_drawing
 from app.steps.meeting import Choice, Kind, Meeting
+from app.tables.assumptions import assumptions, disclosures
 from app.tables.meeting import (
-    assumptions,
+    WORTH,
     choice_table,
     closeness_words,
-    day,
-    disclosures,
     largest_first,
     plan_table,
     title,
@@ -29,10 +28,9 @@ from app.tables.meeting import (
     value_today,
     wash_words,
     wish_words,
-    worth_words,
-    years_words,
+    worth_usd,
 )
-from app.tables.parts import usd
+from app.tables.parts import day, usd
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Plan
 from engine.plan.frontier import FrontierPoint
@@ -40,13 +38,14 @@ from engine.plan.frontier import FrontierPoint
 TRADES_TOLD: Final = 10
 GENERATED: Final = "Prepared from generated data: no person, account or security in it is real"
 _MARGIN: Final = 54.0
-_WIDTH: Final = LETTER[0] - 2 * _MARGIN
+_WIDTH: Final = LETTER[0] - 2 * _MARGIN - 12  # a frame of platypus keeps 6 points to itself on either side
 _TINT: Final = HexColor("#eef3f9")
 _SHAPES: Final = {Kind.KEEP: "square", Kind.BALANCED: "circle", Kind.MATCH: "triangle", Kind.BETWEEN: "diamond"}
 _BODY: Final = ParagraphStyle("body", fontName="Helvetica", fontSize=9.5, leading=13.5, textColor=INK, spaceAfter=5)
 _SMALL: Final = ParagraphStyle("small", parent=_BODY, fontSize=8.5, leading=11.5, spaceAfter=3)
 _CELL: Final = ParagraphStyle("cell", parent=_BODY, fontSize=9, leading=12, spaceAfter=0)
 _RIGHT: Final = ParagraphStyle("right", parent=_CELL, alignment=2)
+_TRADE: Final = ParagraphStyle("trade", parent=_BODY, fontName="Helvetica-Bold", spaceAfter=0)
 _TITLE: Final = ParagraphStyle("title", parent=_BODY, fontName="Helvetica-Bold", fontSize=20, leading=25, spaceAfter=2)
 _HOUSE: Final = ParagraphStyle("house", parent=_BODY, fontSize=13, leading=17, textColor=BLUE, spaceAfter=4)
 _META: Final = ParagraphStyle("meta", parent=_SMALL, textColor=SOFT, spaceAfter=8)
@@ -85,7 +84,10 @@ def client_pdf(handout: Handout) -> bytes:
         creator="Lotsmith",
     )  # fmt: skip
     foot = " · ".join(
-        [*([GENERATED] if handout.generated else []), "Hypothetical figures: see What is assumed, Important information"]
+        [
+            *([GENERATED] if handout.generated else []),
+            "Hypothetical figures: see What is assumed, Important information",
+        ]
     )
     document.build(_story(handout), canvasmaker=_footed(house, foot))
     return file.getvalue()
@@ -113,9 +115,7 @@ def _story(handout: Handout) -> list[Flowable]:
         story += [_paragraph(text, _SMALL) for text in wash_words(chosen.found.plan, meeting.market)]
     story += [_Heading("What is assumed"), *(_bullet(text) for text in assumptions(meeting))]
     story += [CondPageBreak(180), _Heading("Important information")]
-    said = disclosures(
-        firm=handout.firm, household=meeting.snapshot.household.name, generated=handout.generated
-    )
+    said = disclosures(firm=handout.firm, household=meeting.snapshot.household.name, generated=handout.generated)
     return story + [Paragraph(f"<b>{_safe(head)}.</b> {_safe(text)}", _SMALL) for head, text in said]
 
 
@@ -124,7 +124,9 @@ def _choices(meeting: Meeting, chosen: Choice) -> list[Flowable]:
     story: list[Flowable] = [_Heading("The choices")]
     asked = wish_words(meeting.wishes, meeting.market)
     if asked:
-        story.append(_paragraph(f"What you asked for: {'; '.join(asked)}. Keep is the account as it stands today.", _BODY))
+        story.append(
+            _paragraph(f"What you asked for: {'; '.join(asked)}. Keep is the account as it stands today.", _BODY)
+        )
     marked = 1 + next(place for place, choice in enumerate(shown) if choice.kind is chosen.kind)
     first = 132.0
     widths = [first, *[(_WIDTH - first) / len(shown)] * len(shown)]
@@ -132,7 +134,7 @@ def _choices(meeting: Meeting, chosen: Choice) -> list[Flowable]:
     story.append(
         Paragraph(
             f"<b>{_safe(title(chosen))}</b>, shaded, is the plan described below. "
-            f"{_safe(closeness_words(chosen.tracking_error))} Close to the index: {_safe(years_words(chosen).lower())}.",
+            f"{_safe(closeness_words(chosen.tracking_error))}",
             _BODY,
         )
     )
@@ -190,16 +192,20 @@ def _pictures(handout: Handout) -> list[Flowable]:
 def _trades(plan: Plan, market: MarketSnapshot) -> list[Flowable]:
     story: list[Flowable] = [_Heading("The largest trades, and why")]
     trades = largest_first(plan)
+    if trades:
+        story.append(_paragraph(WORTH, _SMALL))
     for trade in trades[:TRADES_TOLD]:
-        head = Paragraph(f"<b>{_safe(trade_label(trade, market))}</b>", _BODY)
-        parts = [text for text in (trade.reason.sentence, worth_words(trade, plan)) if text]
-        story.append(KeepTogether([head, _paragraph(" ".join(parts), _SMALL), Spacer(1, 3)]))
+        worth = worth_usd(trade, plan)
+        told = trade.reason.sentence + ("" if worth is None else f" Worth ${worth:,.2f} to the plan.")
+        story.append(
+            KeepTogether([_paragraph(trade_label(trade, market), _TRADE), _paragraph(told, _SMALL), Spacer(1, 3)])
+        )
     if not trades:
         story.append(_paragraph("This choice makes no trade.", _BODY))
     elif len(trades) > TRADES_TOLD:
         rest = trades[TRADES_TOLD:]
-        worth = sum(trade.amount for trade in rest)
-        story.append(_paragraph(f"And {len(rest):,} smaller trades of {usd(worth)} together.", _BODY))
+        amount = sum(trade.amount for trade in rest)
+        story.append(_paragraph(f"And {len(rest):,} smaller trades of {usd(amount)} together.", _BODY))
     return story
 
 
@@ -220,10 +226,10 @@ def _table(frame: pd.DataFrame, *, widths: Sequence[float], marked: int | None, 
         style.append(("LINEBELOW", (0, 0), (-1, 0), 1.0, INK))
     if marked is not None:
         style.append(("BACKGROUND", (marked, 0), (marked, -1), _TINT))
-    return Table(cells, colWidths=list(widths), style=style, repeatRows=1 if head else 0)
+    return Table(cells, colWidths=list(widths), style=style, hAlign="LEFT", repeatRows=1 if head else 0)
 
 
-class _Heading(Paragraph):
+class _Heading(Paragraph):  # type: ignore[misc]  # reportlab has no types
     """A heading with its bookmark."""
 
     def __init__(self, text: str) -> None:
@@ -239,7 +245,7 @@ class _Heading(Paragraph):
 def _footed(house: str, foot: str) -> type[Canvas]:
     """Return a canvas that ends every page with whom it is for, what it is, and which page of how many."""
 
-    class Footed(Canvas):
+    class Footed(Canvas):  # type: ignore[misc]  # reportlab has no types
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             self.pages: list[dict[str, Any]] = []

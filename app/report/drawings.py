@@ -19,6 +19,8 @@ _TICKS: Final = 5
 _MARK: Final = 5.0  # half the width of a mark, points
 _LEFT: Final = 58.0
 _BOTTOM: Final = 48.0
+_LEAST_USD: Final = 100.0  # where nothing differs by more, the picture shows that nothing differs
+_LEAST_PERCENT: Final = 0.1
 _BAR: Final = 6.0
 _ROW: Final = 20.0
 
@@ -41,9 +43,9 @@ def trade_off_drawing(curve: Sequence[tuple[float, float]], marks: Sequence[Mark
     """
     height = 190.0
     drawing = Drawing(width, height)
-    xs = _scale([x for x, _ in curve] + [mark.x for mark in marks], least=0.0)
-    ys = _scale([y for _, y in curve] + [mark.y for mark in marks] + [0.0])
-    right, top = width - 12.0, height - 8.0
+    xs = _scale([x for x, _ in curve] + [mark.x for mark in marks] + [0.0], span=_LEAST_PERCENT)
+    ys = _scale([y for _, y in curve] + [mark.y for mark in marks] + [0.0], span=_LEAST_USD)
+    right, top = width - 16.0, height - 8.0
 
     def at(x: float, y: float) -> tuple[float, float]:
         return (
@@ -58,8 +60,8 @@ def trade_off_drawing(curve: Sequence[tuple[float, float]], marks: Sequence[Mark
     decimals = max(0, -floor(log10(xs[1] - xs[0]) + 1e-9))
     for x in xs:
         drawing.add(_text(at(x, ys[0])[0], _BOTTOM - 11, f"{x:.{decimals}f} %", anchor="middle"))
-    drawing.add(_text((_LEFT + right) / 2, _BOTTOM - 23, "predicted tracking error, a year (left is closer to the index)",
-                      anchor="middle", color=SOFT))  # fmt: skip
+    axis = "predicted tracking error, a year (left is closer to the index)"
+    drawing.add(_text((_LEFT + right) / 2, _BOTTOM - 23, axis, anchor="middle", color=SOFT))
     if len(curve) > 1:
         points = [part for x, y in sorted(curve) for part in at(x, y)]
         drawing.add(PolyLine(points, strokeColor=BLUE, strokeWidth=1.2))
@@ -74,18 +76,19 @@ def trade_off_drawing(curve: Sequence[tuple[float, float]], marks: Sequence[Mark
 
 
 def sector_drawing(rows: Sequence[tuple[str, float, float]], *, width: float) -> Drawing:
-    """Return weight less target by sector as pairs of bars, before and after. rows: (sector, before, after), fractions."""
+    """Return weight less target by sector as pairs of bars. rows: (sector, before, after), fractions."""
     height = 34.0 + _ROW * len(rows)
     drawing = Drawing(width, height)
     most = max((abs(100 * value) for _, *pair in rows for value in pair), default=0.0) or 0.1
     step = _step(most)
     reach = step * ceil(most / step - 1e-9)
-    left, right = 138.0, width - 12.0
+    left, right = 138.0, width - 20.0
+    decimals = max(0, -floor(log10(step) + 1e-9))
     middle, unit = (left + right) / 2, (right - left) / 2 / reach
     for count in range(-round(reach / step), round(reach / step) + 1):
         x = middle + count * step * unit
         drawing.add(Line(x, 22, x, height - 4, strokeColor=RULE if count else SOFT, strokeWidth=0.5))
-        drawing.add(_text(x, 12, f"{count * step:+.2f} %" if count else "0", anchor="middle"))
+        drawing.add(_text(x, 12, f"{count * step:+.{decimals}f} %" if count else "0", anchor="middle"))
     for place, (sector, before, after) in enumerate(rows):
         base = height - 8 - _ROW * (place + 1) + (_ROW - 2 * _BAR) / 2
         drawing.add(_text(left - 6, base + _BAR - 2, sector, anchor="end"))
@@ -124,12 +127,10 @@ def _dollars(amount: float) -> str:
     return f"{'-' if amount < 0 and whole != '0' else ''}${whole}"
 
 
-def _scale(values: Sequence[float], *, least: float | None = None) -> list[float]:
-    """Return round numbers, evenly apart, that reach from below the least value to above the greatest."""
+def _scale(values: Sequence[float], *, span: float) -> list[float]:
+    """Return round numbers, evenly apart, that reach from the least value to the greatest, at least a span apart."""
     low, high = min(values), max(values)
-    low = low if least is None else min(least, low)
-    span = high - low or abs(high) or 1.0
-    step = _step(span)
+    step = _step(max(high - low, span))
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
     last += last == first
     return [step * count for count in range(first, last + 1)]

@@ -118,6 +118,14 @@ def accounts(services: Services, household_id: HouseholdId) -> Mapping[AccountId
     return {account.account_id: account for account in taxed or own}
 
 
+def account_labels(services: Services, household_id: HouseholdId) -> Mapping[AccountId, str]:
+    """Return the same accounts with the words by which a client knows them."""
+    return {
+        name: f"{account.registration.value.capitalize()} account {account.account_number}, {account.custodian}"
+        for name, account in accounts(services, household_id).items()
+    }
+
+
 def obstacles(services: Services, household_id: HouseholdId) -> Mapping[AccountId, str]:
     """Return of the accounts of a meeting those that cannot be planned now, each with why, for the advisor alone."""
     market, found = todays_market(services), {}
