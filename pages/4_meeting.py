@@ -25,6 +25,7 @@ with right, st.spinner("Working it out…"):
 with right:
     if not panel.possible(found, chosen):
         st.stop()
+    panel.whose(found)
     panel.cards(found, chosen)
     panel.chosen_plan(found, chosen)
 with left:

@@ -10,7 +10,6 @@ from app import navigation, session
 from app.charts.drift import sector_figure
 from app.charts.meeting import choices_figure
 from app.panels import frame
-from app.panels import plan as plan_panel
 from app.panels.settings import targets
 from app.ports import Services
 from app.report.client import Handout, client_pdf
@@ -21,6 +20,7 @@ from app.tables.meeting import (
     WORTH,
     client_trades,
     closeness_words,
+    conflict_words,
     largest_first,
     lean_words,
     lot_words,
@@ -28,10 +28,12 @@ from app.tables.meeting import (
     tax_words,
     title,
     trade_label,
+    value_today,
     wash_words,
     worth_usd,
     years_words,
 )
+from app.tables.parts import usd
 from engine.domain.accounts import Household
 from engine.domain.lifecycle import PlanState, User
 from engine.domain.market import MarketSnapshot
@@ -39,6 +41,7 @@ from engine.domain.plans import PlanStatus
 from engine.plan.frontier import FrontierPoint
 
 _STEP_USD: Final = 5_000
+_HEAD_PX: Final = 44  # of a card, whether or not it has a button, so that figures stand in line
 _YEARS: Final = "Close to the index"
 
 
@@ -69,6 +72,15 @@ def door(services: Services) -> None:
         )
 
 
+def whose(found: Meeting) -> None:
+    """Show which account is spoken about."""
+    account = found.account
+    st.caption(
+        f"{account.registration.value.capitalize()} account {account.account_number} at {account.custodian} · "
+        f"{_literal(usd(value_today(found)))} · follows {account.model_id}"
+    )
+
+
 def head(household: Household) -> None:
     """Show whose meeting this is, and the way out of it."""
     name, way_out = st.columns([6, 1], vertical_alignment="center")
@@ -94,10 +106,16 @@ def controls(market: MarketSnapshot) -> tuple[Wishes, int]:
             help="From the least tax this year to the closest to the index. In the middle stand this account's own "
             "settings.",
         )
+        with st.container(horizontal=True, horizontal_alignment="distribute"):
+            st.caption("less tax", width="content")
+            st.caption("closer to the index", width="content")
     with st.container(border=True):
         st.markdown("**What if you…**")
-        _dollars("add", "add money, $", wishes.deposit or None, "none")
-        _dollars("take", "take money out, $", wishes.withdrawal or None, "none")
+        add, take = st.columns(2, gap="small")
+        with add:
+            _dollars("add", "add money, $", wishes.deposit or None, "none")
+        with take:
+            _dollars("take", "take out, $", wishes.withdrawal or None, "none")
         st.multiselect(
             "leave out a company or industry",
             list(labels),
@@ -125,34 +143,54 @@ def _dollars(name: str, label: str, now: Decimal | None, empty: str) -> None:
 
 
 def possible(found: Meeting, chosen: Choice) -> bool:
-    """Say where wishes and rules cannot all be obeyed; return whether they can."""
+    """Say where wishes and rules cannot all be obeyed, and the least that would help; return whether they can."""
     conflict = found.impossible
     if conflict is None and chosen.found is not None and chosen.found.plan.status is PlanStatus.INFEASIBLE:
         conflict = chosen.found
-    return conflict is None or not plan_panel.infeasible(conflict)
+    if conflict is None:
+        return True
+    st.info(
+        "\n".join(
+            (
+                "This cannot all be done together; without any one of these there is a plan:",
+                *(f"- {_literal(text)}" for text in conflict_words(conflict.plan, found.market)),
+                "",
+                _literal(conflict.plan.repair),
+            )
+        ),
+        icon=":material/info:",
+    )
+    return False
 
 
 def cards(found: Meeting, chosen: Choice) -> None:
     """Show the three choices beside each other."""
     for column, choice in zip(st.columns(3, gap="small"), found.choices, strict=True):
         with column.container(border=True, height="stretch", gap="small"):
-            st.subheader(title(choice), anchor=False)
+            with st.container(
+                horizontal=True,
+                horizontal_alignment="distribute",
+                vertical_alignment="center",
+                height=_HEAD_PX,
+                border=False,
+            ):
+                st.subheader(title(choice), anchor=False, width="content")
+                if choice.lean is not None:
+                    here = choice.kind is chosen.kind
+                    st.button(
+                        "Shown" if here else "Show",
+                        key=f"show:{choice.kind.value}",
+                        icon=":material/check:" if here else None,
+                        disabled=here,
+                        help=f"Show the plan of {title(choice)} below",
+                        on_click=session.show,
+                        kwargs={"lean": str(choice.lean)},
+                    )
             st.caption(purpose(choice))
             st.metric(*tax_words(choice.tax))
             st.markdown(closeness_words(choice.tracking_error))
-            trades = f"{choice.trades:,} trades" if choice.trades else "no trade"
-            st.markdown(f"{_YEARS}: **{years_words(choice).lower()}** · {trades}")
-            if choice.lean is not None:
-                st.space("stretch")
-                here = choice.kind is chosen.kind
-                st.button(
-                    "Shown below" if here else "Show this one",
-                    key=f"show:{choice.kind.value}",
-                    icon=":material/arrow_downward:" if here else None,
-                    disabled=here,
-                    on_click=session.show,
-                    kwargs={"lean": str(choice.lean)},
-                )
+            trades = f" · {choice.trades:,} trades" if choice.trades else ""
+            st.markdown(f"{_YEARS}: **{years_words(choice).lower()}**{trades}")
 
 
 def chosen_plan(found: Meeting, chosen: Choice) -> None:
@@ -213,12 +251,13 @@ def why(found: Meeting, chosen: Choice) -> None:
     )
     trade = trades[picked]
     with st.container(border=True):
-        st.markdown(trade.reason.sentence)
+        told, value = st.columns([5, 1])
+        told.markdown(_literal(trade.reason.sentence))
         if trade.lots:
-            st.markdown("\n".join(f"- {lot_words(sale, found)}" for sale in trade.lots))
+            told.markdown("\n".join(f"- {_literal(lot_words(sale, found))}" for sale in trade.lots))
         worth = worth_usd(trade, plan)
         if worth is not None:
-            st.metric("Worth of this trade", f"${worth:,.2f}", help=WORTH)
+            value.metric("Worth of this trade", f"${worth:,.2f}", help=WORTH)
     everything = st.expander(f"All {len(trades):,} trades", key="all_trades", on_change="rerun")
     if everything.open:
         with everything:

@@ -27,7 +27,8 @@ def assumptions(meeting: Meeting) -> tuple[str, ...]:
         the range; it may be more.
 
         The index is the account's target, {account.model_id}. Close to it means a predicted range of at most
-        {meeting.finish.tracking_error:.2%}: {CLOSE_ENOUGH:.2%} above what matching it reaches today.
+        {meeting.finish.tracking_error:.2%}: {100 * CLOSE_ENOUGH:.2f} percentage points above what matching it reaches
+        today.
 
         Years are an estimate: getting there at once would realise {usd(meeting.finish.gains)} of gains today; they are
         divided by the gains that a choice realises this year, as if each year were like it and prices stood still.
@@ -48,13 +49,13 @@ def in_one_line(meeting: Meeting) -> str:
     """Return the most important assumptions in one line, to stand on screen all the time."""
     account = meeting.account
     taxed = (
-        f"tax at {account.st_rate:.1%} short-term and {account.lt_rate:.1%} long-term"
+        f"tax at {account.st_rate:.1%} short-term, {account.lt_rate:.1%} long-term"
         if account.registration.is_taxable
         else "no tax in this account"
     )
     return (
-        f"Hypothetical figures, no promise · prices of {day(meeting.market.as_of)} · {taxed} · closeness predicted "
-        "from past returns · what is sold at a loss is not bought back for 30 days · nothing is traded today"
+        f"Hypothetical, no promise · prices of {day(meeting.market.as_of)} · {taxed} · closeness predicted from past "
+        "returns · what is sold at a loss is not bought back for 30 days"
     )
 
 

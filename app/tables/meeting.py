@@ -17,7 +17,9 @@ from app.steps.meeting import (
     Wishes,
 )
 from app.tables.parts import day, named, table_of, usd
+from app.tables.plan import rule_text, setting_text
 from engine.domain.market import MarketSnapshot
+from engine.domain.meanings import MEANINGS
 from engine.domain.plans import LotSale, Plan, Side, Term, Trade
 from engine.domain.valuation import net_asset_value
 from engine.tax.matching import WASH_SALE_DAYS
@@ -30,9 +32,9 @@ _TITLES: Final = {
     Kind.BETWEEN: "Your choice",
 }
 _PURPOSES: Final = {
-    Kind.KEEP: "Leave everything as it is; no trade.",
-    Kind.BALANCED: "Weigh tax against closeness as this account does.",
-    Kind.MATCH: "Follow the index as closely as the rules allow.",
+    Kind.KEEP: "Make no trade.",
+    Kind.BALANCED: "Weigh tax and closeness as agreed.",
+    Kind.MATCH: "As close as the rules allow.",
     Kind.BETWEEN: "Between less tax and the index.",
 }
 WORTH: Final = (
@@ -74,10 +76,7 @@ def signed_tax(tax: Decimal) -> str:
 
 def closeness_words(tracking_error: float) -> str:
     """Return predicted tracking error in plain words: one standard deviation of a normal distribution, either side."""
-    return (
-        f"In two years out of three, the account's return would be within {tracking_error:.2%} of the index's, "
-        "above or below."
-    )
+    return f"In two years out of three, the account's return would be within {tracking_error:.2%} of the index's."
 
 
 def years_words(choice: Choice) -> str:
@@ -198,6 +197,16 @@ def wash_words(plan: Plan, market: MarketSnapshot) -> tuple[str, ...]:
     if not plan.tax.disallowed:
         return (rule,)
     return rule, f"Purchases already made or arranged disallow {usd(plan.tax.disallowed)} of this plan's losses."
+
+
+def conflict_words(plan: Plan, market: MarketSnapshot) -> tuple[str, ...]:
+    """Return the rules and wishes that cannot all be obeyed, a few words each, settings with their values."""
+    return tuple(
+        f"{rule_text(rule, market)}: {setting_text(rule, getattr(plan.settings, rule))}"
+        if rule in MEANINGS and rule != "wash_sales"  # a lock of the household, not the setting of that name
+        else rule_text(rule, market)
+        for rule in plan.conflicts
+    )
 
 
 def value_today(meeting: Meeting) -> Decimal:
