@@ -12,7 +12,7 @@ from app.charts.meeting import choices_figure
 from app.panels import frame
 from app.panels.settings import targets
 from app.ports import Services
-from app.report.client import Handout, client_pdf
+from app.report.prepare import prepare
 from app.steps import firm, ledger, meeting
 from app.steps.meeting import INDEX_FIRST, TAX_FIRST, Choice, Kind, Meeting, Wishes
 from app.tables.assumptions import assumptions, in_one_line
@@ -37,7 +37,6 @@ from app.tables.parts import usd
 from engine.domain.accounts import Household
 from engine.domain.lifecycle import PlanState, User
 from engine.domain.market import MarketSnapshot
-from engine.domain.plans import PlanStatus
 from engine.plan.frontier import FrontierPoint
 
 _STEP_USD: Final = 5_000
@@ -77,7 +76,8 @@ def whose(found: Meeting) -> None:
     account = found.account
     st.caption(
         f"{account.registration.value.capitalize()} account {account.account_number} at {account.custodian} · "
-        f"{_literal(usd(value_today(found)))} · follows {account.model_id}"
+        f"{_literal(usd(value_today(found)))} · follows {account.model_id} · net gains so far this year "
+        f"{_literal(usd(account.ytd_st_gain + account.ytd_lt_gain))}"
     )
 
 
@@ -144,9 +144,7 @@ def _dollars(name: str, label: str, now: Decimal | None, empty: str) -> None:
 
 def possible(found: Meeting, chosen: Choice) -> bool:
     """Say where wishes and rules cannot all be obeyed, and the least that would help; return whether they can."""
-    conflict = found.impossible
-    if conflict is None and chosen.found is not None and chosen.found.plan.status is PlanStatus.INFEASIBLE:
-        conflict = chosen.found
+    conflict = meeting.impossible(found, chosen)
     if conflict is None:
         return True
     st.info(
@@ -293,7 +291,7 @@ def take_away(services: Services, found: Meeting, chosen: Choice, user: User) ->
                 st.rerun()
         st.download_button(
             "PDF for the client",
-            partial(_document, services, found, chosen),
+            partial(prepare, services, found, chosen),
             f"choices-{found.account.account_id}-{found.market.as_of}.pdf",
             "application/pdf",
             key="client_pdf",
@@ -301,18 +299,6 @@ def take_away(services: Services, found: Meeting, chosen: Choice, user: User) ->
             width="stretch",
             on_click="ignore",
         )
-
-
-def _document(services: Services, found: Meeting, chosen: Choice) -> bytes:
-    handout = Handout(
-        meeting=found,
-        chosen=chosen,
-        points=meeting.between(found),
-        firm=services.firm.firm().name,
-        generated=firm.is_demo(services),
-        prepared=services.now().date(),
-    )
-    return client_pdf(handout)
 
 
 def assumed(found: Meeting) -> None:

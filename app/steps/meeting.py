@@ -96,12 +96,6 @@ class Meeting:
     def choices(self) -> tuple[Choice, Choice, Choice]:
         return self.keep, self.balanced, self.match
 
-    @property
-    def impossible(self) -> WhatIf | None:
-        """A plan that says which wishes and rules conflict, None where each choice can be had."""
-        plans = (choice.found for choice in self.choices if choice.found is not None)
-        return next((found for found in plans if found.plan.status is PlanStatus.INFEASIBLE), None)
-
 
 def household(services: Services, household_id: str) -> Household:
     """Return a household. Raises DataError, without a word about any other, where there is none of this id."""
@@ -184,6 +178,12 @@ def choose(services: Services, meeting: Meeting, lean: int) -> Choice:
     settings = settings_at(meeting.own, meeting.account, meeting.wishes, lean)
     found = plan.what_if(services, meeting.account.account_id, settings)
     return _choice(Kind.BETWEEN, lean, found, meeting.finish)
+
+
+def impossible(found: Meeting, chosen: Choice) -> WhatIf | None:
+    """Return a plan that says which wishes and rules conflict, None where every choice can be had."""
+    plans = (choice.found for choice in (*found.choices, chosen) if choice.found is not None)
+    return next((each for each in plans if each.plan.status is PlanStatus.INFEASIBLE), None)
 
 
 def settings_at(own: PlanSettings, account: Account, wishes: Wishes, lean: int) -> PlanSettings:
