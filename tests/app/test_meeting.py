@@ -99,7 +99,9 @@ def test_the_certified_line_runs_from_less_tax_to_the_index_through_the_balanced
     assert points[0].risk_aversion == pytest.approx(100 / 30)
     assert points[-1].risk_aversion == pytest.approx(3000)
     middle = points[len(points) // 2]
-    assert float(middle.tax_usd) == pytest.approx(-153.6, abs=0.01)  # its 12 shares are whole, so fractions change nothing
+    assert float(middle.tax_usd) == pytest.approx(
+        -153.6, abs=0.01
+    )  # its 12 shares are whole, so fractions change nothing
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_a_lean_multiplies_risk_aversion_by_equal_factors_from_a_thirtieth_to_th
 
 @pytest.mark.parametrize("lean", [-1, 21])
 def test_a_lean_off_the_scale_is_refused(services, lean):
-    with pytest.raises(DataError, match="expected 0 .* to 20"):
+    with pytest.raises(DataError, match=r"expected 0 .* to 20"):
         settings_at(PlanSettings(), plan.account_of(services, "T1"), NOTHING, lean)
 
 
@@ -132,9 +134,7 @@ def test_a_lean_off_the_scale_is_refused(services, lean):
     ],
 )
 def test_a_budget_leaves_a_plan_what_the_year_has_not_realised_yet(services, so_far, budget, own_cap, room):
-    account = replace(
-        plan.account_of(services, "T1"), ytd_st_gain=Decimal(so_far[0]), ytd_lt_gain=Decimal(so_far[1])
-    )
+    account = replace(plan.account_of(services, "T1"), ytd_st_gain=Decimal(so_far[0]), ytd_lt_gain=Decimal(so_far[1]))
     own = PlanSettings(max_net_gain=None if own_cap is None else Decimal(own_cap))
     settings = settings_at(own, account, Wishes(gains=Decimal(budget)), meeting.BALANCED_LEAN)
 
@@ -198,7 +198,9 @@ def test_a_household_that_does_not_exist_is_refused_without_naming_another(servi
 
 def test_a_saved_choice_is_a_proposal_with_its_note_and_no_order(services):
     talk = meeting.meet(services, "T1", NOTHING)
-    plan_id = meeting.save_as_proposal(services, talk.balanced, actor=user(services, "ada"), note="agreed on harvesting")
+    plan_id = meeting.save_as_proposal(
+        services, talk.balanced, actor=user(services, "ada"), note="agreed on harvesting"
+    )
 
     stored = services.plans.get(plan_id)
     assert (stored.state, stored.note, stored.makers) == (PlanState.PROPOSED, "agreed on harvesting", {"ada"})
