@@ -10,7 +10,8 @@ from engine.domain.errors import LotsmithError
 
 st.set_page_config(page_title="Lotsmith", page_icon=str(Path(__file__).with_name("lotsmith.svg")), layout="wide")
 
-menu = st.sidebar.container()  # above what else the sidebar shows
+# Above what else the sidebar shows; in a meeting there is none, for an empty one would still take its place.
+menu = None if session.in_meeting() else st.sidebar.container()
 
 try:
     session.sign_in()
@@ -19,7 +20,7 @@ try:
     if session.in_meeting() and not navigation.is_meeting(chosen):
         session.leave_meeting()
         st.rerun()
-    if not session.in_meeting():
+    if menu is not None:
         with menu:
             navigation.menu(sections)
     frame.header(session.services())
