@@ -98,9 +98,7 @@ def test_an_advisor_answers_explains_proposes_and_hands_over_without_a_trade(app
         page.get_by_text(re.compile(r"(Sells|Buys) [\d,]+ shares? of .*of the account \(target")).first
     ).to_be_visible()
     trades = page.get_by_role("combobox", name=re.compile("Trade, the largest first"))
-    trades.scroll_into_view_if_needed()
-    page.wait_for_timeout(300)  # a list that opens while the page still scrolls closes again
-    trades.click()
+    trades.press("ArrowDown")  # by keyboard: a list that a click opens while the page still scrolls closes again
     second = page.get_by_role("option").nth(1)
     does = {"Sell": "Sells", "Buy": "Buys"}[second.inner_text().split()[0]]
     second.click()
