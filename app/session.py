@@ -184,9 +184,9 @@ def pick_account_of(labels: Mapping[AccountId, str]) -> AccountId:
     named = AccountId(st.query_params.get("account", ""))
     current = named if named in labels else next(iter(labels))
     if len(labels) > 1:
-        st.pills(
+        st.radio(
             "Account", list(labels), key=tie("account", current), format_func=lambda each: labels[AccountId(each)],
-            required=True, on_change=follow, args=["account"], label_visibility="collapsed",
+            horizontal=True, on_change=follow, args=["account"], label_visibility="collapsed",
         )  # fmt: skip
     return current
 
