@@ -10,15 +10,23 @@ from engine.domain.errors import LotsmithError
 
 st.set_page_config(page_title="Lotsmith", page_icon=str(Path(__file__).with_name("lotsmith.svg")), layout="wide")
 
-menu = st.sidebar.container()  # above what else the sidebar shows
+# Above what else the sidebar shows; in a meeting there is none, for an empty one would still take its place.
+menu = None if session.in_meeting() else st.sidebar.container()
 
 try:
     session.sign_in()
     sections = navigation.pages(session.user())
     chosen = st.navigation(sections, position="hidden")
-    with menu:
-        navigation.menu(sections)
+    if session.in_meeting() and not navigation.is_meeting(chosen):
+        session.leave_meeting()
+        st.rerun()
+    if menu is not None:
+        with menu:
+            navigation.menu(sections)
     frame.header(session.services())
     chosen.run()
 except LotsmithError as error:
-    frame.refusal(error)
+    if session.in_meeting():
+        frame.discreet_refusal()
+    else:
+        frame.refusal(error)

@@ -18,6 +18,7 @@ ORDERS: Final = _FOLDER / "6_orders.py"
 WASH_SALES: Final = _FOLDER / "7_wash_sales.py"
 AUDIT: Final = _FOLDER / "8_audit.py"
 DATA: Final = _FOLDER / "9_data.py"
+_MEETING_PATH: Final = "meeting"
 # What each person looks at first. Of several roles, the one that comes first here speaks.
 _FIRST: Final[Mapping[Role, Path]] = {
     Role.PORTFOLIO_MANAGER: BOOK,
@@ -42,7 +43,7 @@ def pages(user: User) -> Mapping[str, Sequence[st.Page]]:
         ],
         "Plan": [
             _page(WHAT_IF, "What-if", "tune", "what-if"),
-            _page(MEETING, "Client meeting", "groups", "meeting"),
+            _page(MEETING, "Client meeting", "groups", _MEETING_PATH),
         ],
         "Review": [_page(REVIEW, "Review", "fact_check", "review")],
         "Execute": [_page(ORDERS, "Orders", "send", "orders")],
@@ -65,6 +66,11 @@ def menu(sections: Mapping[str, Sequence[st.Page]]) -> None:
                 st.caption(section)
                 for page in members:
                     st.page_link(page, width="stretch")
+
+
+def is_meeting(page: st.Page) -> bool:
+    """Return whether a page is that of a client meeting."""
+    return page.url_path == _MEETING_PATH
 
 
 def go(page: Path, **parts: str) -> NoReturn:

@@ -1,6 +1,7 @@
 """Who is looking, and at what? The only file that touches Streamlit's state and the address line."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
+from decimal import Decimal
 from threading import Thread
 from typing import Any, Final, TypeVar, cast
 
@@ -10,6 +11,7 @@ from app import wiring
 from app.ports import Services
 from app.settings import read_settings
 from app.steps import firm
+from app.steps.meeting import BALANCED_LEAN, INDEX_FIRST, TAX_FIRST, Wishes
 from engine.domain.errors import DataError, NotAllowed
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
 from engine.domain.lifecycle import Role, User
@@ -29,6 +31,7 @@ _TUNED: Final = "tuned"
 _ROUND: Final = "tuning_round"
 _REMEMBERED: Final = "remembered"
 _COMPARED: Final = "compared_plans"
+_MEETING: Final = "meeting"
 
 
 @st.cache_resource(show_spinner="Opening the database…")
@@ -62,6 +65,9 @@ def sign_in() -> None:
         raise NotAllowed("nobody works here yet: add people with `lotsmith user add`")
     first = min(demo.values(), key=lambda person: Role.PORTFOLIO_MANAGER not in person.roles)
     st.session_state.setdefault(_PERSON, st.session_state.get(_USER, first).user_id)
+    if in_meeting():  # nothing of the firm's inner life on a screen that a client sees
+        st.session_state[_USER] = demo[UserId(st.session_state[_PERSON])]
+        return
     with st.sidebar:
         chosen = st.selectbox(
             "Who you are (no sign-in)",
@@ -151,6 +157,72 @@ def show(**parts: str | None) -> None:
             st.query_params.pop(name, None)
         elif st.query_params.get(name) != value:
             st.query_params[name] = value
+
+
+def in_meeting() -> bool:
+    """Return whether a client looks on: the address line says so, and names the household."""
+    return st.query_params.get(_MEETING) == "on" and "household" in st.query_params
+
+
+def household_id() -> str:
+    """Return the household that the address line names, which it does in a meeting."""
+    return st.query_params["household"]
+
+
+def begin_meeting(household: HouseholdId) -> None:
+    """Turn to one household alone, with nothing asked for yet."""
+    show(household=household, meeting="on", account=None, **dict.fromkeys(("lean", "add", "take", "without", "gains")))
+
+
+def leave_meeting() -> None:
+    """Take the meeting off the address line, so that another page may show what it always does."""
+    show(meeting=None)
+
+
+def pick_account_of(labels: Mapping[AccountId, str]) -> AccountId:
+    """Let the client's account be chosen where there are several, that of the address line first; return it."""
+    named = AccountId(st.query_params.get("account", ""))
+    current = named if named in labels else next(iter(labels))
+    if len(labels) > 1:
+        st.radio(
+            "Account", list(labels), key=tie("account", current), format_func=lambda each: labels[AccountId(each)],
+            horizontal=True, on_change=follow, args=["account"], label_visibility="collapsed",
+        )  # fmt: skip
+    return current
+
+
+def lean() -> int:
+    """Return where the meeting's slider stands, as the address line says; in the middle where it says nothing."""
+    value = st.query_params.get("lean", "")
+    return int(value) if value.isdecimal() and TAX_FIRST <= int(value) <= INDEX_FIRST else BALANCED_LEAN
+
+
+def wishes(known: Collection[str]) -> Wishes:
+    """Return what a client asked for, as the address line says. known: what may be left out of the account."""
+    return Wishes(
+        deposit=_dollars("add") or Decimal(0),
+        withdrawal=_dollars("take") or Decimal(0),
+        exclude=tuple(name for name in st.query_params.get("without", "").split(",") if name in known),
+        gains=_dollars("gains"),
+    )
+
+
+def _dollars(name: str) -> Decimal | None:
+    value = st.query_params.get(name, "")
+    return Decimal(value) if value.isdecimal() else None
+
+
+def tie(name: str, value: object) -> str:
+    """Let a widget of the meeting stand at a value; return its key, for use with follow."""
+    st.session_state[f"{_MEETING}:{name}"] = value
+    return f"{_MEETING}:{name}"
+
+
+def follow(name: str) -> None:
+    """Put what a tied widget was set to on the address line."""
+    value = st.session_state[f"{_MEETING}:{name}"]
+    text = ",".join(value) if isinstance(value, list) else "" if value is None else str(value)
+    show(**{name: text or None})
 
 
 def compared() -> tuple[PlanId, ...]:

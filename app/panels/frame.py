@@ -55,6 +55,15 @@ def refusal(error: LotsmithError) -> None:
         )  # fmt: skip
 
 
+def discreet_refusal() -> None:
+    """Say that something cannot be shown while a client looks on; the error itself may speak of other clients."""
+    st.info(
+        "This cannot be shown now. Take back what was changed last, or choose another account; why is told after the "
+        "meeting has ended.",
+        icon=":material/info:",
+    )
+
+
 def attempt(act: Callable[[], object]) -> bool:
     """Do something that may be refused; show the refusal in place and say whether it was done."""
     try:

@@ -128,7 +128,7 @@ def _trading(form: Form) -> None:
 
 
 def _names(form: Form, market: MarketSnapshot) -> None:
-    labels = _targets(market)
+    labels = targets(market)
     labels |= {name: name for name in (*form.before.exclude, *form.before.tilt) if name not in labels}
     form.changes["exclude"] = st.multiselect(
         knobs.label("exclude"), list(labels), list(form.before.exclude), format_func=labels.__getitem__,
@@ -148,7 +148,7 @@ def _tilt(form: Form, name: str, words: str) -> float:
     return round(entered / 100, 8)
 
 
-def _targets(market: MarketSnapshot) -> dict[str, str]:
+def targets(market: MarketSnapshot) -> dict[str, str]:
     """Return what a setting can name: sectors, tags and securities, with their words."""
     securities = market.securities.values()
     labels = {f"sector:{sector}": f"Sector {sector}" for sector in sorted({each.sector for each in securities})}

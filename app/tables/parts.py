@@ -1,5 +1,6 @@
 """What tables have in common."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -26,3 +27,8 @@ def named(market: MarketSnapshot, security_id: str) -> dict[str, str]:
     if known is None:
         return {"ticker": security_id, "name": "", "sector": ""}
     return {"ticker": known.ticker, "name": known.name, "sector": known.sector}
+
+
+def day(on: date) -> str:
+    """Return a date as people write it."""
+    return f"{on.day} {on:%B %Y}"

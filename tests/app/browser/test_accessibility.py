@@ -6,7 +6,8 @@ from axe_playwright_python.sync_playwright import Axe
 pytestmark = pytest.mark.browser
 
 PAGES = ("book", "account?account=A00003", "account?account=A00003&tab=Tax+lots", "what-if?account=A00003", "meeting",
-         "review", "orders", "wash-sales?household=H00002", "audit", "data")  # fmt: skip
+         "meeting?household=H00002&meeting=on&lean=7", "review", "orders", "wash-sales?household=H00002", "audit",
+         "data")  # fmt: skip
 SEVERE = {"serious", "critical"}
 
 
