@@ -121,7 +121,8 @@ def _measured(page: Page, act: Callable[[], Any]) -> dict[str, float]:
 
 def _waits(seen: list[dict[str, float]]) -> dict[str, Any]:
     return {
-        f"{part}_ms": spread([each[part] for each in seen if part in each], 1) for part in ("figures", "picture", "both")
+        f"{part}_ms": spread([each[part] for each in seen if part in each], 1)
+        for part in ("figures", "picture", "both")
     }
 
 
