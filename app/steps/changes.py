@@ -1,6 +1,6 @@
 """How is a link written that leads to the same settings? Only what differs from the account's own, as one short text.
 
-    risk_aversion:50,max_trades:100,exclude:sector:Energy;AAPL,tilt:tag:quality=0.01
+risk_aversion:50,max_trades:100,exclude:sector:Energy;AAPL,tilt:tag:quality=0.01
 """
 
 from collections.abc import Mapping
@@ -16,10 +16,8 @@ _PLAIN: Final = " :./&'()+-_"  # what a name may hold unescaped: none of the sig
 
 def changes_text(own: PlanSettings, chosen: PlanSettings) -> str:
     """Return what differs from an account's own settings as KEY:VALUE parts with commas between; nothing is ""."""
-    before, now = settings_to_dict(own), settings_to_dict(chosen)
-    return ",".join(
-        f"{name}:{_value_text(now[name])}" for name in now if getattr(own, name) != getattr(chosen, name)
-    )
+    now = settings_to_dict(chosen)
+    return ",".join(f"{name}:{_value_text(now[name])}" for name in now if getattr(own, name) != getattr(chosen, name))
 
 
 def changed(own: PlanSettings, text: str) -> PlanSettings:

@@ -73,6 +73,12 @@ def keep(
     )
 
 
+def annotate(services: Services, plan_id: PlanId, *, name: str, remarks: str, actor: UserId) -> None:
+    """Write a kept plan's name and what else is to be said of it. Raises DataError for an unknown plan."""
+    note = f"{' '.join(name.split())}\n{remarks.strip()}".rstrip()
+    services.plans.annotate(plan_id, note, actor=actor, at=services.now())
+
+
 def kept(services: Services, plan_id: PlanId) -> WhatIf:
     """Return a stored plan with its stored inputs, as if just computed."""
     plan, run = plan_from_document(services.plans.get(plan_id).document)

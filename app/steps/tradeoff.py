@@ -37,7 +37,11 @@ def full_rebalance(inputs: PlanInputs, settings: PlanSettings) -> FrontierPoint 
 
 def would_change(services: Services, account_id: AccountId, settings: PlanSettings) -> Sensitivities | None:
     """Return what a step of each setting would change, in certified plans; None where no plan obeys the rules."""
-    inputs = inputs_of(services, account_id)
+    return would_change_under(inputs_of(services, account_id), settings)
+
+
+def would_change_under(inputs: PlanInputs, settings: PlanSettings) -> Sensitivities | None:
+    """Return the same for an account that was read already."""
     return sensitivities(inputs.snapshot, inputs.market, settings)
 
 

@@ -1,8 +1,8 @@
 """Which lots are best given away? Those whose gain would cost most tax per dollar if they were sold.
 
-A gift of securities realises no gain for the giver (to a person, 26 U.S.C. 1015: the basis goes with it; to a charity, the
-gain is never taxed). Of long-term lots a charity's donor may deduct the market value (26 U.S.C. 170(e)), of others not;
-so only long-term lots are proposed. What a deduction is worth is not counted.
+A gift of securities realises no gain for the giver (to a person, 26 U.S.C. 1015: the basis goes with it; to a charity,
+the gain is never taxed). Of long-term lots a charity's donor may deduct the market value (26 U.S.C. 170(e)), of others
+not; so only long-term lots are proposed. What a deduction is worth is not counted.
 """
 
 from collections.abc import Sequence
@@ -78,9 +78,7 @@ def _rest(lot: Lot, given: Decimal) -> Lot | None:
     if left <= 0:
         return None
     adjustment = lot.wash_adjustment
-    return replace(
-        lot, quantity=left, wash_adjustment=None if adjustment is None else adjustment * left / lot.quantity
-    )
+    return replace(lot, quantity=left, wash_adjustment=None if adjustment is None else adjustment * left / lot.quantity)
 
 
 def _own(book: AccountBook, changed: AccountBook) -> AccountBook:

@@ -52,9 +52,7 @@ def test_only_what_differs_is_written_and_it_is_short():
 
     text = changes_text(OWN, chosen)
 
-    assert text == (
-        "risk_aversion:50,max_trades:100,withdrawal:25000,exclude:sector:Energy;AAPL,tilt:tag:quality=0.01"
-    )
+    assert text == ("risk_aversion:50,max_trades:100,withdrawal:25000,exclude:sector:Energy;AAPL,tilt:tag:quality=0.01")
     assert changes_text(OWN, OWN) == ""
     assert changed(OWN, "") == OWN
 
