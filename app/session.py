@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from decimal import Decimal
 from threading import Thread
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 import streamlit as st
 
@@ -31,6 +31,7 @@ _TUNED: Final = "tuned"
 _CHANGES: Final = "set"
 _GIFT: Final = "gift"
 _REMEMBERED: Final = "remembered"
+_WHOLE: Final = "whole_run"
 _COMPARED: Final = "compare"
 _LAB: Final = (_CHANGES, _GIFT, _COMPARED)
 _PREFIX: Final = 10
@@ -259,6 +260,34 @@ def clicked(key: str) -> Any:
     """Return what was bound to the point of a chart that was just clicked; None where none was."""
     points = st.session_state[key].selection.points
     return points[0].get("customdata") if points else None
+
+
+def is_whole_run() -> bool:
+    """Return whether the whole page is being drawn, and not a part of it; true once after mark_whole_run."""
+    return bool(st.session_state.pop(_WHOLE, False))
+
+
+def mark_whole_run() -> None:
+    """Say that the whole page is being drawn; for the page itself, whose script runs only then."""
+    st.session_state[_WHOLE] = True
+
+
+def run_again() -> NoReturn:
+    """Draw this part of the page once more; only where it is drawn by itself."""
+    st.rerun(scope="fragment")
+
+
+def remembered() -> Mapping[Hashable, Any]:
+    """Return what is remembered, by key."""
+    memory: dict[Hashable, Any] = st.session_state.setdefault(_REMEMBERED, {})
+    return memory
+
+
+def remember_last(key: Hashable, value: Any) -> None:
+    """Remember a value in the place of the one under this key before."""
+    memory: dict[Hashable, Any] = st.session_state.setdefault(_REMEMBERED, {})
+    memory.pop(key, None)
+    memory[key] = value
 
 
 def remember(key: Hashable, make: Callable[[], T]) -> T:

@@ -15,5 +15,6 @@ with chooser:
     account_id = session.pick_account(firm.account_labels(services))
 heads = plan.plans_of(services, account_id)
 laid = kept.compared(services, heads)
+session.mark_whole_run()
 lab(services, user, account_id, laid)
 kept.kept_plans(services, user, heads, laid, todays_market(services))

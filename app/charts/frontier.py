@@ -12,6 +12,11 @@ AVERSION: Final = "risk_aversion"
 FULL: Final = "full rebalance"
 KEPT: Final = "kept"
 _LINE: Final = "best possible"
+_PLAN, _KEPT, _STILL = (
+    "#d9822b",
+    "#b83280",
+    "#808b96",
+)  # seen apart by the colour-blind, light and dark; shapes differ too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +30,18 @@ class Place:
 
 
 def frontier_figure(
-    points: Sequence[FrontierPoint], *, today: Place, plan: Place | None, full: Place | None, kept: Sequence[Place] = ()
+    points: Sequence[FrontierPoint],
+    *,
+    today: Place,
+    plan: Place | None,
+    full: Place | None,
+    kept: Sequence[Place] = (),
+    is_old: bool = False,
 ) -> go.Figure:
     """Return tax now (USD, negative is saved) against tracking error (% a year), each kind of plan with its own mark.
 
-    today: doing nothing. plan: the one on screen. full: as if tax did not count. What can be taken by a click has
+    today: doing nothing. plan: the one on screen. full: as if tax did not count. is_old: the curve is that of other
+    settings, its successor on the way. What can be taken by a click has
     customdata: what kind it is (AVERSION, FULL or KEPT), and its risk aversion or its key.
     """
     curve = {
@@ -38,21 +50,23 @@ def frontier_figure(
         "y": [float(point.tax_usd) for point in points],
         "customdata": [[AVERSION, point.risk_aversion, point.gap_bp] for point in points],
         "mode": "lines+markers",
-        "name": _LINE,
+        "name": f"{_LINE}, before the change" if is_old else _LINE,
         "marker": {"size": 8},
-        "line": {"width": 2},
+        "line": {"width": 2, "dash": "dot" if is_old else "solid"},
         "unselected": {"marker": {"opacity": 1}},
         "hovertemplate": "tracking error %{x:.2f} %<br>tax $%{y:,.0f}<br>follow the target: %{customdata[1]:.4g}"
         "<br>certified gap %{customdata[2]:.3f} bp<br><b>click to take it</b><extra></extra>",
     }
-    marks = [_mark([today], "square", [["today", ""]], click="")]
+    marks = [_mark([today], "square", _STILL, [["today", ""]], click="")]
     if full is not None:
-        marks.append(_mark([full], "triangle-down", [[FULL, ""]], click="<br><b>click to take it</b>"))
+        marks.append(_mark([full], "triangle-down", _STILL, [[FULL, ""]], click="<br><b>click to take it</b>"))
     if kept:
         custom = [[KEPT, place.key] for place in kept]
-        marks.append(_mark(kept, "diamond", custom, name="kept plans", click="<br><b>click to take its settings</b>"))
+        marks.append(
+            _mark(kept, "diamond", _KEPT, custom, name="kept plans", click="<br><b>click to take its settings</b>")
+        )
     if plan is not None:
-        marks.append(_mark([plan], "star", [["plan", ""]], click="", size=16))
+        marks.append(_mark([plan], "star", _PLAN, [["plan", ""]], click="", size=16))
     layout = {
         "height": 330,
         "margin": {"l": 8, "r": 8, "t": 12, "b": 8},
@@ -67,7 +81,14 @@ def frontier_figure(
 
 
 def _mark(
-    places: Sequence[Place], symbol: str, custom: list[list[str]], *, click: str, name: str = "", size: int = 13
+    places: Sequence[Place],
+    symbol: str,
+    colour: str,
+    custom: list[list[str]],
+    *,
+    click: str,
+    name: str = "",
+    size: int = 13,
 ) -> dict[str, object]:
     return {
         "type": "scatter",
@@ -78,7 +99,7 @@ def _mark(
         "mode": "markers+text" if name else "markers",
         "textposition": "top center",
         "name": name or places[0].label,
-        "marker": {"size": size, "symbol": symbol, "line": {"width": 1}},
+        "marker": {"size": size, "symbol": symbol, "color": colour, "line": {"width": 1}},
         "hovertemplate": f"<b>%{{text}}</b><br>tracking error %{{x:.2f}} %<br>tax $%{{y:,.0f}}{click}<extra></extra>",
         "unselected": {"marker": {"opacity": 1}},
     }

@@ -1,6 +1,6 @@
 """The what-if lab on screen: settings beside the plan that they make, and the plan on the frontier; all at once."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
@@ -21,7 +21,11 @@ from app.steps.scenarios import with_gift
 from engine.domain.identifiers import AccountId
 from engine.domain.lifecycle import User
 from engine.domain.settings import PlanSettings
+from engine.plan.frontier import FrontierPoint
 
+Curve = tuple[tuple[FrontierPoint, ...], FrontierPoint | None]
+
+_CHART: Final = "frontier"
 _DIGITS: Final = 4  # of a risk aversion that is taken from the frontier, so that a link stays short
 
 
@@ -31,7 +35,8 @@ def lab(services: Services, user: User, account_id: AccountId, kept: Mapping[str
 
     kept: the kept plans that are laid side by side, by name.
     """
-    if not frame.attempt(lambda: _lab(services, user, account_id, kept)):
+    whole = session.is_whole_run()
+    if not frame.attempt(lambda: _lab(services, user, account_id, kept, whole=whole)):
         st.button(
             "Start from the account's own settings",
             key="start_again",
@@ -41,12 +46,14 @@ def lab(services: Services, user: User, account_id: AccountId, kept: Mapping[str
         )
 
 
-def _lab(services: Services, user: User, account_id: AccountId, kept: Mapping[str, WhatIf]) -> None:
+def _lab(services: Services, user: User, account_id: AccountId, kept: Mapping[str, WhatIf], *, whole: bool) -> None:
     version, asked = firm.version(services), session.gift()
     present = session.remember(("inputs", account_id, version), lambda: inputs_of(services, account_id))
     form = settings.form_of(present)
     inputs, given = session.remember(("gift", account_id, version, asked), lambda: with_gift(present, asked))
-    moment = (account_id, version, asked)
+    moment = (account_id, inputs.hash)
+    if whole:
+        _curve(form, inputs, moment)
     found = session.remember(("what_if", moment, repr(form.now)), lambda: plan.best_plan(inputs, form.now))
     knobs, result = st.columns([3, 8], gap="medium")
     with result:
@@ -54,11 +61,11 @@ def _lab(services: Services, user: User, account_id: AccountId, kept: Mapping[st
         if asked is not None:
             scenarios.gifts(given, present, asked=asked)
         if not plan_panel.infeasible(found, apply=form.change):
-            figures, picture = st.columns([2, 3], gap="medium")
+            figures, picture = st.columns([5, 6], gap="small")
             with figures:
                 plan_panel.headline(found)
             with picture:
-                _frontier(form, inputs, found, kept, moment)
+                _frontier(form, found, kept, moment)
             _keep(services, user, found, asked=asked)
             plan_panel.proof(found)
     with knobs:
@@ -67,17 +74,36 @@ def _lab(services: Services, user: User, account_id: AccountId, kept: Mapping[st
         if found.plan.trades:
             plan_panel.details(found, key="what_if")
     _steps(form, inputs, moment)
+    if _curve_key(form, moment) not in session.remembered():
+        _curve(form, inputs, moment)  # nobody waits for it: the plan stands there already, on the curve before
+        session.run_again()
 
 
-def _frontier(
-    form: Form, inputs: PlanInputs, found: WhatIf, kept: Mapping[str, WhatIf], moment: tuple[object, ...]
-) -> None:
-    """Draw the frontier under all settings but the one that it runs along, which then moves only the plan on it."""
-    along = replace(form.now, risk_aversion=form.own.risk_aversion or PlanSettings().risk_aversion)
-    points, full = session.remember(
-        ("frontier", moment, repr(along)),
-        lambda: (tradeoff.frontier_under(inputs, along), tradeoff.full_rebalance(inputs, along)),
-    )
+def _along(form: Form) -> PlanSettings:
+    """Return the settings of the frontier: all but the one that it runs along, which moves only the plan on it."""
+    return replace(form.now, risk_aversion=form.own.risk_aversion or PlanSettings().risk_aversion)
+
+
+def _curve_key(form: Form, moment: tuple[object, ...]) -> Hashable:
+    return ("frontier", moment, repr(_along(form)))
+
+
+def _curve(form: Form, inputs: PlanInputs, moment: tuple[object, ...]) -> Curve:
+    along = _along(form)
+
+    def make() -> Curve:
+        return tradeoff.frontier_under(inputs, along), tradeoff.full_rebalance(inputs, along)
+
+    made = session.remember(_curve_key(form, moment), make)
+    session.remember_last(("curve", form.account_id), made)
+    return made
+
+
+def _frontier(form: Form, found: WhatIf, kept: Mapping[str, WhatIf], moment: tuple[object, ...]) -> None:
+    """Draw the plan on the frontier; on the one before where that of these settings is still to be worked out."""
+    known = session.remembered()
+    at_hand = known.get(_curve_key(form, moment))
+    points, full = at_hand or known.get(("curve", form.account_id)) or ((), None)
     same = {name: each for name, each in kept.items() if each.plan.inputs_hash == found.plan.inputs_hash}
     figure = frontier_figure(
         points,
@@ -87,14 +113,14 @@ def _frontier(
         if full is None
         else Place(label=FULL, tracking_error=full.tracking_error, tax_usd=float(full.tax_usd)),
         kept=[_place(name, each, each.plan_id) for name, each in same.items()],
+        is_old=at_hand is None,
     )
-    key = "frontier"
     frame.clickable(
         figure,
-        key=key,
+        key=_CHART,
         alt="Tax now against tracking error: the best possible, doing nothing, full rebalance, this plan and kept ones",
         on_click=_take,
-        args=[form, key, {each.plan_id: each.plan.settings for each in same.values()}],
+        args=[form, _CHART, {each.plan_id: each.plan.settings for each in same.values()}],
     )
     if points:
         widest = max(point.gap_bp for point in points)

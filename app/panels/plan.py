@@ -36,7 +36,7 @@ def headline(found: WhatIf) -> None:
     plan, summary = found.plan, found.summary
     tracking = plan.after.tracking_error - plan.before.tracking_error
     saved = plan.tax.liability < 0
-    with st.grid(4, min_column_width=120, gap="small"):
+    with st.grid(4, min_column_width=105, gap="small"):
         st.metric("Trades", f"{len(plan.trades):,}", border=True, height="stretch")
         st.metric(
             "Tracking error",
