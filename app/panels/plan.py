@@ -195,7 +195,7 @@ def _trades(found: WhatIf, key: str) -> None:
     rows = trade_table(plan, market)
     place = frame.picked(
         rows, key=f"{key}:trades", alt="Trades of the plan, each with its reason",
-        empty="No trade improves this account.", height=380,
+        empty="No trade improves this account.", height=300,
     )  # fmt: skip
     if rows.empty:
         return
