@@ -121,12 +121,12 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "action": c.TextColumn("Did"),
     "comment": c.TextColumn("Comment", width="large"),
     "signed_shares": c.NumberColumn("Shares", format="localized", help="Below zero sells; 0 drops the trade"),
-    "part": c.TextColumn("What it does for the plan"),
+    "part": c.TextColumn("What it does for the plan", width=210),
     "bp": c.NumberColumn("bp of value", format="%+.3f", help="Above zero makes the plan better"),
-    "usd": c.NumberColumn("Dollars", format="$%+,.0f", help="The same in dollars, above zero is better"),
+    "usd": c.NumberColumn("Dollars", format="dollar", help="The same in dollars, above zero is better"),
     "sold": c.NumberColumn("Sold", format="localized", help="Shares of it that the plan sells"),
     "tax_per_100": c.NumberColumn(
-        "Tax per $100", format="$%+.2f", help="Of tax for each $100 sold, at marginal rates; below zero saves tax"
+        "Tax per $100", format="dollar", help="Of tax for each $100 sold, at marginal rates; below zero saves tax"
     ),
     "kept_because": c.TextColumn("Why it stays", width="large"),
     "tax_avoided": _money("Tax avoided", "What the gain would cost if these shares were sold"),
@@ -171,4 +171,4 @@ def text_columns(names: Iterable[str]) -> dict[str, Any]:
 
 def money_columns(names: Iterable[str]) -> dict[str, Any]:
     """Return columns named after plans that hold signed dollars."""
-    return {name: c.NumberColumn(name, format="$%+,.0f", help="Bought; below zero sold") for name in names}
+    return {name: c.NumberColumn(name, format="dollar", help="Bought; below zero sold") for name in names}

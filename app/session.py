@@ -178,18 +178,26 @@ def compare(plans: Iterable[PlanId]) -> None:
 
 
 def choose_compared(names: Mapping[PlanId, str]) -> tuple[PlanId, ...]:
-    """Let the person choose which of these kept plans lie side by side, at most four; return them."""
-    stand(_CHOSEN, list(compared(names)))
+    """Let the person choose which of these kept plans, newest first, lie side by side; return them, at most four."""
+    key = f"{_CHOSEN}:{next(iter(names), '')}"  # with a plan more it is another list, and shows what is said here
+    st.session_state[_CHOSEN] = key
+    stand(key, list(compared(names)))
     chosen = st.multiselect(
         "Compare",
         list(names),
-        key=_CHOSEN,
+        key=key,
         format_func=lambda plan: names[plan],
         max_selections=MAX_COMPARED,
         placeholder="keep a plan first",
-        on_change=lambda: compare(st.session_state[_CHOSEN]),
+        on_change=_follow_chosen,
+        args=[key],
     )
     return tuple(chosen)
+
+
+def _follow_chosen(key: str) -> None:
+    if st.session_state[_CHOSEN] == key:  # else a browser that is behind speaks of a list that was there before
+        compare(st.session_state[key])
 
 
 def tuned(own: PlanSettings) -> PlanSettings:

@@ -54,7 +54,7 @@ def _side_by_side(laid: Mapping[str, WhatIf], market: MarketSnapshot) -> None:
     with figures:
         frame.table(
             comparison_table(plans), key="comparison", alt="Figures of the kept plans", columns=text_columns(laid),
-            file=file,
+            file=file, height=500,
         )  # fmt: skip
         with st.container(horizontal=True):
             for name, each in plans:

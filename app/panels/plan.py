@@ -215,17 +215,17 @@ def why(found: WhatIf, security_id: SecurityId, *, key: str) -> None:
         st.markdown(f"**{trade.side.value.capitalize()} {trade.quantity:,f} {name['ticker']}** {name['name']}, "
                     f"\\${trade.amount:,.2f}")  # fmt: skip
         st.markdown(_plain(trade.reason.sentence))
-        numbers, lots = st.columns([2, 3])
+        numbers, rules_at_work = st.columns([3, 2])
         with numbers:
             frame.table(reason_table(reason), key=f"{key}:parts", alt=f"Why {name['ticker']}, in numbers")
+        with rules_at_work:
             rules = [rule_text(rule, market) for rule in trade.reason.rules]
             st.caption(f"Rules that bind on it: {', '.join(rules)}." if rules else "No rule binds on this name.")
-        with lots:
-            if reason.lots_sentence:
-                frame.table(lot_choice_table(reason), key=f"{key}:lots", alt=f"Lots of {name['ticker']}", height=220)
-                st.caption(_plain(reason.lots_sentence))
-            else:
-                st.caption("A purchase closes no lot; it opens one.")
+        if reason.lots_sentence:
+            frame.table(lot_choice_table(reason), key=f"{key}:lots", alt=f"Lots of {name['ticker']}", height=260)
+            st.caption(_plain(reason.lots_sentence))
+        else:
+            st.caption("A purchase closes no lot; it opens one.")
 
 
 def _plain(sentence: str) -> str:

@@ -38,7 +38,7 @@ _FIGURES: Final = (
     _Figure(label="Turnover, one-way", show=lambda s: f"{s.turnover:.2%}", good=lambda s: -float(s.turnover)),
     _Figure(label="Trades", show=lambda s: f"{s.trades}", good=lambda s: -s.trades),
     _Figure(label="Trading cost, bp", show=lambda s: f"{s.cost_bp:.2f}", good=lambda s: -s.cost_bp),
-    _Figure(label="Objective, bp (comparable under the same settings)", show=lambda s: f"{s.objective_bp:.2f}"),
+    _Figure(label="Objective, bp (of its settings)", show=lambda s: f"{s.objective_bp:.2f}"),
     _Figure(label="Certified gap, bp", show=lambda s: f"{s.gap_bp:.3f}", good=lambda s: -s.gap_bp),
     _Figure(label="of it for whole shares, bp",
             show=lambda s: "—" if s.rounding_bp is None else f"{s.rounding_bp:.3f}"),
