@@ -61,11 +61,11 @@ def _lab(services: Services, user: User, account_id: AccountId, kept: Mapping[st
         if asked is not None:
             scenarios.gifts(given, present, asked=asked)
         if not plan_panel.infeasible(found, apply=form.change):
-            figures, picture = st.columns([5, 6], gap="small")
-            with figures:
-                plan_panel.headline(found)
-            with picture:
-                _frontier(form, found, kept, moment)
+            with st.grid(2, min_column_width=260, gap="small"):
+                with st.container():
+                    plan_panel.headline(found)
+                with st.container():
+                    _frontier(form, found, kept, moment)
             _keep(services, user, found, asked=asked)
             plan_panel.proof(found)
     with knobs:

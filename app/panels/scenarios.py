@@ -54,9 +54,8 @@ def gifts(given: tuple[Gift, ...], inputs: PlanInputs, *, asked: Decimal) -> Non
         "them; it cannot be kept before the gift is booked."
     ).replace("$", "\\$")
     with st.container(border=True):
-        words, undo = st.columns([6, 1], vertical_alignment="center")
-        words.markdown(text)
-        undo.button("Take back", key="gift:undo", on_click=session.give, args=[None])
+        st.markdown(text)
+        st.button("Take back", key="gift:undo", icon=":material/undo:", on_click=session.give, args=[None])
         lots = st.expander(f"The {len(given)} lots", key="gift:lots", on_change="rerun")
         if lots.open:
             with lots:
