@@ -14,7 +14,6 @@ from engine.domain.errors import CheckFailed, DataError, IllegalMove
 from engine.domain.lifecycle import Action, PlanState
 from engine.domain.plans import Side, Term
 from engine.execute.reconcile import BreakKind
-from engine.plan.document import plan_document
 
 CLOSES = {"AAA": Decimal(100), "BBB": Decimal(100), "CCC": Decimal(50), "DDD": Decimal(20)}
 
@@ -278,7 +277,7 @@ def forged(services):
 
     def go(wrong):
         found = plan.what_if(services, "T1", inputs.default_settings(services, "T1"))
-        return plan.keep(services, replace(found, document=plan_document(wrong(found.plan), found.run)), actor="maya")
+        return plan.keep(services, replace(found, plan=wrong(found.plan)), actor="maya")
 
     return go
 
