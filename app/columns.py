@@ -1,6 +1,6 @@
 """How is each column of a table shown? One entry a column name of app.tables: label, format, help."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from streamlit import column_config as c
@@ -121,6 +121,17 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "action": c.TextColumn("Did"),
     "comment": c.TextColumn("Comment", width="large"),
     "signed_shares": c.NumberColumn("Shares", format="localized", help="Below zero sells; 0 drops the trade"),
+    "part": c.TextColumn("What it does for the plan", width=210),
+    "bp": c.NumberColumn("bp of value", format="%+.3f", help="Above zero makes the plan better"),
+    "usd": c.NumberColumn("Dollars", format="dollar", help="The same in dollars, above zero is better"),
+    "sold": c.NumberColumn("Sold", format="localized", help="Shares of it that the plan sells"),
+    "tax_per_100": c.NumberColumn(
+        "Tax per $100", format="dollar", help="Of tax for each $100 sold, at marginal rates; below zero saves tax"
+    ),
+    "kept_because": c.TextColumn("Why it stays", width="large"),
+    "tax_avoided": _money("Tax avoided", "What the gain would cost if these shares were sold"),
+    "only_in": c.TextColumn("Only in"),
+    "spread": _money("Difference"),
     "before": c.Column("Before"),
     "after": c.Column("After"),
     "allocations": c.NumberColumn("Accounts"),
@@ -151,3 +162,13 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "last_success": c.DatetimeColumn("Last success", format="YYYY-MM-DD HH:mm:ss"),
     "waiting": c.NumberColumn("Waiting", help="Messages that it has yet to take"),
 }
+
+
+def text_columns(names: Iterable[str]) -> dict[str, Any]:
+    """Return columns named after plans that hold figures as text, right-aligned as numbers are."""
+    return {name: c.TextColumn(name, alignment="right") for name in names}
+
+
+def money_columns(names: Iterable[str]) -> dict[str, Any]:
+    """Return columns named after plans that hold signed dollars."""
+    return {name: c.NumberColumn(name, format="dollar", help="Bought; below zero sold") for name in names}

@@ -1,9 +1,9 @@
 """Who is looking, and at what? The only file that touches Streamlit's state and the address line."""
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from decimal import Decimal
 from threading import Thread
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 import streamlit as st
 
@@ -11,6 +11,7 @@ from app import wiring
 from app.ports import Services
 from app.settings import read_settings
 from app.steps import firm
+from app.steps.changes import changed, changes_text
 from app.steps.meeting import BALANCED_LEAN, INDEX_FIRST, TAX_FIRST, Wishes
 from engine.domain.errors import DataError, NotAllowed
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
@@ -20,7 +21,7 @@ from engine.plan.warm import warm
 
 T = TypeVar("T")
 MAX_COMPARED: Final = 4
-MAX_REMEMBERED: Final = 24
+MAX_REMEMBERED: Final = 48
 _CHOSEN: Final = "chosen_plans"
 _USER: Final = "user"
 _PERSON: Final = "signed_in_as"
@@ -28,10 +29,14 @@ _ACCOUNT: Final = "account_on_screen"
 _PICKER: Final = "account_picker"
 _HOUSEHOLD: Final = "household_picker"
 _TUNED: Final = "tuned"
-_ROUND: Final = "tuning_round"
+_CHANGES: Final = "set"
+_GIFT: Final = "gift"
 _REMEMBERED: Final = "remembered"
-_COMPARED: Final = "compared_plans"
 _MEETING: Final = "meeting"
+_WHOLE: Final = "whole_run"
+_COMPARED: Final = "compare"
+_LAB: Final = (_CHANGES, _GIFT, _COMPARED)
+_PREFIX: Final = 10
 
 
 @st.cache_resource(show_spinner="Opening the database…")
@@ -141,7 +146,7 @@ def _follow_household() -> None:
 
 def _follow_picker() -> None:
     st.session_state[_ACCOUNT] = st.session_state[_PICKER]
-    show(account=st.session_state[_PICKER], plan=None)
+    show(account=st.session_state[_PICKER], plan=None, **dict.fromkeys(_LAB))
 
 
 def plan_id() -> PlanId | None:
@@ -225,56 +230,143 @@ def follow(name: str) -> None:
     show(**{name: text or None})
 
 
-def compared() -> tuple[PlanId, ...]:
-    """Return the kept plans that are laid side by side, oldest first."""
-    return tuple(st.session_state.get(_COMPARED, ()))
+def compared(kept: Iterable[PlanId]) -> tuple[PlanId, ...]:
+    """Return which of these kept plans the address line lays side by side, in its order; at most four.
+
+    Without a word of it there, the first four given.
+    """
+    known = list(kept)
+    asked = st.query_params.get(_COMPARED)
+    if asked is None:
+        return tuple(known[:MAX_COMPARED])
+    found = [plan for part in asked.split(",") if part for plan in known if plan.startswith(part)]
+    return tuple(dict.fromkeys(found))[:MAX_COMPARED]
 
 
-def compare(plan: PlanId) -> None:
-    """Lay a plan beside the others; the oldest gives way to a fifth."""
-    others = [kept for kept in compared() if kept != plan]
-    st.session_state[_COMPARED] = [*others, plan][-MAX_COMPARED:]
+def compare(plans: Iterable[PlanId]) -> None:
+    """Lay plans side by side; of more than four the first give way."""
+    show(**{_COMPARED: ",".join(plan[:_PREFIX] for plan in list(plans)[-MAX_COMPARED:])})
 
 
 def choose_compared(names: Mapping[PlanId, str]) -> tuple[PlanId, ...]:
-    """Let the person choose which of these kept plans lie side by side, at most four; return them."""
-    laid = [plan for plan in compared() if plan in names] or list(names)[:MAX_COMPARED]
-    st.session_state[_CHOSEN] = laid
+    """Let the person choose which of these kept plans, newest first, lie side by side; return them, at most four."""
+    key = f"{_CHOSEN}:{next(iter(names), '')}"  # with a plan more it is another list, and shows what is said here
+    st.session_state[_CHOSEN] = key
+    stand(key, list(compared(names)))
     chosen = st.multiselect(
         "Compare",
         list(names),
-        key=_CHOSEN,
+        key=key,
         format_func=lambda plan: names[plan],
         max_selections=MAX_COMPARED,
         placeholder="keep a plan first",
         on_change=_follow_chosen,
+        args=[key],
     )
     return tuple(chosen)
 
 
-def _follow_chosen() -> None:
-    st.session_state[_COMPARED] = list(st.session_state[_CHOSEN])
+def _follow_chosen(key: str) -> None:
+    if st.session_state[_CHOSEN] == key:  # else a browser that is behind speaks of a list that was there before
+        compare(st.session_state[key])
 
 
-def tuned(account: AccountId, defaults: PlanSettings) -> PlanSettings:
-    """Return the settings as this person left them on screen for an account, else its defaults."""
-    return cast(PlanSettings, st.session_state.get(f"{_TUNED}:{account}", defaults))
+def tuned(own: PlanSettings) -> PlanSettings:
+    """Return the settings that the address line asks for: an account's own with the changes that it names.
+
+    Raises DataError for changes that make no sense.
+    """
+    return changed(own, st.query_params.get(_CHANGES, ""))
 
 
-def tune(account: AccountId, settings: PlanSettings) -> None:
-    """Remember how the settings stand on screen."""
-    st.session_state[f"{_TUNED}:{account}"] = settings
-
-
-def tuning_round(account: AccountId) -> int:
-    """Return how often the settings of an account were put back; part of the keys of their widgets."""
-    return int(st.session_state.get(f"{_ROUND}:{account}", 0))
+def tune(account: AccountId, own: PlanSettings, settings: PlanSettings) -> None:
+    """Put settings on the address line, as what differs from the account's own, and remember them."""
+    _tune(account, changes_text(own, settings))
 
 
 def untune(account: AccountId) -> None:
-    """Put the settings on screen back to the account's own."""
-    st.session_state.pop(f"{_TUNED}:{account}", None)
-    st.session_state[f"{_ROUND}:{account}"] = tuning_round(account) + 1
+    """Put the settings back to the account's own, and take back a gift."""
+    _tune(account, "")
+    show(**{_GIFT: None})
+
+
+def _tune(account: AccountId, text: str) -> None:
+    st.session_state[f"{_TUNED}:{account}"] = text
+    show(**{_CHANGES: text or None})
+
+
+def come_back(account: AccountId, *, drawn: str) -> None:
+    """Take up the settings as this person left them, on coming to the page from elsewhere without a word of them.
+
+    drawn: the key of a widget that stands on the page for this account; where it has a value, nobody has just come.
+    """
+    left = st.session_state.get(f"{_TUNED}:{account}", "")
+    if left and drawn not in st.session_state and _CHANGES not in st.query_params:
+        show(**{_CHANGES: left})
+
+
+def gift() -> Decimal | None:
+    """Return the dollars' worth of lots that are to be given away. Raises DataError for what is no amount above 0."""
+    text = st.query_params.get(_GIFT)
+    if text is None:
+        return None
+    try:
+        amount = Decimal(text)
+    except ArithmeticError as error:
+        raise DataError(f"the link's gift: expected an amount in USD, found {text!r}") from error
+    if not (amount.is_finite() and amount > 0):
+        raise DataError(f"the link's gift: expected an amount above 0 USD, found {text}")
+    return amount
+
+
+def give(usd: Decimal | None) -> None:
+    """Put a gift on the address line; None takes it back."""
+    show(**{_GIFT: None if usd is None else f"{usd:f}"})
+
+
+def stand(key: str, value: Any) -> None:
+    """Let a widget that is about to be drawn show a value."""
+    if key not in st.session_state or st.session_state[key] != value:  # else a hand that is still on it would be moved
+        st.session_state[key] = value
+
+
+def entered(key: str) -> Any:
+    """Return what a widget holds; for use where its change is followed up."""
+    return st.session_state[key]
+
+
+def clicked(key: str) -> Any:
+    """Return what was bound to the point of a chart that was just clicked; None where none was."""
+    points = st.session_state[key].selection.points
+    return points[0].get("customdata") if points else None
+
+
+def is_whole_run() -> bool:
+    """Return whether the whole page is being drawn, and not a part of it; true once after mark_whole_run."""
+    return bool(st.session_state.pop(_WHOLE, False))
+
+
+def mark_whole_run() -> None:
+    """Say that the whole page is being drawn; for the page itself, whose script runs only then."""
+    st.session_state[_WHOLE] = True
+
+
+def run_again() -> NoReturn:
+    """Draw this part of the page once more; only where it is drawn by itself."""
+    st.rerun(scope="fragment")
+
+
+def remembered() -> Mapping[Hashable, Any]:
+    """Return what is remembered, by key."""
+    memory: dict[Hashable, Any] = st.session_state.setdefault(_REMEMBERED, {})
+    return memory
+
+
+def remember_last(key: Hashable, value: Any) -> None:
+    """Remember a value in the place of the one under this key before."""
+    memory: dict[Hashable, Any] = st.session_state.setdefault(_REMEMBERED, {})
+    memory.pop(key, None)
+    memory[key] = value
 
 
 def remember(key: Hashable, make: Callable[[], T]) -> T:

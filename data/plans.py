@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from data import audit, documents, tables
 from data.database import Database, insert_new
@@ -28,7 +28,8 @@ _HEAD: Final = [column for column in _TABLE.c if column.name not in ("document",
 class PlanHead:
     """What a list of plans shows. version counts the moves.
 
-    makers: who made, edited or proposed the plan, or one that it came from.
+    makers: who made, edited or proposed the plan, or one that it came from. note: its name in the first line, and what
+    else people wrote of it below.
     """
 
     plan_id: PlanId
@@ -40,6 +41,14 @@ class PlanHead:
     created_at: datetime
     note: str
     makers: frozenset[UserId]
+
+    @property
+    def name(self) -> str:
+        return self.note.partition("\n")[0]
+
+    @property
+    def remarks(self) -> str:
+        return self.note.partition("\n")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +121,21 @@ class PlanStore:
                 after = {"account_id": document["account_id"], "parent_id": parent_id, "makers": sorted(everyone)}
                 audit.append(connection, at=at, actor=actor, what="plan.save", subject=plan_id, after=after)
         return plan_id
+
+    def annotate(self, plan_id: PlanId, note: str, *, actor: UserId, at: datetime) -> None:
+        """Write a plan's name, and on further lines what else is to be said of it; the audit log keeps what was there.
+
+        Neither the document nor its state changes. Raises DataError for an unknown plan.
+        """
+        with self._database.begin() as connection:
+            before = read_plan(connection, select(_TABLE.c.note), plan_id)["note"]
+            if note == before:
+                return
+            connection.execute(update(_TABLE).where(_TABLE.c.plan_id == plan_id).values(note=note))
+            audit.append(
+                connection, at=at, actor=actor, what="plan.note", subject=plan_id,
+                before={"note": before}, after={"note": note},
+            )  # fmt: skip
 
     def get(self, plan_id: PlanId) -> StoredPlan:
         """Return a plan. Raises DataError for an unknown one; CheckFailed where its document was changed."""

@@ -21,7 +21,7 @@ with left:
 asked = (account_id, firm.version(services), wishes)
 with right, st.spinner("Working it out…"):
     found = session.remember(("meeting", *asked), lambda: meeting.meet(services, account_id, wishes))
-    chosen = session.remember(("choice", *asked, lean), lambda: meeting.choose(services, found, lean))
+    chosen = session.remember(("choice", *asked, lean), lambda: meeting.choose(found, lean))
 with right:
     if not panel.possible(found, chosen):
         st.stop()

@@ -42,7 +42,7 @@ def report(
         gains=None if gains is None else Decimal(gains),
     )
     talk = meeting.meet(found, AccountId(account_id), wishes)
-    document = prepare(found, talk, meeting.choose(found, talk, lean))
+    document = prepare(found, talk, meeting.choose(talk, lean))
     try:
         file.write_bytes(document)
     except OSError as error:

@@ -8,7 +8,7 @@ import click
 
 from app.commands.terminal import CHECK_FAILED, as_option, json_option, plan_argument, services, show
 from app.ports import Services
-from app.steps import people, plan, tradeoff
+from app.steps import inputs, people, plan, tradeoff
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId
 from engine.domain.plans import PlanStatus, Verdict
@@ -124,7 +124,7 @@ def replay(plan_id: str) -> None:
 
 def chosen_settings(found: Services, account: AccountId, file: Path | None, changes: tuple[str, ...]) -> PlanSettings:
     """Return the settings of a file, else the account's own, with changes. Raises DataError for any that is wrong."""
-    base = plan.default_settings(found, account) if file is None else read_plan_settings(file)
+    base = inputs.default_settings(found, account) if file is None else read_plan_settings(file)
     return override(base, pairs(changes), source="--set")
 
 

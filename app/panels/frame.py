@@ -1,7 +1,8 @@
 """What stands on every page: the firm, the age of its data, a label where it is no real firm; errors as sentences."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic
 from typing import Any, Final, cast
 
@@ -114,6 +115,18 @@ def picked_points(figure: go.Figure, *, key: str, alt: str) -> list[dict[str, An
     return list(cast(Any, event).selection.points)
 
 
+def clickable(figure: go.Figure, *, key: str, alt: str, on_click: Callable[..., None], args: Sequence[Any]) -> None:
+    """Show a figure of which a click on a point is followed up before anything is drawn again."""
+    st.plotly_chart(
+        figure,
+        key=key,
+        alt=alt,
+        on_select=partial(on_click, *args),
+        selection_mode="points",
+        config={**_CHART, "toImageButtonOptions": _png(key)},
+    )
+
+
 def _png(key: str) -> dict[str, Any]:
     return {"format": "png", "scale": 2, "filename": key.replace(":", "-")}
 
@@ -126,18 +139,20 @@ def table(
     empty: str = "Nothing here.",
     height: int | None = None,
     file: str | None = None,
+    columns: Mapping[str, Any] | None = None,
 ) -> None:
     """Show a table of app.tables, or a sentence where it has no rows.
 
     alt: its name for a screen reader; the key in words where none is given. file: the name under which the whole table
-    can be saved, as CSV and as a workbook; without one, only what the table's own toolbar offers.
+    can be saved, as CSV and as a workbook; without one, only what the table's own toolbar offers. columns: how columns
+    are shown that app.columns cannot name, being named after what is in them.
     """
     if frame.empty:
         st.caption(empty)
         return
     st.dataframe(
         frame,
-        column_config=dict(COLUMNS),
+        column_config={**COLUMNS, **(columns or {})},
         hide_index=True,
         key=key,
         height=_height(frame, height),

@@ -1,53 +1,106 @@
-"""Kept plans side by side: their figures, their sectors, and where each lies on the frontier."""
+"""Kept plans side by side: their figures, what differs in settings and trades, their sectors, their names and notes."""
 
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app import navigation
+from app import navigation, session
 from app.charts.drift import sector_figure
-from app.charts.frontier import frontier_figure
+from app.columns import money_columns, text_columns
 from app.panels import frame
+from app.ports import Services
+from app.steps import plan
 from app.steps.plan import WhatIf
-from app.tables.plan import comparison_table
+from app.tables.compare import BEST, comparison_table, differing_trades_table, settings_table
+from app.tables.review import plan_table
+from data.plans import PlanHead
 from engine.domain.identifiers import PlanId
+from engine.domain.lifecycle import User
 from engine.domain.market import MarketSnapshot
-from engine.plan.frontier import FrontierPoint
 
 
-def side_by_side(
-    kept: Sequence[WhatIf], names: Mapping[PlanId, str], market: MarketSnapshot, *, band: float | None
+def compared(services: Services, heads: Sequence[PlanHead]) -> dict[str, WhatIf]:
+    """Return the kept plans that the address line lays side by side, by names of which no two are the same."""
+    names = {head.plan_id: head.name or f"plan {head.plan_id[:6]}" for head in heads}
+    found: dict[str, WhatIf] = {}
+    for plan_id in session.compared(names):
+        name = names[plan_id]
+        found[f"{name} {plan_id[:6]}" if name in found else name] = _kept(services, plan_id)
+    return found
+
+
+def kept_plans(
+    services: Services, user: User, heads: Sequence[PlanHead], laid: Mapping[str, WhatIf], market: MarketSnapshot
 ) -> None:
-    """Show the figures of kept plans as columns, a way to each one's review, and their sectors."""
-    frame.table(comparison_table([(names[each.plan_id], each.summary) for each in kept], market), key="comparison")
-    with st.container(horizontal=True):
-        for each in kept:
-            label = f"Review {names[each.plan_id]}"
-            if st.button(label, key=f"review:{each.plan_id}", icon=":material/fact_check:"):
-                navigation.go(navigation.REVIEW, plan=each.plan_id)
-    frame.chart(
-        sector_figure([(names[each.plan_id], each.summary.sectors) for each in kept], band=band),
-        key="kept_sectors",
-        alt="Active weight by sector of each kept plan",
-    )
+    """Show every kept plan of an account, those that are chosen side by side."""
+    st.subheader("Kept plans side by side")
+    if not heads:
+        st.caption("Nothing kept yet: keep a plan to compare it with others.")
+        return
+    session.choose_compared({head.plan_id: f"{head.name or 'plan'} · {head.plan_id[:6]}" for head in heads})
+    if laid:
+        _side_by_side(laid, market)
+        _notes(services, user, [head for each in laid.values() for head in heads if head.plan_id == each.plan_id])
+    frame.table(plan_table(heads), key="kept_plans", alt="Kept plans of this account")
 
 
-def on_frontier(
-    points: Sequence[FrontierPoint], kept: Sequence[WhatIf], names: Mapping[PlanId, str], found: WhatIf
-) -> None:
-    """Show kept plans of the same inputs on the frontier of tax against tracking error, and how well it is proven."""
-    same = [each for each in kept if each.plan.inputs_hash == found.plan.inputs_hash]
-    marks = [
-        (names[each.plan_id].split(" · ")[0], each.summary.tracking_error, float(each.summary.tax_now)) for each in same
-    ]
-    frame.chart(
-        frontier_figure(points, marks, (found.plan.before.tracking_error, 0.0)),
-        key="frontier",
-        alt="Tax now against tracking error: the best possible, doing nothing, and the kept plans",
-    )
-    if points:
-        widest, ends = max(point.gap_bp for point in points), (points[0].risk_aversion, points[-1].risk_aversion)
-        st.caption(
-            f"{len(points)} certified plans of fractional shares, from a risk aversion of {ends[0]:,.1f} to "
-            f"{ends[1]:,.0f}; each within {widest:.3f} bp of the best possible one."
+def _kept(services: Services, plan_id: PlanId) -> WhatIf:
+    return session.remember(("kept", plan_id), lambda: plan.kept(services, plan_id))
+
+
+def _side_by_side(laid: Mapping[str, WhatIf], market: MarketSnapshot) -> None:
+    plans, file = list(laid.items()), f"{next(iter(laid.values())).plan.account_id}-compared"
+    figures, sectors = st.columns([3, 2], gap="medium")
+    with figures:
+        frame.table(
+            comparison_table(plans), key="comparison", alt="Figures of the kept plans", columns=text_columns(laid),
+            file=file, height=500,
+        )  # fmt: skip
+        with st.container(horizontal=True):
+            for name, each in plans:
+                label = f"Review {name}"
+                if st.button(label, key=f"review:{each.plan_id}", icon=":material/fact_check:"):
+                    navigation.go(navigation.REVIEW, plan=each.plan_id)
+    with sectors:
+        frame.chart(
+            sector_figure([(name, each.summary.sectors) for name, each in plans], band=None),
+            key="kept_sectors",
+            alt="Active weight by sector of each kept plan",
         )
+    if len(plans) == 1:
+        return
+    st.caption(f"{BEST} marks the best of those shown, where one is.")
+    settings, trades = st.columns([2, 3], gap="medium")
+    with settings:
+        st.markdown("**Settings that differ**")
+        frame.table(
+            settings_table(plans), key="differing_settings", alt="Settings that differ", columns=text_columns(laid),
+            empty="All settings are the same.",
+        )  # fmt: skip
+    with trades:
+        st.markdown("**Trades that differ**")
+        frame.table(
+            differing_trades_table(plans, market), key="differing_trades", alt="Trades that differ",
+            columns=money_columns(laid), empty="All trade alike.", height=320, file=f"{file}-trades",
+        )  # fmt: skip
+
+
+def _notes(services: Services, user: User, heads: Sequence[PlanHead]) -> None:
+    """Let names and notes of the plans that are laid side by side be changed."""
+    notes = st.expander("Names and notes", key="notes", icon=":material/edit_note:", on_change="rerun")
+    if not notes.open:
+        return
+    with notes, st.grid(max(2, len(heads)), min_column_width=200):
+        for head in heads:
+            with st.container(border=True):
+                keys = (f"name:{head.plan_id}", f"remarks:{head.plan_id}")
+                session.stand(keys[0], head.name)
+                session.stand(keys[1], head.remarks)
+                who = [services, user, head.plan_id, keys]
+                st.text_input(f"Name of {head.plan_id[:6]}", key=keys[0], max_chars=60, on_change=_annotate, args=who)
+                st.text_area("Notes", key=keys[1], height=90, max_chars=1000, on_change=_annotate, args=who)
+
+
+def _annotate(services: Services, user: User, plan_id: PlanId, keys: tuple[str, str]) -> None:
+    name, remarks = (session.entered(key) for key in keys)
+    plan.annotate(services, plan_id, name=name, remarks=remarks, actor=user.user_id)

@@ -1,13 +1,15 @@
 """One setting on screen: its words, its unit, its range, and the reason where it can change nothing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import streamlit as st
 
+from app import session
+from engine.domain.identifiers import AccountId
 from engine.domain.meanings import MEANINGS, Unit
-from engine.domain.settings import PlanSettings
+from engine.domain.settings import PlanSettings, override
 
 _PERCENT: Final = frozenset({Unit.WEIGHT, Unit.YEARLY, Unit.SHARE})
 _SIGNS: Final = {Unit.WEIGHT: "%", Unit.YEARLY: "% a year", Unit.SHARE: "%", Unit.BP: "bp", Unit.USD: "$"}
@@ -16,30 +18,44 @@ _NO_LIMIT: Final = "no limit"
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """Settings as they stood, and as they are being changed. without_effect: of settings, why they change nothing."""
+    """The settings of an account as they stand, on screen and on the address line. reasons: why some change nothing."""
 
-    before: PlanSettings
-    key: str
-    without_effect: Callable[[PlanSettings], Mapping[str, str]]
-    changes: dict[str, Any] = field(default_factory=dict)
+    account_id: AccountId
+    own: PlanSettings
+    now: PlanSettings
+    reasons: Mapping[str, str]
 
-    def value(self, name: str) -> Any:
-        return self.changes.get(name, getattr(self.before, name))
+    def key(self, name: str) -> str:
+        return knob_key(self.account_id, name)
 
-    def reason(self, name: str) -> str | None:
-        """Return why a setting can change nothing as the others stand on screen, None where it can."""
-        standing = {key: self.value(key) for key in ("net_taxes", "wash_sales", "liquidate", "enforce")}
-        return self.without_effect(replace(self.before, **standing)).get(name)
+    def told(self, name: str, shown: Any, read: Callable[[Any], Mapping[str, Any]]) -> dict[str, Any]:
+        """Return what every widget of a setting is given: key, help, whether it is out of use, what follows a change.
 
-    def told(self, name: str) -> dict[str, Any]:
-        """Return what every widget of a setting is given: its key, its help, and whether it is out of use."""
-        reason = self.reason(name)
-        text = MEANINGS[name].text
+        shown: what it is to show. read: what settings come of what was entered.
+        """
+        session.stand(self.key(name), shown)
+        reason, text = self.reasons.get(name), MEANINGS[name].text
         return {
-            "key": f"{self.key}:{name}",
+            "key": self.key(name),
             "help": f"`{name}`: {text}" + (f" **Not in use: {reason}.**" if reason else ""),
             "disabled": reason is not None,
+            "on_change": self.follow,
+            "args": [self.key(name), read],
         }
+
+    def follow(self, key: str, read: Callable[[Any], Mapping[str, Any]]) -> None:
+        """Put what was entered on the address line, with all that stands there already."""
+        self.change(read(session.entered(key)))
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Change settings from how they stand now."""
+        before = session.tuned(self.own)
+        session.tune(self.account_id, self.own, override(before, changes, source="settings on screen"))
+
+
+def knob_key(account_id: AccountId, name: str) -> str:
+    """Return the key of a setting's widget."""
+    return f"knob:{account_id}:{name}"
 
 
 def label(name: str) -> str:
@@ -50,51 +66,58 @@ def label(name: str) -> str:
 
 def number(form: Form, name: str, *, most: float | None, step: float, least: float | None = 0.0) -> None:
     """Ask for a number, in per cent where the setting is a fraction; an empty field is none."""
-    unit, value = MEANINGS[name].unit, form.value(name)
+    unit, value = MEANINGS[name].unit, getattr(form.now, name)
     scale = 100.0 if unit in _PERCENT else 1.0
     optional = getattr(PlanSettings(), name) is None
-    start = None if value is None or (unit is Unit.USD and not optional and not value) else scale * float(value)
-    highest = most if most is None or start is None else max(most, start)
-    entered = st.number_input(
+    shown = (
+        None if value is None or (unit is Unit.USD and not optional and not value) else _rounded(scale * float(value))
+    )
+    highest = most if most is None or shown is None else max(most, shown)
+
+    def read(entered: float | None) -> dict[str, Any]:
+        if entered is None:
+            return {name: None if optional else 0}
+        return {name: _rounded(entered / scale)}
+
+    st.number_input(
         label(name),
         least,
         highest,
-        start,
+        None,
         step,
         format=_format(unit, step),
         placeholder=_NO_LIMIT if optional else "none",
-        **form.told(name),
+        **form.told(name, shown, read),
     )
-    if entered is None:
-        form.changes[name] = None if optional else 0
-    else:
-        form.changes[name] = round(entered / scale, 8)
 
 
 def count(form: Form, name: str) -> None:
     """Ask for a whole number; an empty field is no limit."""
-    value = form.value(name)
-    form.changes[name] = st.number_input(label(name), 0, None, value, 5, placeholder=_NO_LIMIT, **form.told(name))
+    told = form.told(name, getattr(form.now, name), lambda entered: {name: entered})
+    st.number_input(label(name), 0, None, None, 5, placeholder=_NO_LIMIT, **told)
 
 
 def switch(form: Form, name: str) -> None:
     """Ask for yes or no."""
-    form.changes[name] = st.toggle(label(name), bool(form.value(name)), **form.told(name))
+    st.toggle(label(name), **form.told(name, bool(getattr(form.now, name)), lambda entered: {name: entered}))
 
 
 def choice(form: Form, name: str, words: Mapping[Any, str]) -> None:
     """Ask for one of a few values."""
-    options = list(words)
-    form.changes[name] = st.selectbox(
-        label(name), options, options.index(form.value(name)), format_func=words.__getitem__, **form.told(name)
-    )
+    told = form.told(name, getattr(form.now, name), lambda entered: {name: entered})
+    st.selectbox(label(name), list(words), format_func=words.__getitem__, **told)
+
+
+def _rounded(value: float) -> float:
+    """Return a number without what binary fractions leave behind when per cents come and go."""
+    return round(value, 8)
 
 
 def reasons(form: Form, names: tuple[str, ...]) -> None:
     """Say once why settings of a group are out of use."""
     found: dict[str, list[str]] = {}
     for name in names:
-        reason = form.reason(name)
+        reason = form.reasons.get(name)
         if reason is not None:
             found.setdefault(reason, []).append(MEANINGS[name].label)
     for reason, labels in found.items():

@@ -1,22 +1,28 @@
 """One plan on screen: its figures, its trades with their reasons, what it leaves and what holds it back."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import streamlit as st
 
 from app.charts.drift import sector_figure
 from app.panels import frame
 from app.steps.plan import WhatIf
+from app.steps.why import trade_reason
+from app.tables.parts import named
 from app.tables.plan import (
     binding_table,
+    lot_choice_table,
     not_harvested_table,
+    reason_table,
     rule_text,
     sale_table,
     setting_text,
     trade_table,
+    trades_shown,
     wash_table,
 )
+from engine.domain.identifiers import SecurityId
 from engine.domain.meanings import MEANINGS
 from engine.domain.plans import Check, PlanStatus, Verdict
 from engine.plan.run import FALLBACK_SOLVER
@@ -30,7 +36,7 @@ def headline(found: WhatIf) -> None:
     plan, summary = found.plan, found.summary
     tracking = plan.after.tracking_error - plan.before.tracking_error
     saved = plan.tax.liability < 0
-    with st.grid(4, min_column_width=120, gap="small"):
+    with st.grid(4, min_column_width=105, gap="small"):
         st.metric("Trades", f"{len(plan.trades):,}", border=True, height="stretch")
         st.metric(
             "Tracking error",
@@ -82,8 +88,11 @@ def _gap_usd(found: WhatIf) -> str:
     return f"${found.plan.objective.gap / BP * value:,.2f}"
 
 
-def infeasible(found: WhatIf) -> bool:
-    """Show which rules conflict where no plan obeys them all; say whether that is so."""
+def infeasible(found: WhatIf, *, apply: Callable[[Mapping[str, Any]], None] | None = None) -> bool:
+    """Show which rules conflict where no plan obeys them all, and the cheapest way out; say whether that is so.
+
+    apply: what changes settings, where they can be changed from here: the way out is then one click.
+    """
     if found.plan.status is not PlanStatus.INFEASIBLE:
         return False
     plan = found.plan
@@ -93,6 +102,19 @@ def infeasible(found: WhatIf) -> bool:
         st.markdown("\n".join(f"- {rule_words(rule, found)}" for rule in plan.conflicts))
         if plan.repair:
             st.markdown(f"**Cheapest way out:** {plan.repair}")
+        if plan.repair_change is not None and apply is not None:
+            change = plan.repair_change
+            now, then = (
+                setting_text(change.setting, v) for v in (getattr(plan.settings, change.setting), change.value)
+            )
+            st.button(
+                f"Apply it: {MEANINGS[change.setting].label} {now} → {then}",
+                key="apply_repair",
+                type="primary",
+                icon=":material/build:",
+                on_click=apply,
+                args=[{change.setting: change.value}],
+            )
     return True
 
 
@@ -108,36 +130,107 @@ def rule_words(rule: str, found: WhatIf) -> str:
 
 
 def details(found: WhatIf, *, key: str) -> None:
-    """Show trades, lots sold, wash sales, sectors, losses left, binding rules and the planner's checks, in tabs."""
+    """Show trades with why, lots sold, wash sales, sectors, losses left, binding rules and checks, in tabs.
+
+    Only the tab that is open is made.
+    """
     plan, market = found.plan, found.market
     trades, lots, washes, sectors, left, binding, checks = st.tabs(
-        ["Trades", "Lots sold", "Wash sales", "Sectors", "Losses left", "Binding rules", "Checks"]
+        ["Trades", "Lots sold", "Wash sales", "Sectors", "Losses left", "Binding rules", "Checks"],
+        key=f"{key}:tabs",
+        on_change="rerun",
     )
-    with trades:
-        frame.table(trade_table(plan, market), key=f"{key}:trades", empty="No trade improves this account.")
-    with lots:
-        frame.table(sale_table(plan, market), key=f"{key}:sales", empty="Nothing is sold.")
-    with washes:
-        st.caption(
-            "Each loss that the plan takes: what purchases of the household within 30 days, made or arranged, take "
-            "away of it, and from which day on the household may buy it again."
-        )
-        frame.table(wash_table(plan, market), key=f"{key}:washes", empty="No loss is taken.")
-    with sectors:
-        frame.chart(
-            sector_figure(
-                [("before", plan.before.sectors), ("after", plan.after.sectors)], band=plan.settings.max_sector_active
-            ),
-            key=f"{key}:sectors",
-            alt="Weight less target by sector, before and after the plan",
-        )
-    with left:
-        frame.table(not_harvested_table(plan, market), key=f"{key}:left", empty="No loss is left.")
-    with binding:
-        st.caption("What each rule at its limit costs: its price is what a little more room would save.")
-        frame.table(binding_table(plan, market), key=f"{key}:binding", empty="No rule is at its limit.")
-    with checks:
-        verdicts(plan.checks)
+    file = f"{plan.account_id}-{key}"
+    if trades.open:
+        with trades:
+            _trades(found, key)
+    if lots.open:
+        with lots:
+            frame.table(
+                sale_table(plan, market), key=f"{key}:sales", alt="Lots sold", empty="Nothing is sold.",
+                file=f"{file}-lots",
+            )  # fmt: skip
+    if washes.open:
+        with washes:
+            st.caption(
+                "Each loss that the plan takes: what purchases of the household within 30 days, made or arranged, take "
+                "away of it, and from which day on the household may buy it again."
+            )
+            frame.table(
+                wash_table(plan, market), key=f"{key}:washes", alt="Wash sales of the plan", empty="No loss is taken.",
+                file=f"{file}-wash-sales",
+            )  # fmt: skip
+    if sectors.open:
+        with sectors:
+            frame.chart(
+                sector_figure(
+                    [("before", plan.before.sectors), ("after", plan.after.sectors)],
+                    band=plan.settings.max_sector_active,
+                ),
+                key=f"{key}:sectors",
+                alt="Weight less target by sector, before and after the plan",
+            )
+    if left.open:
+        with left:
+            frame.table(
+                not_harvested_table(plan, market), key=f"{key}:left", alt="Losses left, and why",
+                empty="No loss is left.", file=f"{file}-losses-left",
+            )  # fmt: skip
+    if binding.open:
+        with binding:
+            st.caption("What each rule at its limit costs: its price is what a little more room would save.")
+            frame.table(
+                binding_table(plan, market), key=f"{key}:binding", alt="Rules at their limit",
+                empty="No rule is at its limit.", file=f"{file}-binding",
+            )  # fmt: skip
+    if checks.open:
+        with checks:
+            verdicts(plan.checks)
+
+
+@st.fragment
+def _trades(found: WhatIf, key: str) -> None:
+    """Show every trade; below it, why the one just clicked is made."""
+    plan, market = found.plan, found.market
+    rows = trade_table(plan, market)
+    place = frame.picked(
+        rows, key=f"{key}:trades", alt="Trades of the plan, each with its reason",
+        empty="No trade improves this account.", height=300,
+    )  # fmt: skip
+    if rows.empty:
+        return
+    if place is None or place >= len(rows):
+        st.caption(":material/touch_app: Click a trade to see why it is made, and why from these lots.")
+    else:
+        why(found, trades_shown(plan)[place].security_id, key=f"{key}:why")
+    frame.downloads(rows, file=f"{plan.account_id}-{key}-trades", key=f"{key}:trades")
+
+
+def why(found: WhatIf, security_id: SecurityId, *, key: str) -> None:
+    """Show why one trade is made: its reason in numbers, what the plan would be without it, its lots, its rules."""
+    reason = trade_reason(found, security_id)
+    trade, market = reason.trade, found.market
+    with st.container(border=True):
+        name = named(market, security_id)
+        st.markdown(f"**{trade.side.value.capitalize()} {trade.quantity:,f} {name['ticker']}** {name['name']}, "
+                    f"\\${trade.amount:,.2f}")  # fmt: skip
+        st.markdown(_plain(trade.reason.sentence))
+        numbers, rules_at_work = st.columns([3, 2])
+        with numbers:
+            frame.table(reason_table(reason), key=f"{key}:parts", alt=f"Why {name['ticker']}, in numbers")
+        with rules_at_work:
+            rules = [rule_text(rule, market) for rule in trade.reason.rules]
+            st.caption(f"Rules that bind on it: {', '.join(rules)}." if rules else "No rule binds on this name.")
+        if reason.lots_sentence:
+            frame.table(lot_choice_table(reason), key=f"{key}:lots", alt=f"Lots of {name['ticker']}", height=260)
+            st.caption(_plain(reason.lots_sentence))
+        else:
+            st.caption("A purchase closes no lot; it opens one.")
+
+
+def _plain(sentence: str) -> str:
+    """Return a sentence whose dollar signs are no formula."""
+    return sentence.replace("$", "\\$")
 
 
 def verdicts(checks: Sequence[Check]) -> None:

@@ -60,7 +60,7 @@ def header(stored: StoredPlan, found: WhatIf) -> None:
         f"Plan {stored.plan_id[:12]}… made by {', '.join(sorted(stored.makers))} on "
         f"{stored.created_at:%d %b %Y %H:%M} UTC · as of {found.plan.as_of:%d %b %Y}"
         + (f" · from plan {stored.parent_id[:12]}…" if stored.parent_id else "")
-        + (f" · {stored.note}" if stored.note else "")
+        + (f" · {stored.name}" if stored.name else "")
     )
     if found.plan.edited:
         tickers = ", ".join(found.market.securities[name].ticker for name in found.plan.edited)

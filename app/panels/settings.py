@@ -8,13 +8,15 @@ import streamlit as st
 from app import session
 from app.panels import knobs
 from app.panels.knobs import Form
+from app.steps.inputs import PlanInputs
 from engine.domain.accounts import Account
 from engine.domain.market import MarketSnapshot
 from engine.domain.meanings import MEANINGS
-from engine.domain.settings import LotMethod, PlanSettings, WashSalePolicy, override, settings_to_dict
+from engine.domain.settings import LotMethod, PlanSettings, WashSalePolicy, settings_to_dict
 from engine.plan.applies import inapplicable
 
-_AVERSIONS: Final = (1.0, 3.0, 10.0, 20.0, 30.0, 50.0, 100.0, 200.0, 300.0, 500.0, 1000.0, 3000.0, 10000.0)
+_TENTH_DECADES: Final = (1.0, 1.25, 1.6, 2.0, 2.5, 3.15, 4.0, 5.0, 6.3, 8.0)  # Renard's R10, ISO 3
+_AVERSIONS: Final = (*(step * 10**decade for decade in range(4) for step in _TENTH_DECADES), 10_000.0)
 _LOT_METHODS: Final = {
     LotMethod.OPTIMAL: "Optimal",
     LotMethod.MIN_TAX: "Least tax",
@@ -34,66 +36,69 @@ _HEIGHT_PX: Final = 780  # what stands on screen unopened; what is opened scroll
 _TRADING: Final = ("impact_bp", "max_names")
 
 
-def tune(account: Account, defaults: PlanSettings, market: MarketSnapshot) -> PlanSettings:
-    """Ask for the settings of a plan, starting from how they were left; return them.
-
-    Raises DataError for a combination that no plan can have.
-    """
-    account_id = account.account_id
-    form = Form(
-        before=session.tuned(account_id, defaults),
-        key=f"{account_id}:{session.tuning_round(account_id)}",
-        without_effect=lambda settings: inapplicable(settings, account, market),
-    )
+def tune(form: Form, account: Account, market: MarketSnapshot) -> None:
+    """Show every setting of an account as it stands; each change goes to the address line."""
     with st.container(border=True, height=_HEIGHT_PX):
         _aims(form)
         _group("Limits", _LIMITS, _limits, form)
         _group("Taxes and lots", _TAXES, _taxes, form)
         _group("Trading", _TRADING, _trading, form)
         _group("Names: exclude, tilt", ("tilt",), lambda each: _names(each, market), form)
-        chosen = override(form.before, form.changes, source="settings on screen")
-        _changed(chosen, defaults)
+        _changed(form.now, form.own)
         st.button(
             "Back to the account's own settings",
-            key=f"untune:{account_id}",
+            key=f"untune:{account.account_id}",
             on_click=session.untune,
-            args=[account_id],
+            args=[account.account_id],
             icon=":material/restart_alt:",
-            disabled=chosen == defaults,
+            disabled=form.now == form.own,
         )
-    session.tune(account_id, chosen)
-    return chosen
+
+
+def form_of(inputs: PlanInputs) -> Form:
+    """Return the settings of an account as the address line has them. Raises DataError where they make no sense."""
+    account = inputs.snapshot.account
+    session.come_back(account.account_id, drawn=knobs.knob_key(account.account_id, "risk_aversion"))
+    now = session.tuned(inputs.own)
+    return Form(
+        account_id=account.account_id,
+        own=inputs.own,
+        now=now,
+        reasons=inapplicable(now, account, inputs.market),
+    )
 
 
 def _group(title: str, names: tuple[str, ...], draw: Callable[[Form], None], form: Form) -> None:
-    with st.expander(title, key=f"{form.key}:group:{title}"):
-        above = st.container()
-        draw(form)
-        with above:
+    group = st.expander(title, key=f"group:{form.account_id}:{title}", on_change="rerun")
+    if group.open:
+        with group:
             knobs.reasons(form, names)
+            draw(form)
 
 
 def _aims(form: Form) -> None:
-    now, aims = form.before, st.container()
-    knobs.switch(form, "liquidate")  # drawn first: it puts others out of use
-    with aims:
-        form.changes["risk_aversion"] = st.select_slider(
-            knobs.label("risk_aversion"),
-            sorted({*_AVERSIONS, now.risk_aversion}),
-            now.risk_aversion,
-            format_func=lambda value: f"{value:,.0f}",
-            **form.told("risk_aversion"),
-        )
-        form.changes["tax_weight"] = st.slider(
-            knobs.label("tax_weight"), 0.0, max(3.0, now.tax_weight), float(now.tax_weight), 0.1,
-            **form.told("tax_weight"),
-        )  # fmt: skip
-        band = form.told("min_cash") | {"help": "`min_cash`, `max_cash`: cash after the plan lies in this band."}
-        low, high = st.slider("Cash band, %", 0.0, 10.0, (100 * now.min_cash, 100 * now.max_cash), 0.1, **band)
-        form.changes.update(min_cash=round(low / 100, 8), max_cash=round(high / 100, 8))
-        knobs.number(form, "deposit", most=None, step=1000.0)
-        knobs.number(form, "withdrawal", most=None, step=1000.0)
-        knobs.reasons(form, ("tax_weight", "min_cash", "max_cash", "deposit"))
+    now = form.now
+    st.select_slider(
+        knobs.label("risk_aversion"),
+        sorted({*_AVERSIONS, form.own.risk_aversion, now.risk_aversion}),
+        format_func=lambda value: f"{value:,.4g}",
+        **form.told("risk_aversion", now.risk_aversion, lambda entered: {"risk_aversion": entered}),
+    )
+    st.slider(
+        knobs.label("tax_weight"), 0.0, max(3.0, now.tax_weight), None, 0.1,
+        **form.told("tax_weight", float(now.tax_weight), lambda entered: {"tax_weight": round(entered, 8)}),
+    )  # fmt: skip
+    band = form.told("min_cash", (round(100 * now.min_cash, 8), round(100 * now.max_cash, 8)), _cash_band)
+    band["help"] = "`min_cash`, `max_cash`: cash after the plan lies in this band."
+    st.slider("Cash band, %", 0.0, max(10.0, 100 * now.max_cash), None, 0.1, **band)
+    knobs.number(form, "deposit", most=None, step=1000.0)
+    knobs.number(form, "withdrawal", most=None, step=1000.0)
+    knobs.reasons(form, ("tax_weight", "min_cash", "max_cash", "deposit"))
+    knobs.switch(form, "liquidate")
+
+
+def _cash_band(entered: tuple[float, float]) -> dict[str, float]:
+    return {"min_cash": round(entered[0] / 100, 8), "max_cash": round(entered[1] / 100, 8)}
 
 
 def _limits(form: Form) -> None:
@@ -128,24 +133,28 @@ def _trading(form: Form) -> None:
 
 
 def _names(form: Form, market: MarketSnapshot) -> None:
-    labels = targets(market)
-    labels |= {name: name for name in (*form.before.exclude, *form.before.tilt) if name not in labels}
-    form.changes["exclude"] = st.multiselect(
-        knobs.label("exclude"), list(labels), list(form.before.exclude), format_func=labels.__getitem__,
-        **form.told("exclude"),
+    now, labels = form.now, session.remember(("targets", market.as_of, id(market)), lambda: targets(market))
+    labels = labels | {name: name for name in (*now.exclude, *now.tilt) if name not in labels}
+    st.multiselect(
+        knobs.label("exclude"), list(labels), format_func=labels.__getitem__,
+        **form.told("exclude", list(now.exclude), lambda entered: {"exclude": list(entered)}),
     )  # fmt: skip
-    tilted = st.multiselect(
-        knobs.label("tilt"), list(labels), list(form.before.tilt), format_func=labels.__getitem__, **form.told("tilt")
-    )
-    form.changes["tilt"] = {name: _tilt(form, name, labels[name]) for name in tilted}
+    st.multiselect(
+        knobs.label("tilt"), list(labels), format_func=labels.__getitem__,
+        **form.told("tilt", list(now.tilt), lambda names: {"tilt": {name: now.tilt.get(name, 0.0) for name in names}}),
+    )  # fmt: skip
+    for name in now.tilt:
+        _tilt(form, name, labels[name])
 
 
-def _tilt(form: Form, name: str, words: str) -> float:
-    entered: float = st.number_input(
-        f"{words}, active return, % a year", -100.0, 100.0, 100 * form.before.tilt.get(name, 0.0), 0.1,
-        key=f"{form.key}:tilt:{name}", format="%.2f", disabled=form.reason("tilt") is not None,
+def _tilt(form: Form, name: str, words: str) -> None:
+    key = form.key(f"tilt:{name}")
+    session.stand(key, round(100 * form.now.tilt[name], 8))
+    st.number_input(
+        f"{words}, active return, % a year", -100.0, 100.0, None, 0.1, key=key, format="%.2f",
+        disabled="tilt" in form.reasons, on_change=form.follow,
+        args=[key, lambda entered: {"tilt": {**form.now.tilt, name: round((entered or 0.0) / 100, 8)}}],
     )  # fmt: skip
-    return round(entered / 100, 8)
 
 
 def targets(market: MarketSnapshot) -> dict[str, str]:

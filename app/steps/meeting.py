@@ -9,6 +9,7 @@ from typing import Final
 
 from app.ports import Services
 from app.steps import plan, review
+from app.steps.inputs import PlanInputs, inputs_of, refuse_fenced
 from app.steps.market import todays_market
 from app.steps.plan import WhatIf
 from engine.domain.accounts import Account, AccountSnapshot, Household
@@ -77,16 +78,27 @@ class Finish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meeting:
-    """The three choices of one account, with what they were computed from. own: the account's own settings."""
+    """The three choices of one account, with what they were computed from."""
 
     wishes: Wishes
-    own: PlanSettings
-    snapshot: AccountSnapshot
-    market: MarketSnapshot
+    inputs: PlanInputs
     finish: Finish
     keep: Choice
     balanced: Choice
     match: Choice
+
+    @property
+    def own(self) -> PlanSettings:
+        """The account's own settings."""
+        return self.inputs.own
+
+    @property
+    def snapshot(self) -> AccountSnapshot:
+        return self.inputs.snapshot
+
+    @property
+    def market(self) -> MarketSnapshot:
+        return self.inputs.market
 
     @property
     def account(self) -> Account:
@@ -125,7 +137,7 @@ def obstacles(services: Services, household_id: HouseholdId) -> Mapping[AccountI
     market, found = todays_market(services), {}
     for account_id in accounts(services, household_id):
         try:
-            plan.refuse_fenced(services.firm.snapshot(account_id), market)
+            refuse_fenced(services.firm.snapshot(account_id), market)
         except DataError as error:
             found[account_id] = str(error)
     return found
@@ -133,26 +145,18 @@ def obstacles(services: Services, household_id: HouseholdId) -> Mapping[AccountI
 
 def meet(services: Services, account_id: AccountId, wishes: Wishes) -> Meeting:
     """Return what an account can choose between. Raises DataError as what_if does, and for wishes no plan can have."""
-    own = plan.default_settings(services, account_id)
-    account = plan.account_of(services, account_id)
+    inputs = inputs_of(services, account_id)
     unbudgeted = replace(wishes, gains=None)
-    balanced = plan.what_if(services, account_id, settings_at(own, account, wishes, BALANCED_LEAN))
-    match = plan.what_if(services, account_id, settings_at(own, account, wishes, INDEX_FIRST))
-    there = (
-        match
-        if wishes == unbudgeted
-        else plan.what_if(services, account_id, settings_at(own, account, unbudgeted, INDEX_FIRST))
-    )
+    balanced = _planned(inputs, wishes, BALANCED_LEAN)
+    match = _planned(inputs, wishes, INDEX_FIRST)
+    there = match if wishes == unbudgeted else _planned(inputs, unbudgeted, INDEX_FIRST)
     finish = Finish(
         tracking_error=there.plan.after.tracking_error + CLOSE_ENOUGH,
         gains=gains_realised(there.plan),
     )
-    snapshot, market = balanced.snapshot, balanced.market
     return Meeting(
         wishes=wishes,
-        own=own,
-        snapshot=snapshot,
-        market=market,
+        inputs=inputs,
         finish=finish,
         keep=_keep(balanced.plan, finish),
         balanced=_choice(Kind.BALANCED, BALANCED_LEAN, balanced, finish),
@@ -169,15 +173,13 @@ def between(meeting: Meeting) -> tuple[FrontierPoint, ...]:
         return ()
 
 
-def choose(services: Services, meeting: Meeting, lean: int) -> Choice:
+def choose(meeting: Meeting, lean: int) -> Choice:
     """Return the plan at one place between TAX_FIRST and INDEX_FIRST. Raises DataError for a place beyond them."""
     if lean == BALANCED_LEAN:
         return meeting.balanced
     if lean == INDEX_FIRST:
         return meeting.match
-    settings = settings_at(meeting.own, meeting.account, meeting.wishes, lean)
-    found = plan.what_if(services, meeting.account.account_id, settings)
-    return _choice(Kind.BETWEEN, lean, found, meeting.finish)
+    return _choice(Kind.BETWEEN, lean, _planned(meeting.inputs, meeting.wishes, lean), meeting.finish)
 
 
 def impossible(found: Meeting, chosen: Choice) -> WhatIf | None:
@@ -252,6 +254,10 @@ def save_as_proposal(services: Services, choice: Choice, *, actor: User, note: s
     plan_id = plan.keep(services, choice.found, actor=actor.user_id, note=note)
     review.propose(services, plan_id, actor=actor)
     return plan_id
+
+
+def _planned(inputs: PlanInputs, wishes: Wishes, lean: int) -> WhatIf:
+    return plan.best_plan(inputs, settings_at(inputs.own, inputs.snapshot.account, wishes, lean))
 
 
 def _keep(of: Plan, finish: Finish) -> Choice:

@@ -6,9 +6,9 @@ from datetime import date
 from typing import Any
 
 from app.ports import Progress, Services, no_progress
+from app.steps.inputs import settings_of
 from app.steps.jobs import recorded
 from app.steps.market import todays_market
-from app.steps.plan import settings_of
 from data.scans import LastScan
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.identifiers import AccountId, SecurityId

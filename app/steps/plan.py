@@ -3,22 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from app.ports import Progress, Services, no_progress
+from app.steps.inputs import PlanInputs, default_settings, inputs_of, refuse_fenced, settings_of
 from app.steps.jobs import recorded
 from app.steps.market import todays_market
 from data.plans import PlanHead, StoredPlan
 from data.snapshots import inputs_hash, market_document, snapshot_document
-from engine.domain.accounts import Account, AccountSnapshot
-from engine.domain.errors import CheckFailed, DataError, LotsmithError
+from engine.domain.accounts import AccountSnapshot
+from engine.domain.errors import CheckFailed, LotsmithError
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
 from engine.domain.jobs import JobKind
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Plan, Run, Side
-from engine.domain.settings import PlanSettings, settings_from_toml
-from engine.monitor.data_quality import Severity, data_problems
-from engine.monitor.positions import measure
+from engine.domain.settings import PlanSettings
 from engine.plan.document import QUANTITY_DECIMALS, canonical_json, plan_document, plan_from_document
 from engine.plan.evaluate import evaluate_trades
 from engine.plan.household import propose_household
@@ -26,48 +26,35 @@ from engine.plan.propose import propose_plan
 from engine.review.compare import PlanSummary, summarise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class WhatIf:
     """A plan that is not kept yet, with what it was computed from."""
 
     plan: Plan
     run: Run
-    document: Mapping[str, Any]
     summary: PlanSummary
     snapshot: AccountSnapshot
     market: MarketSnapshot
+
+    @cached_property
+    def document(self) -> Mapping[str, Any]:
+        """The plan as it is hashed and kept; written when it is first asked for, since few plans ever are."""
+        return plan_document(self.plan, self.run)
 
     @property
     def plan_id(self) -> PlanId:
         return PlanId(self.document["plan_id"])
 
 
-def account_of(services: Services, account_id: AccountId) -> Account:
-    """Return an account as it stands now."""
-    return services.firm.snapshot(account_id).account
-
-
-def default_settings(services: Services, account_id: AccountId) -> PlanSettings:
-    """Return the settings that the firm names for an account, or the defaults. Raises DataError for a bad file."""
-    return settings_of(services, account_of(services, account_id))
-
-
-def settings_of(services: Services, account: Account) -> PlanSettings:
-    """Return the settings that an account names, or the defaults. Raises DataError for a bad file."""
-    if account.settings is None:
-        return PlanSettings()
-    return settings_from_toml(services.firm.settings(account.settings), source=f"settings/{account.settings}.toml")
-
-
 def what_if(services: Services, account_id: AccountId, settings: PlanSettings) -> WhatIf:
-    """Return the best plan for an account as it stands now.
+    """Return the best plan for an account as it stands now. Raises DataError as inputs_of does."""
+    return best_plan(inputs_of(services, account_id), settings)
 
-    Raises DataError for an account whose data fence it off from planning, naming the problems.
-    """
-    snapshot, market = services.firm.snapshot(account_id), todays_market(services)
-    refuse_fenced(snapshot, market)
-    plan, run = propose_plan(snapshot, market, settings, inputs_hash=_inputs(snapshot, market))
-    return _what_if(plan, run, snapshot, market)
+
+def best_plan(inputs: PlanInputs, settings: PlanSettings) -> WhatIf:
+    """Return the best plan under these settings for an account that was read already."""
+    plan, run = propose_plan(inputs.snapshot, inputs.market, settings, inputs_hash=inputs.hash)
+    return _what_if(plan, run, inputs.snapshot, inputs.market)
 
 
 def keep(
@@ -84,6 +71,12 @@ def keep(
         note=note,
         parent_id=parent_id,
     )
+
+
+def annotate(services: Services, plan_id: PlanId, *, name: str, remarks: str, actor: UserId) -> None:
+    """Write a kept plan's name and what else is to be said of it. Raises DataError for an unknown plan."""
+    note = f"{' '.join(name.split())}\n{remarks.strip()}".rstrip()
+    services.plans.annotate(plan_id, note, actor=actor, at=services.now())
 
 
 def kept(services: Services, plan_id: PlanId) -> WhatIf:
@@ -220,7 +213,6 @@ def _what_if(plan: Plan, run: Run, snapshot: AccountSnapshot, market: MarketSnap
     return WhatIf(
         plan=plan,
         run=run,
-        document=plan_document(plan, run),
         summary=summarise(plan, snapshot, market),
         snapshot=snapshot,
         market=market,
@@ -229,17 +221,6 @@ def _what_if(plan: Plan, run: Run, snapshot: AccountSnapshot, market: MarketSnap
 
 def _inputs(snapshot: AccountSnapshot, market: MarketSnapshot) -> str:
     return inputs_hash(snapshot_document(snapshot), market_document(market))
-
-
-def refuse_fenced(snapshot: AccountSnapshot, market: MarketSnapshot) -> None:
-    """Raise DataError for an account whose data fence it off from planning, naming the problems."""
-    found = data_problems(snapshot, market, measure(snapshot, market))
-    problems = [problem for problem in found if problem.severity is Severity.FENCE]
-    if problems:
-        raise DataError(
-            f"account {snapshot.account.account_id} is fenced off from planning until its data are right: "
-            + " ".join(problem.sentence for problem in problems)
-        )
 
 
 def _as_stated(shares: Decimal) -> Decimal:

@@ -5,8 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from app.ports import Services
-from app.steps.market import todays_market
-from app.steps.plan import refuse_fenced
+from app.steps.inputs import PlanInputs, inputs_of
 from engine.domain.identifiers import AccountId
 from engine.domain.settings import PlanSettings
 from engine.plan.fractional import Figures
@@ -21,17 +20,29 @@ def tradeoff(services: Services, account_id: AccountId, settings: PlanSettings) 
 
     Settings that ignore tax have no trade-off to show: its weight is then one.
     """
-    snapshot, market = services.firm.snapshot(account_id), todays_market(services)
-    refuse_fenced(snapshot, market)
+    return frontier_under(inputs_of(services, account_id), settings)
+
+
+def frontier_under(inputs: PlanInputs, settings: PlanSettings) -> tuple[FrontierPoint, ...]:
+    """Return the same for an account that was read already."""
     weighed = replace(settings, tax_weight=settings.tax_weight or 1.0)
-    return frontier(snapshot, market, weighed, points=FRONTIER_POINTS)
+    return frontier(inputs.snapshot, inputs.market, weighed, points=FRONTIER_POINTS)
+
+
+def full_rebalance(inputs: PlanInputs, settings: PlanSettings) -> FrontierPoint | None:
+    """Return what the plan would come to if tax did not count; None where no plan obeys the rules."""
+    points = frontier(inputs.snapshot, inputs.market, replace(settings, tax_weight=0.0), points=1)
+    return points[0] if points else None
 
 
 def would_change(services: Services, account_id: AccountId, settings: PlanSettings) -> Sensitivities | None:
     """Return what a step of each setting would change, in certified plans; None where no plan obeys the rules."""
-    snapshot, market = services.firm.snapshot(account_id), todays_market(services)
-    refuse_fenced(snapshot, market)
-    return sensitivities(snapshot, market, settings)
+    return would_change_under(inputs_of(services, account_id), settings)
+
+
+def would_change_under(inputs: PlanInputs, settings: PlanSettings) -> Sensitivities | None:
+    """Return the same for an account that was read already."""
+    return sensitivities(inputs.snapshot, inputs.market, settings)
 
 
 def sensitivity_document(account_id: AccountId, found: Sensitivities) -> dict[str, Any]:

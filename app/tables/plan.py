@@ -6,13 +6,14 @@ from typing import Any, Final
 
 import pandas as pd
 
+from app.steps.why import TradeReason
 from app.tables.parts import named, table_of, usd
 from engine.domain.identifiers import SecurityId
 from engine.domain.market import MarketSnapshot
 from engine.domain.meanings import MEANINGS, Unit
 from engine.domain.plans import Plan, Side, Trade, Washed
+from engine.plan.gifting import Gift
 from engine.plan.sensitivity import Sensitivities, change
-from engine.review.compare import PlanSummary
 from engine.tax.matching import WASH_SALE_DAYS
 
 _LOCKED: Final = WASH_SALE_DAYS + timedelta(days=1)
@@ -21,7 +22,6 @@ _RULES: Final = {"wash_sales": "wash-sale lock on"}  # the name of a lock, where
 
 def trade_table(plan: Plan, market: MarketSnapshot) -> pd.DataFrame:
     """Return one row a trade: sales by tax first, then purchases by amount."""
-    trades = sorted(plan.trades, key=lambda trade: (trade.side is Side.BUY, _gain(trade), -trade.amount))
     return table_of(
         [
             {
@@ -35,9 +35,64 @@ def trade_table(plan: Plan, market: MarketSnapshot) -> pd.DataFrame:
                 "worth_bp": trade.reason.worth_bp,
                 **named(market, trade.security_id),
             }
-            for trade in trades
+            for trade in trades_shown(plan)
         ],
         "ticker side shares price amount gain terms why worth_bp name sector",
+    )
+
+
+def trades_shown(plan: Plan) -> tuple[Trade, ...]:
+    """Return the trades in the order of trade_table's rows."""
+    return tuple(sorted(plan.trades, key=lambda trade: (trade.side is Side.BUY, _gain(trade), -trade.amount)))
+
+
+def reason_table(reason: TradeReason) -> pd.DataFrame:
+    """Return what a trade does for the plan, part by part, and what the plan would lose without it."""
+    rows: list[dict[str, Any]] = [{"part": name, "bp": _shown(bp), "usd": float(usd)} for name, bp, usd in reason.parts]
+    if reason.worth_usd is not None:
+        bp = reason.trade.reason.worth_bp
+        rows.append(
+            {"part": "The plan without it, all else solved again", "bp": _shown(bp), "usd": float(reason.worth_usd)}
+        )
+    return table_of(rows, "part bp usd")
+
+
+def lot_choice_table(reason: TradeReason) -> pd.DataFrame:
+    """Return the lots of a traded name in the order in which they go: what is sold of each, what each would cost."""
+    return table_of(
+        [
+            {
+                "lot": each.lot.lot_id,
+                "acquired": each.lot.acquired,
+                "term": each.term.value,
+                "shares": float(each.lot.quantity),
+                "sold": float(each.sold),
+                "gain": float(each.gain),
+                "tax_per_100": float(each.tax_per_100),
+                "kept_because": each.kept_because,
+            }
+            for each in reason.lots
+        ],
+        "lot acquired term shares sold gain tax_per_100 kept_because",
+    )
+
+
+def gift_table(gifts: Sequence[Gift], market: MarketSnapshot) -> pd.DataFrame:
+    """Return one row a lot to give away: its worth, the gain that is not realised, and the tax that this avoids."""
+    return table_of(
+        [
+            {
+                **named(market, gift.lot.security_id),
+                "lot": gift.lot.lot_id,
+                "acquired": gift.lot.acquired,
+                "shares": float(gift.quantity),
+                "value": float(gift.value),
+                "gain": float(gift.gain),
+                "tax_avoided": float(gift.tax),
+            }
+            for gift in gifts
+        ],
+        "ticker name lot acquired shares value gain tax_avoided",
     )
 
 
@@ -131,30 +186,6 @@ def rule_text(rule: str, market: MarketSnapshot) -> str:
     return " ".join(words)
 
 
-def comparison_table(plans: Sequence[tuple[str, PlanSummary]], market: MarketSnapshot) -> pd.DataFrame:
-    """Return one row a figure and one column a plan, as text, so that plans are read side by side."""
-    rows: list[tuple[str, Any]] = [
-        ("Tracking error after, % a year", lambda s: f"{s.tracking_error:.3%}"),
-        ("Tax now, USD (below zero: saved)", lambda s: f"{s.tax_now:,.0f}"),
-        ("Losses harvested, USD", lambda s: f"{s.harvested_loss:,.0f}"),
-        ("Turnover, one-way", lambda s: f"{s.turnover:.2%}"),
-        ("Trades", lambda s: f"{s.trades}"),
-        ("Trading cost, bp", lambda s: f"{s.cost_bp:.2f}"),
-        ("Objective, bp", lambda s: f"{s.objective_bp:.2f}"),
-        ("Certified gap, bp", lambda s: f"{s.gap_bp:.3f}"),
-        ("of it for whole shares, bp", lambda s: "—" if s.rounding_bp is None else f"{s.rounding_bp:.3f}"),
-        ("Cash after", lambda s: f"{s.cash_weight:.2%}"),
-        (
-            "Largest active weights",
-            lambda s: ", ".join(f"{market.securities[name].ticker} {w:+.2%}" for name, w in s.largest_active[:3]),
-        ),
-        ("Largest sector drift", lambda s: _largest_sector(s.sectors)),
-    ]
-    return pd.DataFrame(
-        {"figure": [label for label, _ in rows], **{name: [show(s) for _, show in rows] for name, s in plans}}
-    )
-
-
 def sensitivity_table(found: Sensitivities) -> pd.DataFrame:
     """Return one row a step of a setting: its value then, and what it changes."""
     rows = []
@@ -207,10 +238,3 @@ def setting_text(name: str, value: Any) -> str:
 
 def _gain(trade: Trade) -> float:
     return float(sum(sale.gain for sale in trade.lots))
-
-
-def _largest_sector(sectors: Sequence[tuple[str, float]]) -> str:
-    if not sectors:
-        return ""
-    name, active = max(sectors, key=lambda pair: abs(pair[1]))
-    return f"{name} {active:+.2%}"

@@ -21,7 +21,7 @@ def plan_table(heads: Iterable[PlanHead]) -> pd.DataFrame:
                 "stage": head.state.value.replace("_", " "),
                 "created": head.created_at,
                 "made_by": ", ".join(sorted(head.makers)),
-                "note": head.note,
+                "note": head.note.replace("\n", " · "),
             }
             for head in heads
         ],

@@ -192,10 +192,19 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettingChange:
+    """A setting of PlanSettings by name, and the value that it should have, in its own unit."""
+
+    setting: str
+    value: float | int | Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A frozen proposal for one account. inputs_hash: SHA-256 over the snapshot and market it was computed from.
 
     conflicts and repair speak only when status is infeasible: the rules that conflict, and the cheapest way out.
+    repair_change: what repair says, as the one setting to change; None where no single setting is the way out.
     edited: security_ids whose trade a person set by hand.
     """
 
@@ -215,6 +224,7 @@ class Plan:
     binding: tuple[Binding, ...]
     conflicts: tuple[str, ...] = ()
     repair: str = ""
+    repair_change: SettingChange | None = None
     edited: tuple[SecurityId, ...] = ()
 
 

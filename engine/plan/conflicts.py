@@ -5,8 +5,7 @@ conflict. What remains cannot lose one member and stay impossible. Source: Chinn
 Optimization (2008), ch. 6.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -17,40 +16,30 @@ from engine.domain.accounts import AccountSnapshot
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock
 from engine.domain.settings import LotMethod, PlanSettings
-from engine.plan.feasibility import feasible_pieces, least_count, least_slack
+from engine.plan.feasibility import feasible_pieces
 from engine.plan.lots import is_ordered
 from engine.plan.pieces import piece_table
 from engine.plan.problem import (
     ACTIVE_WEIGHT,
-    BP,
-    CASH,
     FACTOR,
     MAX_CASH,
     MIN_CASH,
     NET_GAIN,
     SECTOR,
     TURNOVER,
-    Problem,
     build_problem,
     value_after_flow,
 )
+from engine.plan.repair import DEPOSIT, NAMES, TRACKING_ERROR, TRADES, WITHDRAWAL, Repair, cheapest_repair
 from engine.plan.rules import EXCLUDE, NOT_TRADABLE, WASH_SALES, in_force, rule_name
-from engine.plan.search import is_found, search
+from engine.plan.search import is_found
 from engine.plan.terms import NameCost, Term
-from engine.plan.tracking_error import variance
 
-WITHDRAWAL: Final = "withdrawal"
-DEPOSIT: Final = "deposit"
 ENFORCE: Final = "enforce"
 MIN_TRADE: Final = "min_trade_usd"
 HARVEST: Final = "harvest_min_loss"
 LOT_METHOD: Final = "lot_method"
-TRACKING_ERROR: Final = "max_tracking_error"
-TRADES: Final = "max_trades"
-NAMES: Final = "max_names"
 _ZERO: Final = Decimal(0)
-_ROUNDING: Final = 1e-7
-_NOTHING_BUT_RISK: Final = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +60,10 @@ Drop = Callable[[Inputs], Inputs]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """rules: names of settings and restrictions that conflict. repair: a sentence with the cheapest way out."""
+    """rules: names of settings and restrictions that conflict. repair: the cheapest way out."""
 
     rules: tuple[str, ...]
-    repair: str
+    repair: Repair
 
 
 def find_conflict(inputs: Inputs, market: MarketSnapshot) -> Conflict:
@@ -82,7 +71,10 @@ def find_conflict(inputs: Inputs, market: MarketSnapshot) -> Conflict:
     value = value_after_flow(inputs.snapshot, market, inputs.settings)
     if value <= 0:
         most = value + inputs.settings.withdrawal
-        return Conflict(rules=(WITHDRAWAL,), repair=f"The account is worth {most:,.2f} USD; withdraw less than that.")
+        return Conflict(
+            rules=(WITHDRAWAL,),
+            repair=Repair(sentence=f"The account is worth {most:,.2f} USD; withdraw less than that."),
+        )
     kept, rules = inputs, []
     for rule, drop in _drops(inputs).items():
         without = drop(kept)
@@ -92,9 +84,11 @@ def find_conflict(inputs: Inputs, market: MarketSnapshot) -> Conflict:
             kept = without
     if not rules:
         return Conflict(
-            rules=(NOT_TRADABLE,), repair="Nothing that may be traded brings cash to zero or above; add cash."
+            rules=(NOT_TRADABLE,),
+            repair=Repair(sentence="Nothing that may be traded brings cash to zero or above; add cash."),
         )
-    return Conflict(rules=tuple(rules), repair=_repair(inputs, market, rules))
+    problem = build_problem(inputs.snapshot, market, inputs.settings, locks=inputs.locks, terms=inputs.terms)
+    return Conflict(rules=tuple(rules), repair=cheapest_repair(problem, rules, locks=inputs.locks))
 
 
 def _drops(inputs: Inputs) -> Mapping[str, Drop]:
@@ -153,88 +147,3 @@ def _is_feasible(inputs: Inputs, market: MarketSnapshot) -> bool:
         return False
     limited = settings.max_tracking_error is not None and not settings.liquidate
     return (not limited and problem.written is None) or is_found(problem)
-
-
-def _repair(inputs: Inputs, market: MarketSnapshot, rules: Sequence[str]) -> str:
-    """Return the way out that moves least money: one rule of the conflict, loosened alone, all others as they are."""
-    problem = build_problem(inputs.snapshot, market, inputs.settings, locks=inputs.locks, terms=inputs.terms)
-    needs = [(_needed(problem, rule), rule) for rule in rules]
-    known = [(needed, rule) for needed, rule in needs if needed is not None and needed > _ROUNDING]
-    if not known:
-        return f"Lift one of: {', '.join(rules)}."
-    each = 1.0 / len(problem.names)  # a trade, or a name, weighs as much as its share of all
-    needed, rule = min(known, key=lambda entry: (entry[0] * (each if entry[1] in (TRADES, NAMES) else 1.0), entry[1]))
-    return _sentence(problem, rule, needed)
-
-
-def _needed(problem: Problem, rule: str) -> float | None:
-    """Return by how much a rule must give with all others kept; None where that cannot be said.
-
-    A fraction of V, but a number of trades or names, and an annual tracking error, for the limits on these.
-    """
-    settings, value = problem.settings, float(problem.value)
-    table = piece_table(problem)
-    if rule in (TRADES, NAMES):
-        least = least_count(table, table.trades if rule == TRADES else table.holds)
-        limit = settings.max_trades if rule == TRADES else settings.max_names
-        return None if least is None or limit is None or least <= limit else float(least - limit)
-    if rule == TRACKING_ERROR:
-        return _more_tracking_error(problem)
-    row_rule, upper, most = {
-        MIN_CASH: (CASH, True, settings.min_cash),
-        MAX_CASH: (CASH, False, 1.0 - settings.max_cash),
-        WITHDRAWAL: (CASH, True, float(settings.withdrawal) / value),
-        DEPOSIT: (CASH, False, float(settings.deposit) / value),
-        TURNOVER: (TURNOVER, True, np.inf),
-        NET_GAIN: (NET_GAIN, True, np.inf),
-    }.get(rule, ("", True, 0.0))
-    rows = [r for r, row in enumerate(problem.rows) if row.rule == row_rule]
-    if not rows:
-        return None
-    needed = least_slack(table, rows[0], upper=upper, max_trades=settings.max_trades, max_names=settings.max_names)
-    return None if needed is None or needed > most + _ROUNDING else needed
-
-
-def _more_tracking_error(problem: Problem) -> float | None:
-    """Return by how much the tracking error's limit must rise: the least that a plan which minds nothing else needs."""
-    cap = problem.settings.max_tracking_error or 0.0
-    closest = replace(
-        problem.settings, max_tracking_error=None, risk_aversion=_NOTHING_BUT_RISK, tax_weight=0.0, net_taxes=False
-    )
-    found = search(replace(problem, settings=closest, netting=None))
-    if found is None:
-        return None
-    return max(float(np.sqrt(variance(problem, found.trade))) - cap, 0.0)
-
-
-def _sentence(problem: Problem, rule: str, needed: float) -> str:
-    """Say what suffices, rounded to the safe side. Money paid in or out moves the value that cash is measured by."""
-    settings, usd = problem.settings, needed * float(problem.value)
-    turnover, cap = settings.max_turnover or 0.0, float(settings.max_net_gain or 0)
-    if rule == MIN_CASH:
-        return f"Lower min_cash from {settings.min_cash:.2%} to {_down(settings.min_cash - needed):.2%} of value."
-    if rule == MAX_CASH:
-        return f"Raise max_cash from {settings.max_cash:.2%} to {_up(settings.max_cash + needed):.2%} of value."
-    if rule == WITHDRAWAL:
-        less = math.ceil(usd / (1.0 - settings.min_cash))
-        return f"Withdraw about {less:,} USD less than {settings.withdrawal:,.0f} USD."
-    if rule == DEPOSIT:
-        less = math.ceil(usd / (1.0 - settings.max_cash))
-        return f"Deposit about {less:,} USD less than {settings.deposit:,.0f} USD."
-    if rule in (TRADES, NAMES):
-        limit = (settings.max_trades if rule == TRADES else settings.max_names) or 0
-        return f"Raise {rule} from {limit} to {limit + round(needed)}."
-    if rule == TRACKING_ERROR:
-        cap = settings.max_tracking_error or 0.0
-        return f"Raise max_tracking_error from {cap:.2%} to {_up(cap + needed):.2%}."
-    if rule == TURNOVER:
-        return f"Raise max_turnover from {turnover:.2%} to {_up(turnover + needed):.2%}."
-    return f"Raise max_net_gain from {cap:,.0f} to {math.ceil(cap + usd):,} USD."
-
-
-def _up(fraction: float) -> float:
-    return math.ceil(fraction * BP - _ROUNDING) / BP
-
-
-def _down(fraction: float) -> float:
-    return max(math.floor(fraction * BP + _ROUNDING) / BP, 0.0)

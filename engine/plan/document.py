@@ -20,6 +20,7 @@ from engine.domain.plans import (
     PlanStatus,
     Reason,
     Run,
+    SettingChange,
     Side,
     TaxSummary,
     Term,
@@ -88,6 +89,8 @@ def plan_document(plan: Plan, run: Run) -> dict[str, Any]:
         "repair": plan.repair,
         "edited": list(plan.edited),
     }
+    if plan.repair_change is not None:
+        document["repair_change"] = _change(plan.repair_change)
     document["plan_id"] = plan_id(document)
     return document
 
@@ -155,6 +158,11 @@ def _objective(objective: Objective) -> dict[str, Any]:
     return {name: _bp(part) for name, part in parts.items() if part is not None}
 
 
+def _change(change: SettingChange) -> dict[str, Any]:
+    value = change.value
+    return {"setting": change.setting, "value": str(value) if isinstance(value, Decimal) else value}
+
+
 def _binding(binding: Binding) -> dict[str, Any]:
     stated = {"rule": binding.rule, "price_bp": _bp(binding.price_bp), "detail": binding.detail}
     return stated if binding.price_usd is None else {**stated, "price_usd": _usd(binding.price_usd)}
@@ -200,8 +208,16 @@ def _read_plan(document: Mapping[str, Any]) -> Plan:
         binding=tuple(_read_binding(b) for b in document["binding"]),
         conflicts=tuple(document["conflicts"]),
         repair=document["repair"],
+        repair_change=_read_change(document.get("repair_change")),
         edited=tuple(SecurityId(name) for name in document["edited"]),
     )
+
+
+def _read_change(change: Mapping[str, Any] | None) -> SettingChange | None:
+    if change is None:
+        return None
+    value = change["value"]
+    return SettingChange(setting=change["setting"], value=Decimal(value) if isinstance(value, str) else value)
 
 
 def _read_binding(binding: Mapping[str, Any]) -> Binding:

@@ -86,6 +86,9 @@ def _no_plan(inputs: Inputs, market: MarketSnapshot, inputs_hash: str, began: fl
     problem = build_problem(snapshot, market, stated, locks=inputs.locks, terms=inputs.terms)
     idle = outcome(problem, [Decimal(0)] * len(problem.names), [()] * len(problem.names))
     plan = plan_of(problem, idle, bound=idle.total, prices=None, worth={}, inputs_hash=inputs_hash, washed={})
-    plan = infeasible(replace(plan, settings=settings), conflicts=conflict.rules, repair=conflict.repair)
+    repair = conflict.repair
+    plan = infeasible(
+        replace(plan, settings=settings), conflicts=conflict.rules, repair=repair.sentence, change=repair.change
+    )
     own = () if problem.written is None else problem.written.names
     return plan, run_since(began, solving=began, solved=reading(), fallback=False, terms=own)

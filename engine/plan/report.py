@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from engine.domain.identifiers import LotId
-from engine.domain.plans import Objective, Plan, PlanStatus, Reason, Side, Trade, Verdict, Washed
+from engine.domain.plans import Objective, Plan, PlanStatus, Reason, SettingChange, Side, Trade, Verdict, Washed
 from engine.plan.accounting import metrics, tax_summary
 from engine.plan.binding import bindings
 from engine.plan.checks import conflict_names, plan_checks
@@ -84,9 +84,11 @@ def objective_bp(done: Outcome, bound: float, *, rounded_from: float | None = No
     )
 
 
-def infeasible(plan: Plan, *, conflicts: tuple[str, ...], repair: str) -> Plan:
+def infeasible(plan: Plan, *, conflicts: tuple[str, ...], repair: str, change: SettingChange | None) -> Plan:
     """Return a plan that says why there is none: no trades, no claim on optimality."""
-    return replace(plan, status=PlanStatus.INFEASIBLE, not_harvested=(), conflicts=conflicts, repair=repair)
+    return replace(
+        plan, status=PlanStatus.INFEASIBLE, not_harvested=(), conflicts=conflicts, repair=repair, repair_change=change
+    )
 
 
 def _trades(

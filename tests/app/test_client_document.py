@@ -32,7 +32,7 @@ def handout(services):
         talk = meeting.meet(services, account_id, wishes or Wishes())
         return Handout(
             meeting=talk,
-            chosen=meeting.choose(services, talk, lean),
+            chosen=meeting.choose(talk, lean),
             points=meeting.between(talk),
             firm="Hand-written firm",
             generated=generated,
@@ -194,7 +194,8 @@ def test_a_name_with_signs_of_markup_or_foreign_letters_breaks_nothing(handout):
     snapshot = made.meeting.snapshot
     named = replace(snapshot, household=replace(snapshot.household, name="Søren & <b>Łucja"))
 
-    assert "Søren & <b>?ucja" in words(client_pdf(replace(made, meeting=replace(made.meeting, snapshot=named))))
+    talk = replace(made.meeting, inputs=replace(made.meeting.inputs, snapshot=named))
+    assert "Søren & <b>?ucja" in words(client_pdf(replace(made, meeting=talk)))
 
 
 def test_a_choice_without_a_trade_says_so(handout):

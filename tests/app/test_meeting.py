@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.steps import meeting, plan
+from app.steps import inputs, meeting, plan
 from app.steps.meeting import Finish, Kind, Wishes, settings_at, years_until_close
 from app.tables.meeting import lean_words, signed_tax, tax_words, wish_words, years_words
 from engine.domain.errors import DataError, NotAllowed
@@ -41,7 +41,7 @@ def test_to_keep_is_no_trade_no_tax_and_the_account_as_it_stands(services):
 
 def test_balanced_is_the_plan_of_the_accounts_own_settings_to_the_hash(services):
     balanced = meeting.meet(services, "T1", NOTHING).balanced
-    own = plan.what_if(services, "T1", plan.default_settings(services, "T1"))
+    own = plan.what_if(services, "T1", inputs.default_settings(services, "T1"))
 
     assert balanced.found.plan_id == own.plan_id
     assert balanced.tax == Decimal("-153.60")  # 12 AAA x 40 of loss x 32 %
@@ -59,7 +59,7 @@ def test_matching_the_index_leaves_a_loss_that_moves_the_account_away_from_it(se
 def test_the_least_tax_takes_the_whole_loss_and_no_gain(services):
     # At 100 / 30 the best s is 0.36; the loss lot ends at 0.10, and beyond it a dollar costs 0.2 x 0.4 of tax.
     talk = meeting.meet(services, "T1", NOTHING)
-    least = meeting.choose(services, talk, meeting.TAX_FIRST)
+    least = meeting.choose(talk, meeting.TAX_FIRST)
 
     assert least.kind is Kind.BETWEEN
     assert least.tax == Decimal(-1280)  # 100 x 40 x 32 %
@@ -83,7 +83,7 @@ def test_money_asked_for_is_raised_on_top_of_what_the_account_asks_for(services)
 
 def test_the_choices_and_the_scale_between_them_are_in_one_order(services):
     talk = meeting.meet(services, "T1", NOTHING)
-    scale = [meeting.choose(services, talk, lean) for lean in range(meeting.INDEX_FIRST + 1)]
+    scale = [meeting.choose(talk, lean) for lean in range(meeting.INDEX_FIRST + 1)]
 
     assert scale[meeting.BALANCED_LEAN] is talk.balanced
     assert scale[meeting.INDEX_FIRST] is talk.match
@@ -110,7 +110,7 @@ def test_the_certified_line_runs_from_less_tax_to_the_index_through_the_balanced
 )
 def test_a_lean_multiplies_risk_aversion_by_equal_factors_from_a_thirtieth_to_thirty_times(services, lean, factor):
     own = PlanSettings(risk_aversion=40.0)
-    settings = settings_at(own, plan.account_of(services, "T1"), NOTHING, lean)
+    settings = settings_at(own, inputs.account_of(services, "T1"), NOTHING, lean)
 
     assert settings.risk_aversion == pytest.approx(40.0 * factor)
     assert replace(settings, risk_aversion=40.0) == own
@@ -119,7 +119,7 @@ def test_a_lean_multiplies_risk_aversion_by_equal_factors_from_a_thirtieth_to_th
 @pytest.mark.parametrize("lean", [-1, 21])
 def test_a_lean_off_the_scale_is_refused(services, lean):
     with pytest.raises(DataError, match=r"expected 0 .* to 20"):
-        settings_at(PlanSettings(), plan.account_of(services, "T1"), NOTHING, lean)
+        settings_at(PlanSettings(), inputs.account_of(services, "T1"), NOTHING, lean)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_lean_off_the_scale_is_refused(services, lean):
     ],
 )
 def test_a_budget_leaves_a_plan_what_the_year_has_not_realised_yet(services, so_far, budget, own_cap, room):
-    account = replace(plan.account_of(services, "T1"), ytd_st_gain=Decimal(so_far[0]), ytd_lt_gain=Decimal(so_far[1]))
+    account = replace(inputs.account_of(services, "T1"), ytd_st_gain=Decimal(so_far[0]), ytd_lt_gain=Decimal(so_far[1]))
     own = PlanSettings(max_net_gain=None if own_cap is None else Decimal(own_cap))
     settings = settings_at(own, account, Wishes(gains=Decimal(budget)), meeting.BALANCED_LEAN)
 
@@ -177,7 +177,7 @@ def test_what_is_left_out_is_sold_and_stays_left_out_beside_the_accounts_own(ser
     sold = {trade.security_id: trade.quantity for trade in talk.match.found.plan.trades if trade.lots}
 
     assert (sold["BBB"], sold["CCC"]) == (250, 500)
-    account, own = plan.account_of(services, "T1"), PlanSettings(exclude=("AAA", "BBB"))
+    account, own = inputs.account_of(services, "T1"), PlanSettings(exclude=("AAA", "BBB"))
     both = settings_at(own, account, Wishes(exclude=("BBB", "CCC")), meeting.BALANCED_LEAN)
     assert both.exclude == ("AAA", "BBB", "CCC")
 
@@ -206,7 +206,7 @@ def test_a_saved_choice_is_a_proposal_with_its_note_and_no_order(services):
     assert (stored.state, stored.note, stored.makers) == (PlanState.PROPOSED, "agreed on harvesting", {"ada"})
     assert services.orders.orders(plan_id) == ()
     assert meeting.saved_as(services, talk.balanced) is PlanState.PROPOSED
-    assert meeting.saved_as(services, meeting.choose(services, talk, 0)) is None
+    assert meeting.saved_as(services, meeting.choose(talk, 0)) is None
 
 
 @pytest.mark.parametrize("who", ["alan", "cora"])

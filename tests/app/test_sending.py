@@ -7,14 +7,13 @@ from functools import partial
 
 import pytest
 
-from app.steps import execute, ledger, monitor, plan, reconcile, review
+from app.steps import execute, inputs, ledger, monitor, plan, reconcile, review
 from connectors.fix.wire import decode
 from connectors.sandbox.custodian import fill_file
 from engine.domain.errors import CheckFailed, DataError, IllegalMove
 from engine.domain.lifecycle import Action, PlanState
 from engine.domain.plans import Side, Term
 from engine.execute.reconcile import BreakKind
-from engine.plan.document import plan_document
 
 CLOSES = {"AAA": Decimal(100), "BBB": Decimal(100), "CCC": Decimal(50), "DDD": Decimal(20)}
 
@@ -28,7 +27,7 @@ def services(desk):
 
 def approve(services, account_id, **changes):
     """Return a plan that maya made, with some settings changed, and alan approved."""
-    settings = replace(plan.default_settings(services, account_id), **changes)
+    settings = replace(inputs.default_settings(services, account_id), **changes)
     plan_id = plan.keep(services, plan.what_if(services, account_id, settings), actor="maya")
     review.submit(services, plan_id, actor=services.users.user("maya"))
     actor = services.users.user("alan")
@@ -103,7 +102,7 @@ def test_a_loss_that_was_just_sold_is_not_bought_back(desk, services, approved, 
     reconcile.read_answers(on_monday, fill(folder))
     reconcile.reconcile_all(on_monday)
 
-    again = plan.what_if(on_monday, "T1", plan.default_settings(on_monday, "T1"))
+    again = plan.what_if(on_monday, "T1", inputs.default_settings(on_monday, "T1"))
 
     assert on_monday.firm.firm().as_of == date(2026, 11, 23)
     assert not [trade for trade in again.plan.trades if (trade.security_id, trade.side) == ("AAA", Side.BUY)]
@@ -210,7 +209,7 @@ def test_a_plan_made_before_another_was_booked_is_stale_and_one_made_after_is_no
 
     assert any("does not know what came of it" in why for why in execute.readiness(services, early).stale)
     later = desk.services(services.now() + timedelta(hours=1))
-    found = plan.what_if(later, "T1", plan.default_settings(later, "T1"))
+    found = plan.what_if(later, "T1", inputs.default_settings(later, "T1"))
     fresh = plan.keep(later, found, actor="maya")
     assert execute.readiness(later, fresh).stale == ()
     later.database.close()
@@ -277,8 +276,8 @@ def forged(services):
     """forged(wrong) is the plan of T1 with one thing made wrong, in good order under its own hash, still a draft."""
 
     def go(wrong):
-        found = plan.what_if(services, "T1", plan.default_settings(services, "T1"))
-        return plan.keep(services, replace(found, document=plan_document(wrong(found.plan), found.run)), actor="maya")
+        found = plan.what_if(services, "T1", inputs.default_settings(services, "T1"))
+        return plan.keep(services, replace(found, plan=wrong(found.plan)), actor="maya")
 
     return go
 

@@ -294,3 +294,24 @@ def test_moves_of_overlapping_sets_never_wait_for_each_other_for_ever(url, draft
         outcomes = sorted(pool.map(attempt, [plans, plans[::-1]]))
 
     assert outcomes == ["moved", "refused"]
+
+
+def test_a_name_and_remarks_can_be_written_later_and_the_audit_log_keeps_what_was_there(draft, store, database, at):
+    plan_id = draft("A1", note="first try")
+    version = store.get(plan_id).version
+
+    store.annotate(plan_id, "Harvest only\nClient asked on Monday.\nCall back.", actor="ann", at=at)
+    store.annotate(plan_id, "Harvest only\nClient asked on Monday.\nCall back.", actor="ann", at=at)
+
+    plan = store.get(plan_id)
+    assert (plan.name, plan.remarks) == ("Harvest only", "Client asked on Monday.\nCall back.")
+    assert (plan.version, plan.makers) == (version, {"pam"})
+    written = [row for row in AuditLog(database).rows() if row.what == "plan.note"]
+    assert [(row.actor, row.before, row.after["note"][:12]) for row in written] == [
+        ("ann", {"note": "first try"}, "Harvest only")
+    ]
+
+
+def test_an_unknown_plan_cannot_be_named(store, at):
+    with pytest.raises(DataError):
+        store.annotate("0" * 64, "name", actor="ann", at=at)

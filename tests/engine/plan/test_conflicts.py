@@ -10,10 +10,11 @@ from engine.domain.accounts import Restriction, Rule
 from engine.domain.plans import PlanStatus
 from engine.domain.settings import LotMethod, PlanSettings
 from engine.plan.conflicts import Inputs, find_conflict
+from engine.plan.document import plan_document, plan_from_document
 from engine.plan.propose import household_locks, propose_plan
 
 LONG_AGO = date(2024, 1, 5)
-OPEN = PlanSettings(max_active_weight=None, max_sector_active=None)
+OPEN = PlanSettings(max_active_weight=None, max_sector_active=None, whole_shares=False)
 
 
 def rule(kind, target, value=None):
@@ -57,6 +58,29 @@ def test_the_repair_that_is_named_suffices(holding, market):
     plan, _ = propose_plan(account, market, replace(OPEN, withdrawal=D(50_000 - 9_141)), inputs_hash="")
 
     assert plan.status is not PlanStatus.INFEASIBLE
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        # All of B and 91.27 shares of A would do: 92 whole ones have 4,600 USD of gain, one more 4,650.
+        ({"withdrawal": D(50_000), "max_net_gain": D(1_000)}, ("max_net_gain", 4_600, 4_650)),
+        # 383.43 shares of B would do: 384 of them are 19,200 USD, half of it 11.852 % of 81,000; one more 11.883 %.
+        ({"withdrawal": D(20_000), "max_turnover": 0.05}, ("max_turnover", 0.1186, 0.1189)),
+    ],
+)
+def test_the_repair_is_one_setting_to_change_and_suffices_in_whole_shares(holding, market, changes, expected):
+    account, settings = holding(1_000), replace(OPEN, whole_shares=True, **changes)
+
+    plan, run = propose_plan(account, market, settings, inputs_hash="")
+    change = plan.repair_change
+    repaired, _ = propose_plan(account, market, replace(settings, **{change.setting: change.value}), inputs_hash="")
+    setting, least, most = expected
+
+    assert change.setting == setting
+    assert least <= change.value <= most
+    assert repaired.status is not PlanStatus.INFEASIBLE
+    assert plan_from_document(plan_document(plan, run))[0].repair_change == change
 
 
 def test_a_minimum_of_cash_that_nothing_may_be_sold_for(holding, market):
