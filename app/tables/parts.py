@@ -15,6 +15,15 @@ def usd(amount: Decimal | float) -> str:
     return f"{'-' if amount < 0 and whole != '0' else ''}${whole}"
 
 
+def short_usd(amount: float) -> str:
+    """Return an amount as people say it: $950, $12k, $3.4M, $1.20B."""
+    sign, size = "-" if amount < 0 else "", abs(amount)
+    for least, unit, decimals in ((1e9, "B", 2), (1e6, "M", 1), (1e3, "k", 0)):
+        if round(size / least, decimals) >= 1.0:
+            return f"{sign}${size / least:,.{decimals}f}{unit}"
+    return usd(amount)
+
+
 def table_of(rows: list[dict[str, Any]], columns: str) -> pd.DataFrame:
     """Return rows with these columns, named in one string, also where there is no row."""
     return pd.DataFrame(rows, columns=columns.split())
