@@ -342,6 +342,8 @@ jobs = Table(
     Column("outcome", Choice(JobOutcome)),
     Column("detail", Text),
     Column("findings", Json),
+)
+
 scan_queue = Table(
     "scan_queue",
     metadata,
