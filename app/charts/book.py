@@ -6,8 +6,6 @@ from typing import Final
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.tables.parts import short_usd
-
 _SCALE: Final = ((0.0, "#dce9f7"), (0.5, "#5aa0e0"), (1.0, "#0b3f78"))  # one hue, light to dark: no colour to mix up
 _CHOSEN: Final = "#d9822b"
 _DARK_FROM: Final = 0.45
@@ -23,13 +21,15 @@ def heat_figure(
 ) -> go.Figure:
     """Return one bar a cell, which can be clicked: drift to the right, tax saved upwards, its number written in it.
 
-    cells: drift, saving, accounts, at_stake (USD), as app.tables.book.heat makes them. dollars: colour by at_stake
+    cells: as app.tables.book.heat makes them. dollars: colour by at_stake
     instead of accounts. chosen: the drifts and savings filtered by, whose cells get a frame. A bar's customdata begins
     with its drift and its saving.
     """
-    figures = cells["at_stake"] if dollars else cells["accounts"]
-    most = float(figures.max()) if len(cells) else 1.0
-    shares = [(float(value) / most) ** 0.5 if most else 0.0 for value in figures]  # many cells are small beside one
+    figures, words = ("at_stake", "dollars") if dollars else ("accounts", "count")
+    most = float(cells[figures].max()) if len(cells) else 1.0
+    shares = [
+        (float(value) / most) ** 0.5 if most else 0.0 for value in cells[figures]
+    ]  # many cells are small beside one
     framed = [_is_chosen(drift, saving, chosen) for drift, saving in zip(cells["drift"], cells["saving"], strict=True)]
     figure = go.Figure(
         go.Bar(
@@ -38,7 +38,7 @@ def heat_figure(
             base=[savings.index(saving) - 0.5 for saving in cells["saving"]],
             width=1.0,
             customdata=cells[["drift", "saving", "accounts", "at_stake"]].astype(object).to_numpy(),
-            text=[short_usd(value) if dollars else f"{value:,.0f}" for value in figures],
+            text=list(cells[words]),
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,

@@ -81,7 +81,7 @@ def outcomes(services: Services, user: User) -> None:
 
 def _tell(services: Services, user: User, found: Outcomes) -> None:
     done, refused = found.done, found.refused
-    did = "proposed: they wait for whoever submits them" if found.proposed else "kept as drafts"
+    did = "proposed; each is submitted on the page Review" if found.proposed else "kept as drafts"
     said, *buttons = st.columns([5, 2, 1], vertical_alignment="center")
     said.markdown(f"**{len(done):,} plans {did}**" + (f" · {len(refused):,} refused, each said why" if refused else ""))
     if (
@@ -98,10 +98,9 @@ def _tell(services: Services, user: User, found: Outcomes) -> None:
     if buttons[1].button("Dismiss", key="dismiss_made", type="tertiary"):
         session.forget_work(_name(user))
         st.rerun()
-    shown = outcome_table(found)
-    row = frame.picked(shown, key="bulk_outcomes", alt="What came of each account", height=260)
-    if row is not None and shown["plan"][row]:
-        navigation.go(navigation.REVIEW, plan=shown["plan"][row])
+    row = frame.picked(outcome_table(found), key="bulk_outcomes", alt="What came of each account", height=260)
+    if row is not None and (plan_id := (*refused, *done)[row].plan_id):
+        navigation.go(navigation.REVIEW, plan=plan_id)
 
 
 def _name(user: User) -> str:

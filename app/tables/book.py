@@ -10,7 +10,7 @@ import pandas as pd
 
 from app.steps.bulk import Outcomes
 from app.steps.views import BookView
-from app.tables.parts import table_of
+from app.tables.parts import short_usd, table_of
 from engine.domain.identifiers import AccountId
 
 IN_LINE: Final = "in line"
@@ -174,13 +174,14 @@ def usual_of(book: Book) -> tuple[str, ...]:
 
 
 def heat(book: Book, view: BookView) -> pd.DataFrame:
-    """Return one row a cell of drift against tax saved that holds an account: accounts and at_stake, USD.
+    """Return one row a cell of drift against tax saved that holds an account: accounts and at_stake (USD), with words.
 
     The cells are those of every account that the view shows but for its own choice of cells.
     """
     keep = chosen(book, replace(view, drifts=(), savings=()))
     cells = book.frame[keep].groupby(["_drift", "_saving"], observed=True)["at_stake"].agg(["size", "sum"])
-    return cells.reset_index().set_axis(["drift", "saving", "accounts", "at_stake"], axis=1)
+    cells = cells.reset_index().set_axis(["drift", "saving", "accounts", "at_stake"], axis=1)
+    return cells.assign(count=cells["accounts"].map("{:,}".format), dollars=cells["at_stake"].map(short_usd))
 
 
 def outcome_table(outcomes: Outcomes) -> pd.DataFrame:
@@ -188,9 +189,8 @@ def outcome_table(outcomes: Outcomes) -> pd.DataFrame:
     did = "proposed" if outcomes.proposed else "draft"
     return table_of(
         [
-            {"account": each.account_id, "plan": each.plan_id or "", "state": did if not each.refused else "refused",
-             "because": each.refused}
+            {"account": each.account_id, "state": "refused" if each.refused else did, "because": each.refused}
             for each in (*outcomes.refused, *outcomes.done)
         ],
-        "account state because plan",
-    )  # fmt: skip
+        "account state because",
+    )
