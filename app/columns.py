@@ -40,7 +40,7 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "plan_state": c.TextColumn("Plan", help="Where the newest plan of the account stands"),
     "model": c.TextColumn("Model"),
     "gains_left": _money("Gains budget left", "Below zero: the year's gains budget is spent"),
-    "reasons": c.ListColumn("Why"),
+    "reasons": c.ListColumn("Why", width=250),
     "nav": _money("Value"),
     "te_pct": _percent("Tracking error", "Predicted, a year, against the account's target"),
     "max_active_pct": _percent("Largest drift"),
