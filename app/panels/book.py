@@ -122,7 +122,7 @@ def controls(book: Book) -> BookView:
     rows, key, usual = book.frame, BOOK_KEYS, usual_of(book)
     session.resume_book()
     st.text_input(
-        "Search", key=key["search"], placeholder="account, household or advisor", width=250, live=True,
+        "Search", key=key["search"], placeholder="account, household or advisor", width=250, live="100ms",
         bind="query-params", icon=":material/search:", label_visibility="collapsed",
     )  # fmt: skip
     with st.popover("Filters", icon=":material/filter_alt:", key="book_filters", width="content"):

@@ -158,7 +158,7 @@ def queue_table(
     if view.order in ORDERS and view.order in frame:
         frame = frame.sort_values(view.order, ascending=view.smallest_first, kind="stable")
     if "plan_state" in (view.columns or USUAL):
-        frame = frame.assign(plan_state=frame["account"].map(plan_states).fillna(""))
+        frame = frame.assign(plan_state=[plan_states.get(account, "") for account in frame["account"]])
     names = tuple(name for name in (view.columns or USUAL) if name in frame)
     return frame[list(dict.fromkeys(("account", *names)))].reset_index(drop=True), names
 

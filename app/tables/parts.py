@@ -1,12 +1,14 @@
 """What tables have in common."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from engine.domain.identifiers import SecurityId
 from engine.domain.market import MarketSnapshot
+
+_NEARLY: Final = 0.9995  # $999,600 is $1.0M, and never $1,000k
 
 
 def usd(amount: Decimal | float) -> str:
@@ -19,7 +21,7 @@ def short_usd(amount: float) -> str:
     """Return an amount as people say it: $950, $12k, $3.4M, $1.20B."""
     sign, size = "-" if amount < 0 else "", abs(amount)
     for least, unit, decimals in ((1e9, "B", 2), (1e6, "M", 1), (1e3, "k", 0)):
-        if round(size / least, decimals) >= 1.0:
+        if size >= _NEARLY * least:
             return f"{sign}${size / least:,.{decimals}f}{unit}"
     return usd(amount)
 
