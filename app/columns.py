@@ -14,6 +14,10 @@ def _percent(label: str, help: str | None = None, decimals: int = 2) -> Any:  # 
     return c.NumberColumn(label, format=f"%.{decimals}f%%", help=help)
 
 
+def _trend(label: str) -> Any:
+    return c.LineChartColumn(label, width=110, help="One point a day that was scanned, the newest on the right")
+
+
 COLUMNS: Final[Mapping[str, Any]] = {
     "account": c.TextColumn("Account", pinned=True, width=80),
     "household": c.TextColumn("Household"),
@@ -21,9 +25,22 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "registration": c.TextColumn("Registration"),
     "custodian": c.TextColumn("Custodian"),
     "at_stake": _money(
-        "At stake", "Dollars at stake: tax that could be saved now, and the cost of what is out of line"
+        "At stake",
+        "What a plan could win at most, USD: the tax that harvesting saves today, and the price that the account's "
+        "settings put on its tracking error for a year while it is out of a band (tax at stake + risk at stake)",
     ),
-    "reasons": c.ListColumn("Why"),
+    "risk_at_stake": _money(
+        "Risk at stake", "Risk aversion x tracking error² x value: what the settings would pay to be rid of the risk"
+    ),
+    "tax_at_stake": _money("Tax at stake", "Weight of tax x the tax that harvesting saves today"),
+    "at_stake_trend": _trend("At stake, trend"),
+    "te_trend": _trend("Tracking error, trend"),
+    "nav_trend": _trend("Value, trend"),
+    "saved_trend": _trend("Tax saved, trend"),
+    "plan_state": c.TextColumn("Plan", help="Where the newest plan of the account stands"),
+    "model": c.TextColumn("Model"),
+    "gains_left": _money("Gains budget left", "Below zero: the year's gains budget is spent"),
+    "reasons": c.ListColumn("Why", width=250),
     "nav": _money("Value"),
     "te_pct": _percent("Tracking error", "Predicted, a year, against the account's target"),
     "max_active_pct": _percent("Largest drift"),

@@ -24,6 +24,7 @@ try:
         with menu:
             navigation.menu(sections)
     frame.header(session.services())
+    session.enter(chosen.url_path)
     chosen.run()
 except LotsmithError as error:
     if session.in_meeting():

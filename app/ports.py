@@ -18,6 +18,7 @@ from data.outbox import Outbox
 from data.plans import PlanStore
 from data.scans import ScanStore
 from data.users import UserStore
+from data.views import ViewStore
 from engine.domain.errors import DataError
 from engine.domain.market import MarketSnapshot
 
@@ -45,6 +46,7 @@ class Services:
     scans: ScanStore
     jobs: JobStore
     users: UserStore
+    views: ViewStore
     links: CrmLinks
     crm: SalesforceConfig | None
     connections: Mapping[str, Mapping[str, Any]]

@@ -1,6 +1,7 @@
 """Who is looking, and at what? The only file that touches Streamlit's state and the address line."""
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from threading import Thread
 from typing import Any, Final, NoReturn, TypeVar, cast
@@ -8,11 +9,13 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 import streamlit as st
 
 from app import wiring
-from app.ports import Services
+from app.ports import Progress, Services
 from app.settings import read_settings
 from app.steps import firm
+from app.steps.background import Work
 from app.steps.changes import changed, changes_text
 from app.steps.meeting import BALANCED_LEAN, INDEX_FIRST, TAX_FIRST, Wishes
+from app.steps.views import BookView
 from engine.domain.errors import DataError, NotAllowed
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
 from engine.domain.lifecycle import Role, User
@@ -37,6 +40,18 @@ _WHOLE: Final = "whole_run"
 _COMPARED: Final = "compare"
 _LAB: Final = (_CHANGES, _GIFT, _COMPARED)
 _PREFIX: Final = 10
+_SHOWN: Final = "rows_shown"
+BOOK_KEYS: Final[Mapping[str, str]] = {
+    "search": "q", "reasons": "why", "advisors": "advisor", "custodians": "custodian", "registrations": "registration",
+    "drifts": "drift", "savings": "saves", "columns": "columns", "order": "sort", "smallest_first": "smallest_first",
+}  # fmt: skip
+"""The widget of each part of a BookView, and its name on the address line."""
+_BOOK_WIDGETS: Final = (*BOOK_KEYS.values(), "map")
+_LEFT: Final = "book_as_left"
+_RESUMED: Final = "book_resumed"
+_AGAIN: Final = "book_again"
+_PAGE: Final = "page_on_screen"
+_COMES_IN: Final = "page_is_new"
 
 
 @st.cache_resource(show_spinner="Opening the database…")
@@ -377,3 +392,109 @@ def remember(key: Hashable, make: Callable[[], T]) -> T:
         while len(memory) > MAX_REMEMBERED:
             memory.pop(next(iter(memory)))
     return cast(T, memory[key])
+
+
+def enter(page: str) -> None:
+    """Note which page is on screen; a page can then tell whether a person has just come to it."""
+    st.session_state[_COMES_IN] = st.session_state.get(_PAGE) != page
+    st.session_state[_PAGE] = page
+
+
+def book_view(usual_columns: tuple[str, ...]) -> BookView:
+    """Return what the widgets of the book ask for, no columns where they are the usual; to be called below them."""
+    seen = {part: st.session_state[key] for part, key in BOOK_KEYS.items() if key in st.session_state}
+    wanted = st.session_state.pop(_RESUMED, {})
+    if any(st.session_state.get(key) != value for key, value in wanted.items()):
+        # The back button led here: then Streamlit believes the address line, which has lost the view, once.
+        st.session_state[_AGAIN] = wanted
+        st.rerun()
+    values: dict[str, Any] = {part: tuple(value) if isinstance(value, list) else value for part, value in seen.items()}
+    view = BookView(**values)
+    view = replace(view, columns=() if view.columns == usual_columns else view.columns)
+    now = {key: st.session_state.get(key) for key in _BOOK_WIDGETS}
+    st.session_state[_LEFT] = {key: value for key, value in now.items() if value and (key != "columns" or view.columns)}
+    return view
+
+
+def resume_book() -> None:
+    """Take up the view that this person left, where they come back without a link; to be called above the widgets."""
+    wanted = st.session_state.pop(_AGAIN, None)
+    if wanted is None and st.session_state[_COMES_IN] and not any(key in st.query_params for key in _BOOK_WIDGETS):
+        wanted = st.session_state[_RESUMED] = st.session_state.get(_LEFT, {})
+    for key, value in (wanted or {}).items():
+        st.session_state[key] = value
+
+
+def show_book_view(view: BookView, usual_columns: tuple[str, ...]) -> None:
+    """Set the widgets of the book; to be called from a callback, before they are drawn."""
+    for part, key in BOOK_KEYS.items():
+        value = getattr(view, part) if part != "columns" else view.columns or usual_columns
+        wanted = list(value) if isinstance(value, tuple) else value
+        if st.session_state.get(key) != wanted:  # Streamlit warns of a widget with a default that is set all the same
+            st.session_state[key] = wanted
+
+
+def toggle_reason(reason: str) -> None:
+    """Add a reason to those that the book is filtered by, or take it away; a callback."""
+    chosen = list(st.session_state.get(BOOK_KEYS["reasons"], ()))
+    st.session_state[BOOK_KEYS["reasons"]] = [*(each for each in chosen if each != reason)] + [reason] * (
+        reason not in chosen
+    )
+
+
+def toggle_cell(drift: str, saving: str) -> None:
+    """Filter the book by a cell of its heat map, or no longer by it; a callback."""
+    drifts, savings = BOOK_KEYS["drifts"], BOOK_KEYS["savings"]
+    again = (st.session_state.get(drifts), st.session_state.get(savings)) == ([drift], [saving])
+    st.session_state[drifts], st.session_state[savings] = ([], []) if again else ([drift], [saving])
+
+
+def is_on(key: str) -> bool:
+    """Return whether the switch of this key is on."""
+    return bool(st.session_state.get(key))
+
+
+def picked_point(key: str) -> dict[str, Any] | None:
+    """Return the point just clicked in the figure of this key; for its callback."""
+    points = st.session_state[key]["selection"]["points"]
+    return dict(points[0]) if points else None
+
+
+def unmark_changed(table: str, rows: Hashable) -> None:
+    """Unmark the rows of a table once it shows others: the places that were marked would mean other rows."""
+    shown: dict[str, Hashable] = st.session_state.setdefault(_SHOWN, {})
+    if shown.get(table, rows) != rows and table in st.session_state:
+        st.session_state[table] = {"selection": {"rows": [], "columns": [], "cells": []}}
+    shown[table] = rows
+
+
+def shared(key: Hashable, make: Callable[[], T]) -> T:
+    """Return a value made once for all sessions under this key, not to be changed by anyone; few are kept."""
+    return cast(T, _shared(key, make))
+
+
+@st.cache_resource(max_entries=MAX_REMEMBERED, show_spinner=False)
+def _shared(key: Hashable, _make: Callable[[], object]) -> object:  # noqa: ARG001  the key of the cache
+    return _make()
+
+
+def background(name: str) -> Work | None:
+    """Return the work that was started under this name, running or done, whoever started it."""
+    return _background().get(name)
+
+
+def start_work(name: str, label: str, work: Callable[[Progress], object]) -> None:
+    """Start work in the background; nothing happens while work of this name still runs."""
+    running = _background().get(name)
+    if running is None or running.finished:
+        _background()[name] = Work(label, work)
+
+
+def forget_work(name: str) -> None:
+    """Forget finished work and what came of it."""
+    _background().pop(name, None)
+
+
+@st.cache_resource(show_spinner=False)
+def _background() -> dict[str, Work]:
+    return {}

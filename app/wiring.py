@@ -18,6 +18,7 @@ from data.outbox import Outbox
 from data.plans import PlanStore
 from data.scans import ScanStore
 from data.users import UserStore
+from data.views import ViewStore
 from engine.domain.errors import DataError
 
 
@@ -37,6 +38,7 @@ def connect(settings: Settings) -> Services:
         scans=ScanStore(database),
         jobs=JobStore(database),
         users=UserStore(database),
+        views=ViewStore(database),
         links=CrmLinks(database),
         crm=_salesforce(settings.connections.get("salesforce")),
         connections=settings.connections,

@@ -32,6 +32,7 @@ _CLEARED: Final = (
     tables.settings,
     tables.firm,
     tables.account_scans,  # of the accounts that go
+    tables.scan_queue,
 )
 
 

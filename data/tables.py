@@ -344,6 +344,32 @@ jobs = Table(
     Column("findings", Json),
 )
 
+scan_queue = Table(
+    "scan_queue",
+    metadata,
+    _only_row(),
+    CheckConstraint("id = 1", name="one_row"),
+    Column("at", UtcTime, nullable=False),
+    Column("on", Date, nullable=False),
+    Column("rows", LargeBinary, nullable=False),
+)
+
+scan_days = Table(
+    "scan_days",
+    metadata,
+    Column("on", Date, primary_key=True),
+    Column("rows", LargeBinary, nullable=False),
+)
+
+views = Table(
+    "views",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("page", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("state", Json, nullable=False),
+)
+
 crm_records = Table(
     "crm_records",
     metadata,

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app import session
 from app.charts.risk import risk_figure
 from app.panels import frame
 from app.ports import Services
@@ -32,11 +33,11 @@ def summary(services: Services) -> None:
 
 def quality(services: Services) -> None:
     """Show what is wrong with the data: what the last scan saw in each account, and what the sources brought."""
-    scan = monitor.last_scan(services)
-    documents = scan.documents if scan else {}
+    scanned = monitor.queue_at(services)
+    documents = session.shared(("documents", scanned), lambda: monitor.documents(services))
     st.subheader("In the accounts")
     fenced = sum(bool(seen["fenced"]) for seen in documents.values())
-    told = "Not scanned yet." if scan is None else f"Scanned {scan.at:%d %b %Y %H:%M} UTC."
+    told = "Not scanned yet." if scanned is None else f"Scanned {scanned:%d %b %Y %H:%M} UTC."
     st.caption(f"{told} {fenced:,} of {len(documents):,} accounts are fenced off from planning.")
     frame.table(
         problem_table(documents), key="data_problems", empty="No account has a data problem.", height=380,

@@ -83,13 +83,13 @@ def progress(label: str) -> Iterator[Progress]:
 
     def report(doing: str, done: float) -> None:
         share = min(max(done, 0.0), 1.0)
-        bar.progress(share, text=f"{label}: {doing}{_left(monotonic() - began, share)}")
+        bar.progress(share, text=f"{label}: {doing}{time_left(monotonic() - began, share)}")
 
     yield report
     bar.empty()
 
 
-def _left(passed: float, share: float) -> str:
+def time_left(passed: float, share: float) -> str:
     """Say how long work still takes if it goes on as it did; nothing while too little of it says so."""
     if passed < _SAYS_LITTLE_S or share <= 0.0:
         return ""
@@ -102,13 +102,18 @@ def chart(figure: go.Figure, *, key: str, alt: str, config: dict[str, Any] | Non
     st.plotly_chart(figure, key=key, alt=alt, config={**_CHART, "toImageButtonOptions": _png(key), **(config or {})})
 
 
-def picked_points(figure: go.Figure, *, key: str, alt: str) -> list[dict[str, Any]]:
-    """Show a figure whose points can be clicked; return those chosen, as plotly describes them."""
+def picked_points(
+    figure: go.Figure, *, key: str, alt: str, on_pick: Callable[[], None] | None = None
+) -> list[dict[str, Any]]:
+    """Show a figure whose points can be clicked; return those chosen, as plotly describes them.
+
+    on_pick: called before the page runs again for a click.
+    """
     event = st.plotly_chart(
         figure,
         key=key,
         alt=alt,
-        on_select="rerun",
+        on_select=on_pick or "rerun",
         selection_mode="points",
         config={**_CHART, "toImageButtonOptions": _png(key)},
     )
@@ -209,6 +214,26 @@ def picked(
     )
     cells = event.selection.cells
     return int(cells[0][0]) if cells else None
+
+
+def marked(
+    frame: pd.DataFrame, *, columns: Sequence[str], key: str, alt: str, height: int
+) -> tuple[int | None, tuple[int, ...]]:
+    """Show some columns of a table; return the row whose cell was just clicked, and the rows marked, by place."""
+    event = st.dataframe(
+        frame,
+        column_order=columns,
+        column_config=dict(COLUMNS),
+        hide_index=True,
+        key=key,
+        height=_height(frame, height),
+        placeholder="",
+        alt=alt,
+        on_select="rerun",
+        selection_mode=["multi-row", "single-cell"],
+    )
+    cells, rows = event.selection.cells, event.selection.rows
+    return int(cells[0][0]) if cells else None, tuple(rows)
 
 
 def _words(key: str) -> str:

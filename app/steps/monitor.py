@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from app.ports import Progress, Services, no_progress
 from app.steps.inputs import settings_of
 from app.steps.jobs import recorded
 from app.steps.market import todays_market
-from data.scans import LastScan
+from data.scans import LastScan, ScanQueue
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.identifiers import AccountId, SecurityId
 from engine.domain.jobs import JobKind
 from engine.domain.market import Mark, MarketSnapshot
 from engine.domain.settings import PlanSettings
 from engine.monitor.account_scan import AccountScan
-from engine.monitor.document import scan_document
+from engine.monitor.document import queue_row, scan_document
 from engine.monitor.moves import marks_before
 from engine.monitor.scan import queue, scan_account
 from engine.monitor.tax_position import TaxPosition, tax_position
@@ -63,13 +63,32 @@ def scan_firm(services: Services, *, whole: bool = False, progress: Progress = n
     calm = sorted((scan for scan in scans if not scan.reasons), key=lambda scan: scan.account.account_id)
     ranked = (*waiting, *calm)
     documents = {scan.account.account_id: scan_document([scan.brief()])["accounts"][0] for scan in ranked}
-    services.scans.save(LastScan(at=services.now(), marks=market.marks, since=since, documents=documents))
+    services.scans.save(
+        LastScan(
+            at=services.now(),
+            on=market.as_of,
+            marks=market.marks,
+            since=since,
+            documents=documents,
+            rows=tuple(queue_row(scan) for scan in ranked),
+        )
+    )
     return ranked
 
 
-def last_scan(services: Services) -> LastScan | None:
-    """Return what the last scan saw, the queue's order kept; None before the first."""
-    return services.scans.last()
+def queue_at(services: Services) -> datetime | None:
+    """Return when the queue was made; None where there is none: before the first scan, and after an import."""
+    return services.scans.queue_at()
+
+
+def last_queue(services: Services) -> ScanQueue | None:
+    """Return the queue as the last scan made it, with each account's days before; None where there is none."""
+    return services.scans.queue()
+
+
+def documents(services: Services) -> Mapping[AccountId, Mapping[str, Any]]:
+    """Return what the last scan saw of each account, the queue's order kept."""
+    return services.scans.documents()
 
 
 def look_at(services: Services, account_id: AccountId) -> AccountView:

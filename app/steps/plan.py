@@ -105,6 +105,11 @@ def plans_of(services: Services, account_id: AccountId) -> tuple[PlanHead, ...]:
     return services.plans.heads(account_id=account_id)
 
 
+def newest_states(services: Services) -> Mapping[AccountId, str]:
+    """Return where the newest plan of each account stands that has one, in words."""
+    return {head.account_id: head.state.replace("_", " ") for head in reversed(services.plans.heads())}
+
+
 def find(services: Services, prefix: str) -> StoredPlan:
     """Return the plan whose id begins so. Raises DataError where there is none, or more than one."""
     return services.plans.get(services.plans.find(prefix))

@@ -16,16 +16,6 @@ from engine.monitor.tax_position import TaxPosition
 from engine.tax.gifts import basis_at, held_from_at
 from engine.tax.holding import long_term_on, term
 
-_REASONS: Final = {
-    "data_problem": "data problem",
-    "out_of_balance": "out of balance",
-    "cash_low": "cash low",
-    "cash_high": "cash high",
-    "harvestable": "harvestable",
-    "market_move": "market move",
-    "gains_budget": "gains budget",
-    "lock_ending": "lock ending",
-}
 _BLOCKED: Final = {
     "wash_sale_lock": "bought in the household within 30 days: a wash sale",
     "restricted": "a restriction says not to sell it",
@@ -33,54 +23,6 @@ _BLOCKED: Final = {
     "pending": "an order for it is on its way",
     "below_threshold": "the loss is smaller than the settings ask for",
 }
-REASONS: Final = tuple(_REASONS.values())
-
-
-def queue_table(documents: Mapping[AccountId, Mapping[str, Any]]) -> pd.DataFrame:
-    """Return one row an account, in the queue's order, from the documents of a scan."""
-    return table_of(
-        [
-            {
-                "account": account_id,
-                "household": seen["household"],
-                "advisor": seen["advisor"],
-                "registration": seen["registration"],
-                "custodian": seen["custodian"],
-                "at_stake": seen["dollars_at_stake"],
-                "reasons": [_REASONS[reason] for reason in seen["reasons"]],
-                "nav": seen["nav"],
-                "te_pct": 100 * seen["tracking_error"],
-                "max_active_pct": 100 * seen["max_active_weight"],
-                "cash_pct": 100 * seen["cash"]["weight"],
-                "tax_saved": seen["harvest"]["tax_saved"],
-                "st_loss": seen["harvest"]["st_loss"],
-                "lt_loss": seen["harvest"]["lt_loss"],
-                "locks": len(seen["locks"]),
-                "data_age_days": seen["data_age_days"],
-                "fenced": seen["fenced"],
-            }
-            for account_id, seen in documents.items()
-        ],
-        "account household advisor registration custodian at_stake reasons nav te_pct max_active_pct cash_pct "
-        "tax_saved st_loss lt_loss locks data_age_days fenced",
-    )
-
-
-def filtered_queue(
-    queue: pd.DataFrame, *, search: str, reasons: Sequence[str], columns: Mapping[str, Sequence[str]]
-) -> pd.DataFrame:
-    """Return the rows that hold the searched text and any of the reasons, and one of the values of each column."""
-    keep = pd.Series(data=True, index=queue.index)
-    if search.strip():
-        text = (queue["account"] + " " + queue["household"] + " " + queue["advisor"]).str.lower()
-        keep &= text.str.contains(search.strip().lower(), regex=False)
-    if reasons:
-        wanted = set(reasons)
-        keep &= queue["reasons"].map(lambda found: bool(wanted & set(found)))
-    for name, values in columns.items():
-        if values:
-            keep &= queue[name].isin(list(values))
-    return queue[keep].reset_index(drop=True)
 
 
 def drift_table(scan: AccountScan, market: MarketSnapshot) -> pd.DataFrame:

@@ -2,18 +2,29 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from engine.domain.identifiers import SecurityId
 from engine.domain.market import MarketSnapshot
 
+_NEARLY: Final = 0.9995  # $999,600 is $1.0M, and never $1,000k
+
 
 def usd(amount: Decimal | float) -> str:
     """Return an amount in whole dollars, the sign before the dollar sign."""
     whole = f"{abs(amount):,.0f}"
     return f"{'-' if amount < 0 and whole != '0' else ''}${whole}"
+
+
+def short_usd(amount: float) -> str:
+    """Return an amount as people say it: $950, $12k, $3.4M, $1.20B."""
+    sign, size = "-" if amount < 0 else "", abs(amount)
+    for least, unit, decimals in ((1e9, "B", 2), (1e6, "M", 1), (1e3, "k", 0)):
+        if size >= _NEARLY * least:
+            return f"{sign}${size / least:,.{decimals}f}{unit}"
+    return usd(amount)
 
 
 def table_of(rows: list[dict[str, Any]], columns: str) -> pd.DataFrame:

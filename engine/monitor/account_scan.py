@@ -33,7 +33,7 @@ class AccountScan:
     cash_band: least and most cash as fractions of nav. names, sectors, factors: largest drift first. locks: of the
     whole household, where they concern a name this account holds or follows. data_age_days: days since the newest
     mark of any holding, None where none has one. gains_left: of the year's gains budget, negative once it is spent.
-    dollars_at_stake: see dollars_at_stake() in scan.py.
+    dollars_at_stake: see dollars_at_stake() in scan.py; risk_at_stake is its part that is risk, the rest is tax.
     """
 
     as_of: date
@@ -53,6 +53,7 @@ class AccountScan:
     data_age_days: int | None
     gains_left: Decimal | None
     dollars_at_stake: Decimal
+    risk_at_stake: Decimal
     reasons: tuple[Reason, ...]
 
     @property

@@ -1,15 +1,74 @@
-"""How is a scan written down? The queue as one JSON document."""
+"""How is a scan written down? The queue as one JSON document, and as one flat row an account."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
+from engine.domain.identifiers import AccountId
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.drift import GroupDrift
 
 _CENT: Final = Decimal("0.01")
 _SHARE: Final = Decimal("0.000001")
 _FRACTION_DECIMALS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """What the queue shows of an account, rounded as in its document. USD; weights and tracking_error are fractions.
+
+    at_stake = risk_at_stake + tax_at_stake, each rounded on its own. locks: how many bind the account.
+    """
+
+    account_id: AccountId
+    household: str
+    advisor: str
+    registration: str
+    custodian: str
+    model_id: str
+    at_stake: float
+    risk_at_stake: float
+    tax_at_stake: float
+    reasons: tuple[str, ...]
+    fenced: bool
+    nav: float
+    cash_weight: float
+    tracking_error: float
+    max_active_weight: float
+    st_loss: float
+    lt_loss: float
+    tax_saved: float
+    locks: int
+    data_age_days: int | None
+    gains_left: float | None
+
+
+def queue_row(scan: AccountScan) -> QueueRow:
+    """Return the row of one account; its figures are those of scan_document."""
+    return QueueRow(
+        account_id=scan.account.account_id,
+        household=scan.household.name,
+        advisor=scan.household.advisor,
+        registration=scan.account.registration.value,
+        custodian=scan.account.custodian,
+        model_id=scan.account.model_id,
+        at_stake=_usd(scan.dollars_at_stake),
+        risk_at_stake=_usd(scan.risk_at_stake),
+        tax_at_stake=_usd(scan.dollars_at_stake - scan.risk_at_stake),
+        reasons=tuple(reason.value for reason in scan.reasons),
+        fenced=scan.fenced,
+        nav=_usd(scan.nav),
+        cash_weight=_fraction(scan.cash_weight),
+        tracking_error=_fraction(scan.tracking_error),
+        max_active_weight=_fraction(scan.max_active_weight),
+        st_loss=_usd(scan.harvest.st_loss),
+        lt_loss=_usd(scan.harvest.lt_loss),
+        tax_saved=_usd(scan.harvest.tax_saved),
+        locks=len(scan.locks),
+        data_age_days=scan.data_age_days,
+        gains_left=None if scan.gains_left is None else _usd(scan.gains_left),
+    )
 
 
 def scan_document(scans: Sequence[AccountScan]) -> dict[str, Any]:

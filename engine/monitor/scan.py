@@ -21,7 +21,16 @@ from engine.monitor.positions import Measured, measure
 from engine.risk.measure import tracking_error
 from engine.tax.wash_sales import locks as wash_sale_locks
 
-__all__ = ["LOCK_NOTICE", "AccountScan", "Reason", "dollars_at_stake", "queue", "scan_account", "scan_document"]
+__all__ = [
+    "LOCK_NOTICE",
+    "AccountScan",
+    "Reason",
+    "dollars_at_stake",
+    "queue",
+    "risk_at_stake",
+    "scan_account",
+    "scan_document",
+]
 
 LOCK_NOTICE: Final = timedelta(days=3)  # a lock that ends within it is worth knowing of
 
@@ -61,6 +70,7 @@ def scan_account(
         Reason.LOCK_ENDING: any(lock.until <= market.as_of + LOCK_NOTICE for lock in locks),
     }
     unbalanced = present[Reason.OUT_OF_BALANCE] or present[Reason.CASH_LOW] or present[Reason.CASH_HIGH]
+    counted_error = error if unbalanced else 0.0
     return AccountScan(
         as_of=market.as_of,
         account=snapshot.account,
@@ -78,9 +88,8 @@ def scan_account(
         problems=problems,
         data_age_days=_age(market, measured),
         gains_left=gains_left,
-        dollars_at_stake=dollars_at_stake(
-            measured.nav, error if unbalanced else 0.0, losses.tax_saved, settings=settings
-        ),
+        dollars_at_stake=dollars_at_stake(measured.nav, counted_error, losses.tax_saved, settings=settings),
+        risk_at_stake=risk_at_stake(measured.nav, counted_error, settings=settings),
         reasons=tuple(reason for reason in Reason if present[reason]),
     )
 
@@ -92,8 +101,12 @@ def dollars_at_stake(nav: Decimal, error: float, tax_saved: Decimal, *, settings
     tracking error of an account out of balance or out of its cash band, and 0 for one within all its bands; cash
     counts through it too, as the market exposure that it lacks. tax_saved is on the losses that are free to harvest.
     """
-    risk = Decimal(settings.risk_aversion * error * error) * max(nav, Decimal(0))
-    return risk + Decimal(settings.tax_weight) * tax_saved
+    return risk_at_stake(nav, error, settings=settings) + Decimal(settings.tax_weight) * tax_saved
+
+
+def risk_at_stake(nav: Decimal, error: float, *, settings: PlanSettings) -> Decimal:
+    """Return the part of dollars_at_stake that is risk: risk_aversion x error^2 x nav, USD a year."""
+    return Decimal(settings.risk_aversion * error * error) * max(nav, Decimal(0))
 
 
 def queue(scans: Sequence[AccountScan]) -> tuple[AccountScan, ...]:

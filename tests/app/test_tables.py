@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from app.charts.sensitivity import sensitivity_figure
-from app.tables.monitor import filtered_queue
-from app.tables.parts import usd
+from app.tables.parts import short_usd, usd
 from app.tables.plan import rule_text, sensitivity_table, setting_text
 from engine.domain.market import MarketSnapshot, RiskModel, Security
 from engine.plan.fractional import Figures
@@ -26,43 +25,6 @@ MARKET = MarketSnapshot(
         specific_variance=np.zeros(0),
     ),
 )  # fmt: skip
-QUEUE = pd.DataFrame(
-    {
-        "account": ["A1", "A2", "B1"],
-        "household": ["Moss Family", "Moss Family", "Reed Trust"],
-        "advisor": ["Ada", "Bea", "Ada"],
-        "reasons": [["harvestable"], [], ["cash high", "harvestable"]],
-        "custodian": ["North", "South", "North"],
-    }
-)
-
-
-def shown(search="", reasons=(), custodians=()):
-    found = filtered_queue(QUEUE, search=search, reasons=reasons, columns={"custodian": custodians})
-    return list(found["account"])
-
-
-def test_no_filter_shows_the_whole_queue_in_its_order():
-    assert shown() == ["A1", "A2", "B1"]
-
-
-def test_a_search_finds_accounts_households_and_advisors_whatever_their_case():
-    assert shown(search="b1") == ["B1"]
-    assert shown(search="moss") == ["A1", "A2"]
-    assert shown(search=" ADA ") == ["A1", "B1"]
-
-
-def test_a_search_is_text_and_no_pattern():
-    assert shown(search=".") == []
-
-
-def test_any_of_the_chosen_reasons_will_do():
-    assert shown(reasons=["cash high", "market move"]) == ["B1"]
-
-
-def test_filters_narrow_one_another():
-    assert shown(search="moss", reasons=["harvestable"], custodians=["North"]) == ["A1"]
-    assert shown(search="moss", custodians=["North", "South"]) == ["A1", "A2"]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +32,17 @@ def test_filters_narrow_one_another():
 )
 def test_dollars_carry_their_sign_before_the_dollar_sign(amount, text):
     assert usd(amount) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (0.0, "$0"), (949.6, "$950"), (999.6, "$1k"), (1499.0, "$1k"), (12_600.0, "$13k"), (999_600.0, "$1.0M"),
+        (3_440_000.0, "$3.4M"), (1_204_000_000.0, "$1.20B"), (-12_600.0, "-$13k"),
+    ],
+)  # fmt: skip
+def test_a_tile_rounds_dollars_to_what_people_say(amount, text):
+    assert short_usd(amount) == text
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def test_migrations_from_nothing_give_exactly_the_tables_of_this_program(empty_u
         ("firm", "ck_firm_one_row"),
         ("plans", "ck_plans_state"),
         ("scan", "ck_scan_one_row"),
+        ("scan_queue", "ck_scan_queue_one_row"),
     }
 
 
@@ -169,7 +170,8 @@ def test_a_schema_newer_than_the_program_is_left_alone(url):
 def test_a_database_of_the_first_schema_is_brought_up_to_date_and_scanned_afresh(url):
     database = open_database(url)
     with database.begin() as connection:
-        connection.execute(text("DROP TABLE jobs"))
+        for name in ("jobs", "scan_queue", "scan_days", "views"):
+            connection.execute(text(f"DROP TABLE {name}"))
         connection.execute(text("ALTER TABLE scan DROP COLUMN since"))
         connection.execute(text("ALTER TABLE households DROP COLUMN not_visible"))
         connection.execute(text("INSERT INTO scan (id, at, marks) VALUES (1, '2026-11-20T21:00:00+00:00', '{}')"))

@@ -65,7 +65,7 @@ def test_a_person_takes_an_account_from_drift_to_fix_orders(app, page):
     page.get_by_role("textbox", name="Search").press("Enter")
     settled(page)
     queue = page.get_by_test_id("stDataFrame").first
-    queue.click(position={"x": 40, "y": 52})
+    queue.click(position={"x": 90, "y": 52})
     page.wait_for_url(re.compile(r"/account\?account=A00003"))
     settled(page)
     expect(page.get_by_role("heading", name="Account")).to_be_visible()

@@ -8,7 +8,7 @@ from decimal import Decimal as D
 from engine.domain.accounts import AccountBook, Transaction, TransactionType
 from engine.domain.market import Mark
 from engine.domain.settings import PlanSettings
-from engine.monitor.document import scan_document
+from engine.monitor.document import queue_row, scan_document
 from engine.monitor.scan import scan_account
 
 SETTINGS = PlanSettings(max_active_weight=0.045, max_sector_active=None, min_cash=0.0, gains_budget=D(2000))
@@ -151,3 +151,18 @@ def test_a_brief_scan_keeps_every_sum_and_no_single_lot(snapshot, market):
     assert brief["drift"] == {"names": whole["drift"]["names"][:1], "sectors": [], "factors": []}
     assert brief["harvest"] == {**whole["harvest"], "lots": []}
     assert {**brief, "drift": 0, "harvest": 0} == {**whole, "drift": 0, "harvest": 0}
+
+
+def test_a_row_of_the_queue_tells_the_documents_figures_and_splits_what_is_at_stake(snapshot, market):
+    """At stake 5,537.60 of risk and 250 of tax, as in the document."""
+    scan = scanned(snapshot, market)
+    row, [told] = queue_row(scan), scan_document([scan])["accounts"]
+
+    assert (row.at_stake, row.risk_at_stake, row.tax_at_stake) == (5787.60, 5537.60, 250.0)
+    same = "household advisor registration custodian model_id fenced nav tracking_error max_active_weight gains_left"
+    assert [getattr(row, name) for name in same.split()] == [told[name] for name in same.split()]
+    assert list(row.reasons) == told["reasons"]
+    assert (row.tax_saved, row.st_loss, row.lt_loss) == tuple(
+        told["harvest"][name] for name in ("tax_saved", "st_loss", "lt_loss")
+    )
+    assert (row.cash_weight, row.locks) == (told["cash"]["weight"], len(told["locks"]))
