@@ -157,7 +157,7 @@ def table(
         return
     st.dataframe(
         frame,
-        column_config={**COLUMNS, **(columns or {})},
+        column_config={**_columns(frame), **(columns or {})},
         hide_index=True,
         key=key,
         height=_height(frame, height),
@@ -203,7 +203,7 @@ def picked(
         return None
     event = st.dataframe(
         frame,
-        column_config=dict(COLUMNS),
+        column_config=_columns(frame),
         hide_index=True,
         key=key,
         height=_height(frame, height),
@@ -223,7 +223,7 @@ def marked(
     event = st.dataframe(
         frame,
         column_order=columns,
-        column_config=dict(COLUMNS),
+        column_config=_columns(frame),
         hide_index=True,
         key=key,
         height=_height(frame, height),
@@ -234,6 +234,11 @@ def marked(
     )
     cells, rows = event.selection.cells, event.selection.rows
     return int(cells[0][0]) if cells else None, tuple(rows)
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return how a table's own columns are shown; Streamlit copies every one that it is given."""
+    return {name: COLUMNS[name] for name in frame.columns if name in COLUMNS}
 
 
 def _words(key: str) -> str:
