@@ -259,8 +259,16 @@ def _children(problem: Problem, node: Relaxation, tolerance: float) -> Iterator[
 
 
 def _divided(node: Relaxation) -> Iterator[Flags]:
-    """Split a node on its worst bridge, or on a group that both buys and sells at a loss; nothing if it has neither."""
+    """Split a group that both buys and sells at a loss, else the node's worst bridge; nothing if it has neither.
+
+    What a group may not do at once costs basis points, a bridge between two arcs hundredths of one.
+    """
     table, chains, u = node.table, node.chains, node.solution.trade
+    for group in clashes(table, nearest_pieces(chains, u), u):
+        outside = ~np.isin(table.col, group)
+        for mode in group_modes(table):
+            yield node.allowed & (mode | outside)
+        return
     columns, left, right = _bridges(chains)
     inside = np.minimum(u[columns] - left, right - u[columns]) > ON_ARC
     error = np.where(inside, (u[columns] - left) * (right - u[columns]) / np.maximum(right - left, ON_ARC), 0.0)
@@ -272,12 +280,6 @@ def _divided(node: Relaxation) -> Iterator[Flags]:
         below[chains.arc_piece[(chains.arc_col == at) & (chains.arc_hi <= cut + ON_ARC)]] = True
         yield node.allowed & (~own | below)
         yield node.allowed & (~own | ~below)
-        return
-    for group in clashes(table, nearest_pieces(chains, u), u):
-        outside = ~np.isin(table.col, group)
-        for mode in group_modes(table):
-            yield node.allowed & (mode | outside)
-        return
 
 
 def _undecided(node: Relaxation) -> Iterator[Flags]:
