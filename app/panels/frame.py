@@ -1,6 +1,6 @@
 """What stands on every page: the firm, the age of its data, a label where it is no real firm; errors as sentences."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from time import monotonic
@@ -42,6 +42,15 @@ def header(services: Services) -> None:
         st.caption(f"{present.name} · prices of {priced:%d %b %Y}", width="content")
         if age > _STALE_DAYS:
             st.badge(f"prices {age} days old", icon=":material/schedule:", color="gray")
+
+
+def told(sentences: Iterable[tuple[str, bool]]) -> None:
+    """Show what the last action came to: each sentence with whether it was done."""
+    for sentence, done in sentences:
+        if done:
+            st.success(sentence, icon=":material/check_circle:")
+        else:
+            st.error(sentence, icon=":material/block:")
 
 
 def refusal(error: LotsmithError) -> None:

@@ -30,6 +30,11 @@ def cut_offs(services: Services, custodians: Iterable[str]) -> Mapping[str, date
     return {name: next_cut_off(closes, _margin(margins, name), now) for name in sorted(set(custodians))}
 
 
+def warm() -> None:
+    """Load the exchange's calendar, so that nobody waits for it."""
+    _closes(datetime.now(MARKET_TIME).date())
+
+
 def _margin(margins: Any, custodian: str) -> timedelta:
     if not isinstance(margins, Mapping):
         raise DataError(f"[fix] cut_off_minutes: expected a table of minutes by custodian, found {margins!r}")
