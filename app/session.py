@@ -193,6 +193,12 @@ def say(sentence: str, *, done: bool) -> None:
     st.session_state.setdefault(_SAID, []).append((sentence, done))
 
 
+def tell(sentences: Iterable[tuple[str, bool]]) -> None:
+    """Keep several sentences for the next drawing of the page."""
+    for sentence, done in sentences:
+        say(sentence, done=done)
+
+
 def said() -> tuple[tuple[str, bool], ...]:
     """Return what was kept to be said, each with whether it was done, and forget it."""
     return tuple(st.session_state.pop(_SAID, ()))

@@ -84,6 +84,15 @@ def attempt(act: Callable[[], object]) -> bool:
     return True
 
 
+def heeded(act: Callable[[], object]) -> list[tuple[str, bool]]:
+    """Do something that may be refused; return the refusal as a sentence to be told after the page is drawn again."""
+    try:
+        act()
+    except LotsmithError as error:
+        return [(str(error), False)]
+    return []
+
+
 @contextmanager
 def progress(label: str) -> Iterator[Progress]:
     """Show a bar for long work while it runs, and how long it still takes."""

@@ -15,7 +15,7 @@ from app.steps import execute, firm
 from app.steps.cut_off import cut_offs
 from data.plans import PlanHead
 from engine.domain.accounts import Account, Household
-from engine.domain.errors import LotsmithError
+from engine.domain.errors import DataError, LotsmithError
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId
 from engine.domain.lifecycle import PlanState
 from engine.domain.plans import Check, Plan, Verdict
@@ -173,12 +173,23 @@ class Assessor:
             if (account := accounts.get(head.account_id)) is not None
         )
 
-    def assessment(self, services: Services, head: PlanHead) -> Assessment:
-        """Return the checks of one plan now, made here where nobody has made them."""
-        key = self._facts_of(services).key(head)
+    def entry(self, services: Services, head: PlanHead) -> Entry:
+        """Return one plan with its checks, made now where nobody has made them. Raises DataError for a lost account."""
+        facts = self._facts_of(services)
+        account = facts.accounts.get(head.account_id)
+        if account is None:
+            raise DataError(f"plan {head.plan_id[:12]}: expected an account of this firm, found {head.account_id}")
+        key = facts.key(head)
         with self._lock:
             found = self._found.get(key)
-        return found or self._assess(services, key)
+        return Entry(
+            head=head,
+            plan=self._plan(services, head.plan_id),
+            account=account,
+            household=facts.households[account.household_id],
+            cut_off=cut_offs(services, [account.custodian])[account.custodian],
+            assessment=found or self._assess(services, key),
+        )
 
     def left(self) -> tuple[int, float]:
         """Return how many plans are still to be checked, and about how many seconds that takes."""

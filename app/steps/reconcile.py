@@ -78,6 +78,12 @@ def inbound_of(services: Services, plan_id: PlanId) -> tuple[Path, ...]:
     return tuple(sorted(file for each in sendings for file in Path(each.payload["folder"]).glob("fills-*.fix")))
 
 
+def answers_so_far(services: Services, plan_id: PlanId) -> tuple[tuple[str, int, int], ...]:
+    """Return the answer files of one plan as they stand: path, size and time of change; another value, another read."""
+    found = ((file, file.stat()) for file in inbound_of(services, plan_id))
+    return tuple((str(file), status.st_size, status.st_mtime_ns) for file, status in found)
+
+
 def take_in(services: Services, plan_id: PlanId) -> int:
     """Take in the answers beside what was sent for one plan, and book and close what is done; return the new ones.
 
@@ -158,18 +164,20 @@ class Sending:
 
 
 def sendings(services: Services, *, states: Iterable[PlanState]) -> tuple[Sending, ...]:
-    """Return the plans that left the house and stand in these states: those with breaks first, then the newest.
-
-    While answers may still come, shares that are missing without a word of the custodian are no break yet.
-    """
-    found = []
-    for head in services.plans.heads(states=states):
-        back = arrivals(services, head.plan_id)
-        breaks = breaks_of(services, head.plan_id).breaks
-        if head.state is PlanState.SENT:
-            breaks = tuple(each for each in breaks if each.kind is not BreakKind.MISSING)
-        found.append(Sending(head=head, arrivals=back, breaks=breaks))
+    """Return the plans that left the house and stand in these states: those with breaks first, then the newest."""
+    found = [
+        Sending(head=head, arrivals=arrivals(services, head.plan_id), breaks=present_breaks(services, head))
+        for head in services.plans.heads(states=states)
+    ]
     return tuple(sorted(found, key=lambda one: not one.breaks))
+
+
+def present_breaks(services: Services, head: PlanHead) -> tuple[Break, ...]:
+    """Return a sent plan's breaks; shares that may still come, with no word of the custodian, are none yet."""
+    found = breaks_of(services, head.plan_id).breaks
+    if head.state is not PlanState.SENT:
+        return found
+    return tuple(each for each in found if each.kind is not BreakKind.MISSING)
 
 
 def reconcile_all(services: Services) -> tuple[Reconciled, ...]:

@@ -1,6 +1,6 @@
 """What an approver sees: plans on their way, their history, and trades that may be edited."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -12,6 +12,7 @@ from app.steps.queue import Assessment, Entry, Standing
 from app.steps.review import Adjusted
 from app.tables.parts import named, table_of, usd
 from data.plans import PlanHead, PlanMove
+from engine.domain.identifiers import PlanId
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Check, Plan, Side, Verdict
 from engine.execute.cut_off import time_left
@@ -45,7 +46,7 @@ def queue_table(entries: Iterable[Entry], now: datetime) -> pd.DataFrame:
                 "tax_usd": float(entry.plan.tax.liability),
                 "te_before_pct": 100 * entry.plan.before.tracking_error,
                 "te_after_pct": 100 * entry.plan.after.tracking_error,
-                "year_gain": _number(entry.assessment and entry.assessment.year_gain),
+                "year_gain": _number(None if entry.assessment is None else entry.assessment.year_gain),
                 "budget": _number(entry.plan.settings.gains_budget),
                 "made_by": ", ".join(sorted(entry.head.makers)),
                 "edited": f"{len(entry.plan.edited)} by hand" if entry.plan.edited else "",
@@ -56,8 +57,8 @@ def queue_table(entries: Iterable[Entry], now: datetime) -> pd.DataFrame:
             }
             for entry in entries
         ],
-        "account household standing checks verdict_line time_left custodian traded tax_usd te_before_pct te_after_pct "
-        "year_gain budget made_by edited age advisor plan",
+        "account household standing checks time_left custodian traded tax_usd te_before_pct te_after_pct "
+        "year_gain budget made_by edited age advisor verdict_line plan",
     )
 
 
@@ -150,7 +151,7 @@ def cut_off_text(cut_off: datetime, now: datetime) -> str:
 def age_text(made: datetime, now: datetime) -> str:
     """Return how long ago something was made, in its largest unit."""
     minutes = max(int((now - made).total_seconds() // 60), 0)
-    if minutes < 60:  # noqa: PLR2004  of an hour
+    if minutes < 60:
         return f"{minutes} min"
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
 
@@ -182,6 +183,14 @@ def plan_table(heads: Iterable[PlanHead]) -> pd.DataFrame:
         ],
         "plan account stage created made_by note",
     )
+
+
+def returned_table(heads: Iterable[PlanHead], words: Mapping[PlanId, str]) -> pd.DataFrame:
+    """Return one row a plan that lies with its makers, with what was last said about it."""
+    heads = list(heads)
+    table = plan_table(heads)
+    table.insert(3, "comment", [words.get(head.plan_id, "") for head in heads])
+    return table
 
 
 def history_table(moves: Iterable[PlanMove]) -> pd.DataFrame:
