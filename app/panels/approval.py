@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
+from textwrap import shorten
 from typing import Final
 
 import streamlit as st
@@ -17,7 +18,7 @@ from app.steps.plan import WhatIf
 from app.steps.queue import Entry, Standing
 from app.tables.execute import outgoing_table
 from app.tables.parts import usd
-from app.tables.review import budget_text, check_table, cut_off_text, difference_table, verdict_line
+from app.tables.review import budget_text, check_table, cut_off_text, difference_table, objections
 from data.plans import StoredPlan
 from engine.domain.errors import LotsmithError
 from engine.domain.identifiers import SecurityId
@@ -25,7 +26,9 @@ from engine.domain.lifecycle import Action, PlanState, User
 from engine.domain.plans import Side, Verdict
 from engine.review.difference import difference
 
-_CHECKS_PX: Final = 330
+_CHECKS_PX: Final = 400
+_OBJECTIONS_SHOWN: Final = 6
+_OBJECTION_LENGTH: Final = 240  # its whole evidence is in the table of checks
 _BLOCKS_PX: Final = 300
 _SOUND: Final = frozenset({Standing.PASSES, Standing.REMARKS})
 _UNDECIDED: Final = frozenset({PlanState.DRAFT, PlanState.PROPOSED, PlanState.IN_REVIEW, PlanState.HELD})
@@ -56,10 +59,14 @@ _DONE: Final = {
 
 def verdict(entry: Entry, services: Services) -> None:
     """Say first whether the plan can be approved, and until when it still reaches the market."""
-    line, standing = verdict_line(entry.assessment), entry.standing
-    body = line[:1].upper() + line[1:] + "."
+    standing, against = entry.standing, objections(entry.assessment)
+    body = "\n".join(f"- {shorten(each, _OBJECTION_LENGTH, placeholder=' …')}" for each in against[:_OBJECTIONS_SHOWN])
+    if len(against) > _OBJECTIONS_SHOWN:
+        body += f"\n- and {len(against) - _OBJECTIONS_SHOWN} more, below"
+    if not against and entry.assessment is not None:
+        body = f"All {len(entry.assessment.checks)} checks of the planner and the second checker pass."
     if entry.head.state in _WAITS:
-        body += f" Cut-off of {entry.account.custodian}: {cut_off_text(entry.cut_off, services.now())}."
+        body += f"\n\nCut-off of {entry.account.custodian}: {cut_off_text(entry.cut_off, services.now())}."
     decided = entry.head.state not in _UNDECIDED
     if standing is Standing.PASSES:
         st.success(body, title="Passes every check" if decided else "Can be approved", icon=":material/verified:")
@@ -67,7 +74,7 @@ def verdict(entry: Entry, services: Services) -> None:
         title = "Passes with remarks" if decided else "Can be approved, with remarks"
         st.warning(body, title=title, icon=":material/priority_high:")
     elif standing is Standing.STALE:
-        st.error(body + " Make a new one under What-if.", title="No longer holds", icon=":material/update:")
+        st.error(body + "\n\nMake a new one under What-if.", title="No longer holds", icon=":material/update:")
     else:
         st.error(body, title="Cannot be approved", icon=":material/block:")
 
@@ -184,8 +191,10 @@ def decision(services: Services, stored: StoredPlan, entry: Entry, user: User) -
                     disabled=action is Action.APPROVE and not sound,
                     on_click=partial(_act, services, stored, action, user, key),
                 )
-            if Action.APPROVE in offered and st.button("Approve in part…", key="part", icon=":material/content_cut:"):
-                _part(services, stored, entry, user)
+                if action is Action.APPROVE and st.button(
+                    "Approve in part…", key="part", icon=":material/content_cut:"
+                ):
+                    _part(services, stored, entry, user)
 
 
 def _who_decides(services: Services, stored: StoredPlan, user: User) -> None:

@@ -221,7 +221,9 @@ def arriving(services: Services, stored: StoredPlan) -> None:
                 lambda: reconcile.take_in(services, plan_id),
             )
         )
-        if services.plans.get(plan_id).state is not PlanState.SENT:
+        state = services.plans.get(plan_id).state
+        if state is not PlanState.SENT:
+            session.say(f"The custodians answered: plan {plan_id[:12]} is {state}.", done=True)
             st.rerun()
         _arrivals(services, plan_id)
         st.caption(":material/autorenew: Waiting for answers; this looks for them by itself.")

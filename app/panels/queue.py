@@ -44,11 +44,11 @@ def waiting(services: Services, user: User) -> None:
         )  # fmt: skip
         standings = st.pills("Verdict", STANDINGS, selection_mode="multi", key="verdict", bind="query-params")
         custodians = st.multiselect(
-            "Custodian", sorted({entry.account.custodian for entry in entries}), key="custodian", width=210,
+            "Custodian", sorted({entry.account.custodian for entry in entries}), key="custodian", width=140,
             bind="query-params", placeholder="any",
         )  # fmt: skip
         advisors = st.multiselect(
-            "Advisor", sorted({entry.household.advisor for entry in entries}), key="advisor", width=210,
+            "Advisor", sorted({entry.household.advisor for entry in entries}), key="advisor", width=140,
             bind="query-params", placeholder="any",
         )  # fmt: skip
     kept = filtered_entries(entries, standings=standings, custodians=custodians, advisors=advisors)

@@ -15,7 +15,7 @@ from app.steps.outgoing import Outgoing, outgoing
 from app.steps.queue import Entry, Standing
 from app.tables.execute import signed_table
 from app.tables.parts import usd
-from app.tables.review import verdict_line
+from app.tables.review import objections
 from data.plans import PlanHead
 from engine.domain.identifiers import PlanId
 from engine.domain.lifecycle import User
@@ -103,8 +103,9 @@ def _statement(services: Services, heads: Sequence[PlanHead]) -> Outgoing | None
             f"as `{each.files[0]}` with `{each.files[1]}`"
         )
     with st.container(height=_LISTED_PX):
-        st.table(signed_table(stated.blocks, todays_market(services).securities), hide_index=True,
-                 alt="What is signed: every block order")  # fmt: skip
+        table = signed_table(stated.blocks, todays_market(services).securities)
+        right = table.style.set_properties(subset=["Shares", "Dollars"], **{"text-align": "right"})
+        st.table(right, hide_index=True, alt="What is signed: every block order")
     hashes = " · ".join(f"{head.account_id} plan `{head.plan_id[:12]}`" for head in heads)
     st.caption(f"Signed with the hash of each document: {hashes}. If anything else would go, nothing does.")
     return stated
@@ -114,8 +115,10 @@ def _remarks(entries: Sequence[Entry]) -> None:
     remarked = [entry for entry in entries if entry.standing is Standing.REMARKS]
     if remarked:
         st.warning(
-            "\n".join(f"- {entry.account.account_id} {verdict_line(entry.assessment)}" for entry in remarked),
-            title=f"{len(remarked)} of these pass with remarks",
+            "\n".join(
+                f"- {entry.account.account_id}, {each}" for entry in remarked for each in objections(entry.assessment)
+            ),
+            title="Passes with remarks" if len(entries) == 1 else f"{len(remarked)} of these pass with remarks",
             icon=":material/priority_high:",
         )
 

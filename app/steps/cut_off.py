@@ -1,5 +1,6 @@
 """Until when do custodians take orders for today's market? The exchange's sessions, less each custodian's margin."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -51,5 +52,7 @@ def _margin(margins: Any, custodian: str) -> timedelta:
 def _closes(day: date) -> tuple[datetime, ...]:
     import exchange_calendars  # takes half a second to load, and the command line seldom needs it
 
-    calendar = exchange_calendars.get_calendar(_EXCHANGE, start=day.isoformat(), end=(day + _AHEAD).isoformat())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the library's own use of pandas, not ours
+        calendar = exchange_calendars.get_calendar(_EXCHANGE, start=day.isoformat(), end=(day + _AHEAD).isoformat())
     return tuple(close.to_pydatetime() for close in calendar.closes)

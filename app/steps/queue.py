@@ -28,6 +28,8 @@ _STANDING: Final = frozenset(PlanState) - {
     PlanState.DRAFT, PlanState.CHANGES_REQUESTED, PlanState.REJECTED, PlanState.STALE, PlanState.CANCELLED,
 }  # fmt: skip
 
+_TO_BE_SENT: Final = _STANDING - {PlanState.SENT, PlanState.FILLED, PlanState.RECONCILED} | {PlanState.DRAFT}
+
 
 class Standing(StrEnum):
     """What the checks of a plan come to. The order is that of the queue: what needs a person most, first."""
@@ -52,7 +54,7 @@ class Assessment:
     """Everything that was checked about a plan.
 
     planned: the planner's own checks; second: the second checker's on the plan's inputs; stale: why it no longer holds
-    today. year_gain: net gain of the year with the plan, USD, None where no tax is paid.
+    today, while it may still be sent. year_gain: net gain of the year with the plan, USD, None where no tax is paid.
     """
 
     planned: tuple[Check, ...]
@@ -134,7 +136,7 @@ def assess(services: Services, plan_id: PlanId) -> Assessment:
     return Assessment(
         planned=plan.checks,
         second=second_opinion(plan, snapshot, market),
-        stale=execute.staleness(services, stored, plan),
+        stale=execute.staleness(services, stored, plan) if stored.state in _TO_BE_SENT else (),
         year_gain=year_gain(snapshot.account, plan),
     )
 

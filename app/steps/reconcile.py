@@ -68,10 +68,6 @@ def inbound(services: Services) -> tuple[Path, ...]:
     return tuple(sorted(file for folder in folders for file in folder.glob("fills-*.fix")))
 
 
-@recorded(
-    JobKind.RECONCILE,
-    detail=lambda done: f"{len(done):,} plans, {sum(bool(r.outcome.breaks) for r in done):,} with breaks",
-)
 def inbound_of(services: Services, plan_id: PlanId) -> tuple[Path, ...]:
     """Return the answer files that lie beside what was sent for one plan."""
     sendings = [message for message in services.outbox.all(FILES) if plan_id in message.payload["plan_ids"]]
@@ -180,6 +176,10 @@ def present_breaks(services: Services, head: PlanHead) -> tuple[Break, ...]:
     return tuple(each for each in found if each.kind is not BreakKind.MISSING)
 
 
+@recorded(
+    JobKind.RECONCILE,
+    detail=lambda done: f"{len(done):,} plans, {sum(bool(r.outcome.breaks) for r in done):,} with breaks",
+)
 def reconcile_all(services: Services) -> tuple[Reconciled, ...]:
     """Hold every sent plan against what was executed; book those that are done and close those without a break."""
     heads = services.plans.heads(states=[PlanState.SENT, PlanState.FILLED])

@@ -26,7 +26,7 @@ _STANDING: Final = {
     Standing.PASSES: "✓ passes",
     Standing.STALE: "⟳ no longer holds",
 }
-STANDINGS: Final = tuple(_STANDING.values())
+STANDINGS: Final = tuple(word for standing, word in _STANDING.items() if standing is not Standing.CHECKING)
 _VERDICTS: Final = {Verdict.FAIL: "✗ fails", Verdict.WARN: "! remark", Verdict.PASS: "✓ passes"}
 _PLANNER, _SECOND = "planner", "second checker"
 
@@ -52,13 +52,13 @@ def queue_table(entries: Iterable[Entry], now: datetime) -> pd.DataFrame:
                 "edited": f"{len(entry.plan.edited)} by hand" if entry.plan.edited else "",
                 "age": age_text(entry.head.created_at, now),
                 "advisor": entry.household.advisor,
-                "plan": entry.head.plan_id[:12],
+                "document": entry.head.plan_id[:12],
                 "verdict_line": verdict_line(entry.assessment),
             }
             for entry in entries
         ],
-        "account household standing checks time_left custodian traded tax_usd te_before_pct te_after_pct "
-        "year_gain budget made_by edited age advisor verdict_line plan",
+        "account household standing checks time_left traded tax_usd te_before_pct te_after_pct year_gain budget "
+        "made_by edited age custodian advisor verdict_line document",
     )
 
 
@@ -92,6 +92,19 @@ def verdict_line(assessment: Assessment | None) -> str:
             more = f", and {len(met) - 1} more" if len(met) > 1 else ""
             return f"{word} {met[0].rule}: {met[0].detail}{more}"
     return f"passes all {len(assessment.checks)} checks"
+
+
+def objections(assessment: Assessment | None) -> list[str]:
+    """Return everything that speaks against a plan, one sentence each: why it no longer holds, failures, remarks."""
+    if assessment is None:
+        return []
+    said = [
+        f"{check.rule}: {check.detail}"
+        for verdict in (Verdict.FAIL, Verdict.WARN)
+        for check in assessment.checks
+        if check.verdict is verdict
+    ]
+    return [*assessment.stale, *said]
 
 
 def check_table(assessment: Assessment) -> pd.DataFrame:
@@ -159,7 +172,7 @@ def age_text(made: datetime, now: datetime) -> str:
 def _checks_text(assessment: Assessment | None) -> str:
     if assessment is None:
         return ""
-    passed = sum(check.verdict is not Verdict.FAIL for check in assessment.checks)
+    passed = sum(check.verdict is Verdict.PASS for check in assessment.checks)
     return f"{passed} of {len(assessment.checks)}"
 
 
