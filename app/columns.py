@@ -206,8 +206,8 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "unanswered": c.NumberColumn("No answer yet"),
     "filled_pct": c.ProgressColumn("Filled", format="%.0f%%", min_value=0, max_value=100),
     "breaks": c.NumberColumn("Breaks", width=75),
-    "expected": c.NumberColumn("Expected", format="localized", help="Shares, or dollars a share for a price"),
-    "found": c.NumberColumn("Found", format="localized"),
+    "ordered": c.NumberColumn("Ordered", format="localized", help="Shares, or dollars a share for a price"),
+    "came": c.NumberColumn("Came", format="localized", help="In the same unit"),
     "off_pct": c.NumberColumn("Off by", format="%+.2f%%"),
     "plans": c.NumberColumn("Plans", width=75),
 }

@@ -123,8 +123,8 @@ def all_breaks_table(sendings: Iterable[Sending]) -> pd.DataFrame:
             {
                 "account": one.head.account_id,
                 "kind": each.kind.value.replace("_", " "),
-                "expected": float(each.expected),
-                "found": float(each.found),
+                "ordered": float(each.expected),
+                "came": float(each.found),
                 "off_pct": 100 * float((each.found - each.expected) / each.expected) if each.expected else None,
                 "sentence": each.sentence,
                 "cl_ord_id": each.cl_ord_id,
@@ -133,7 +133,7 @@ def all_breaks_table(sendings: Iterable[Sending]) -> pd.DataFrame:
             for one in sendings
             for each in one.breaks
         ],
-        "account kind expected found off_pct sentence cl_ord_id plan",
+        "account kind ordered came off_pct sentence cl_ord_id plan",
     )
 
 
