@@ -97,7 +97,7 @@ def tiles(services: Services, sendings: Sequence[Sending]) -> None:
     ready = services.plans.heads(states=_READY)
     waiting = sum(arrival.waiting for one in sendings for arrival in one.arrivals)
     breaks = sum(len(one.breaks) for one in sendings)
-    with st.grid(4, min_column_width=170, gap="small"):
+    with st.grid(4, min_column_width=140, gap="small"):
         st.metric("Approved, waiting", f"{len(ready):,}", border=True, height="stretch")
         st.metric("Sent, not closed", f"{len(sendings):,}", border=True, height="stretch")
         st.metric("Blocks without an answer", f"{waiting:,}", border=True, height="stretch")

@@ -66,7 +66,7 @@ def _tiles(services: Services, entries: Sequence[Entry]) -> None:
     soonest, now = min(entry.cut_off for entry in entries), services.now()
     count = {standing: sum(entry.standing is standing for entry in entries) for standing in Standing}
     stopped = count[Standing.FAILS] + count[Standing.STALE]
-    with st.grid(4, min_column_width=170, gap="small"):
+    with st.grid(4, min_column_width=140, gap="small"):
         st.metric("To decide", f"{len(entries):,}", border=True, height="stretch")
         st.metric("Pass every check", f"{count[Standing.PASSES]:,}", border=True, height="stretch",
                   help=f"{count[Standing.REMARKS]} more pass with remarks")  # fmt: skip

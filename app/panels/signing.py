@@ -22,6 +22,7 @@ from engine.domain.lifecycle import User
 from engine.domain.plans import Side
 
 _LISTED_PX: Final = 300
+_SHARES: Final = "{:,.10g}"  # whole where they are whole
 
 
 @st.dialog("Approve", width="large", icon=":material/check_circle:")
@@ -104,8 +105,11 @@ def _statement(services: Services, heads: Sequence[PlanHead]) -> Outgoing | None
         )
     with st.container(height=_LISTED_PX):
         table = signed_table(stated.blocks, todays_market(services).securities)
-        right = table.style.set_properties(subset=["Shares", "Dollars"], **{"text-align": "right"})
-        st.table(right, hide_index=True, alt="What is signed: every block order")
+        st.table(
+            table.style.format({"Shares": _SHARES, "Dollars": "${:,.2f}"}),
+            hide_index=True,
+            alt="What is signed: every block order",
+        )
     hashes = " · ".join(f"{head.account_id} plan `{head.plan_id[:12]}`" for head in heads)
     st.caption(f"Signed with the hash of each document: {hashes}. If anything else would go, nothing does.")
     return stated

@@ -56,15 +56,15 @@ def outgoing_table(blocks: Iterable[Block], securities: Mapping[SecurityId, Secu
 
 
 def signed_table(blocks: Iterable[Block], securities: Mapping[SecurityId, Security]) -> pd.DataFrame:
-    """Return what a person signs, as text: side, ticker, name, shares and dollars of each block, and where it goes."""
+    """Return what a person signs: side, ticker, name, shares and dollars of each block, and where it goes."""
     return table_of(
         [
             {
                 "Side": block.side.value,
                 "Ticker": block.ticker,
                 "Name": securities[block.security_id].name,
-                "Shares": f"{block.quantity.normalize():,f}",
-                "Dollars": f"${notional(block):,.2f}",
+                "Shares": float(block.quantity),
+                "Dollars": float(notional(block)),
                 "To": block.custodian,
             }
             for block in blocks

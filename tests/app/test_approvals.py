@@ -241,12 +241,12 @@ def test_the_confirmation_states_names_dollars_and_destinations(services, in_rev
     assert notional(one.blocks[0]) == Decimal("1200.00")
     table = signed_table(stated.blocks, todays_market(services).securities)
     assert list(table[["Side", "Ticker", "Shares", "Dollars", "To"]].itertuples(index=False, name=None)) == [
-        ("sell", "AAA", "12", "$1,200.00", "One"),
-        ("buy", "BBB", "4", "$400.00", "One"),
-        ("buy", "CCC", "8", "$400.00", "One"),
-        ("buy", "DDD", "20", "$400.00", "One"),
-        ("sell", "AAA", "6", "$600.00", "Two"),
-        ("sell", "BBB", "4", "$400.00", "Two"),
+        ("sell", "AAA", 12, 1200, "One"),
+        ("buy", "BBB", 4, 400, "One"),
+        ("buy", "CCC", 8, 400, "One"),
+        ("buy", "DDD", 20, 400, "One"),
+        ("sell", "AAA", 6, 600, "Two"),
+        ("sell", "BBB", 4, 400, "Two"),
     ]
 
 
