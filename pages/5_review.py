@@ -22,7 +22,7 @@ frame.told(session.said())
 
 if plan_id is None:
     to_decide, with_makers, done = st.tabs(
-        ["To decide", "With their makers", "Decided and done"], key="view", bind="query-params"
+        ["To decide", "With their makers", "Decided and done"], key="review_list", bind="query-params"
     )
     if to_decide.open:
         with to_decide:

@@ -16,7 +16,7 @@ if plan_id is not None:
 sendings = orders.on_its_way(services)
 orders.tiles(services, sendings)
 to_send, sent, breaks, custodians, outbox = st.tabs(
-    ["To send", "Sent", "Breaks", "Custodians", "Outside systems"], key="view", bind="query-params"
+    ["To send", "Sent", "Breaks", "Custodians", "Outside systems"], key="orders_list", bind="query-params"
 )
 if to_send.open:
     with to_send:

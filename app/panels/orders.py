@@ -152,7 +152,7 @@ def custodians(sendings: Sequence[Sending]) -> None:
     if table.empty:
         return
     names = list(table["custodian"])
-    chosen = st.selectbox("Custodian", names, key="custodian", bind="query-params", width=300)
+    chosen = st.selectbox("Custodian", names, key="held_at", bind="query-params", width=300)
     own = [one for one in sendings if any(arrival.custodian == chosen for arrival in one.arrivals)]
     _open_clicked(own, key=f"plans_of:{chosen}", empty="Nothing is on its way there.")
 
@@ -173,7 +173,7 @@ def one_plan(services: Services, plan_id: PlanId) -> None:
     arriving(services, stored)
     blocks = services.orders.blocks(plan_id)
     files, ordered, filled, said, found = st.tabs(
-        ["Files", "Blocks", "Fills", "Answers", "Breaks"], key="part", bind="query-params"
+        ["Files", "Blocks", "Fills", "Answers", "Breaks"], key="orders_part", bind="query-params"
     )
     if files.open:
         with files:

@@ -39,16 +39,16 @@ def waiting(services: Services, user: User) -> None:
     _checking(len(heads))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         order = st.segmented_control(
-            "Order", list(Order), default=Order.RISK, key="order", bind="query-params", required=True,
+            "Order", list(Order), default=Order.RISK, key="queue_order", bind="query-params", required=True,
             format_func=lambda each: each.value.capitalize(),
         )  # fmt: skip
-        standings = st.pills("Verdict", STANDINGS, selection_mode="multi", key="verdict", bind="query-params")
+        standings = st.pills("Verdict", STANDINGS, selection_mode="multi", key="queue_verdict", bind="query-params")
         custodians = st.multiselect(
-            "Custodian", sorted({entry.account.custodian for entry in entries}), key="custodian", width=140,
+            "Custodian", sorted({entry.account.custodian for entry in entries}), key="queue_custodian", width=140,
             bind="query-params", placeholder="any",
         )  # fmt: skip
         advisors = st.multiselect(
-            "Advisor", sorted({entry.household.advisor for entry in entries}), key="advisor", width=140,
+            "Advisor", sorted({entry.household.advisor for entry in entries}), key="queue_advisor", width=140,
             bind="query-params", placeholder="any",
         )  # fmt: skip
     kept = filtered_entries(entries, standings=standings, custodians=custodians, advisors=advisors)
