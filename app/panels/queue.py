@@ -38,10 +38,11 @@ def waiting(services: Services, user: User) -> None:
     _permission(services, user)
     _checking(len(heads))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        order = st.segmented_control(
-            "Order", list(Order), default=Order.RISK, key="queue_order", bind="query-params", required=True,
+        chosen = st.selectbox(
+            "Order", list(Order), key="queue_order", bind="query-params", width=120,
             format_func=lambda each: each.value.capitalize(),
         )  # fmt: skip
+        order = chosen or Order.RISK
         standings = st.pills("Verdict", STANDINGS, selection_mode="multi", key="queue_verdict", bind="query-params")
         custodians = st.multiselect(
             "Custodian", sorted({entry.account.custodian for entry in entries}), key="queue_custodian", width=140,
@@ -52,9 +53,9 @@ def waiting(services: Services, user: User) -> None:
             bind="query-params", placeholder="any",
         )  # fmt: skip
     kept = filtered_entries(entries, standings=standings, custodians=custodians, advisors=advisors)
-    shown = ranked(kept, order or Order.RISK)
+    shown = ranked(kept, order)
     st.caption(
-        f"{len(shown)} of {len(entries)} plans, {_RULES[order or Order.RISK]}; what no longer holds is last. "
+        f"{len(shown)} of {len(entries)} plans, {_RULES[order]}; what no longer holds is last. "
         "Click a cell to open a plan; tick rows to decide on several."
     )
     marked = _table(services, shown)

@@ -21,6 +21,7 @@ from engine.domain.identifiers import PlanId
 from engine.domain.lifecycle import User
 from engine.domain.plans import Side
 
+_LISTED: Final = 10
 _LISTED_PX: Final = 300
 _SHARES: Final = "{:,.10g}"  # whole where they are whole
 
@@ -103,13 +104,13 @@ def _statement(services: Services, heads: Sequence[PlanHead]) -> Outgoing | None
             f"{len(each.orders)} orders, sells {usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}, "
             f"as `{each.files[0]}` with `{each.files[1]}`"
         )
-    with st.container(height=_LISTED_PX):
-        table = signed_table(stated.blocks, todays_market(services).securities)
-        st.table(
-            table.style.format({"Shares": _SHARES, "Dollars": "${:,.2f}"}),
-            hide_index=True,
-            alt="What is signed: every block order",
-        )
+    table = signed_table(stated.blocks, todays_market(services).securities)
+    st.table(
+        table.style.format({"Shares": _SHARES, "Dollars": "${:,.2f}"}),
+        hide_index=True,
+        height=_LISTED_PX if len(table) > _LISTED else "content",
+        alt="What is signed: every block order",
+    )
     hashes = " · ".join(f"{head.account_id} plan `{head.plan_id[:12]}`" for head in heads)
     st.caption(f"Signed with the hash of each document: {hashes}. If anything else would go, nothing does.")
     return stated

@@ -118,6 +118,13 @@ def test_the_oldest_first_where_that_is_asked_for(entry):
     assert names(ranked(queue, Order.OLDEST)) == "bca"
 
 
+@pytest.mark.parametrize("order", list(Order))
+def test_what_no_longer_holds_is_last_by_every_rule(entry, order):
+    queue = [entry("s", Verdict.PASS, stale=("AAA has moved",), minutes=1, age=99), entry("p", Verdict.PASS)]
+
+    assert names(ranked(queue, order)) == "ps"
+
+
 def test_a_row_of_the_queue_shows_the_plan_as_it_is(entry):
     # T1 sells 12 AAA for 1,200 USD, and buys as much: 2,400 USD in all.
     row = queue_table([entry("p", Verdict.PASS, Verdict.WARN, minutes=134)], NOON).iloc[0]
@@ -430,14 +437,17 @@ def test_a_plan_with_a_break_comes_before_one_without(services, person, in_revie
         approvals.approve_and_send(
             services, {plan_id: 2}, actor=person("alan"), comment="", confirmed=outgoing(services, [plan_id]).seal
         )
-    for orders in services.exports.glob("*/orders-one.fix"):
-        unknown = {name: close for name, close in CLOSES.items() if name != "DDD"}  # so DDD is rejected
-        fill_file(orders, unknown, orders.with_name("fills-one.fix"))
-    reconcile.take_in(services, one)
+    last = services.plans.heads(states=[PlanState.SENT])[-1].plan_id  # the order that breaks have to undo
+    name, missing = {one: ("one", "DDD"), two: ("two", "BBB")}[last]  # a ticker without a close is rejected
+    (orders,) = services.exports.glob(f"*/orders-{name}.fix")
+    closes = {ticker: close for ticker, close in CLOSES.items() if ticker != missing}
+    fill_file(orders, closes, orders.with_name(f"fills-{name}.fix"))
+    reconcile.take_in(services, last)
 
     found = reconcile.sendings(services, states=[PlanState.SENT, PlanState.FILLED])
 
-    assert [(each.head.plan_id, len(each.breaks)) for each in found] == [(one, 1), (two, 0)]
+    assert [(each.head.plan_id, len(each.breaks)) for each in found] == [(last, 1), (({one, two} - {last}).pop(), 0)]
     (arrival,) = found[0].arrivals
-    assert (arrival.acknowledged, arrival.rejected) == (3, 1)
-    assert found[0].filled_pct == pytest.approx(100 * 24 / 44)  # 12 + 4 + 8 of 44
+    assert arrival.rejected == 1
+    filled = {one: Decimal(24) / 44, two: Decimal(6) / 10}  # 12 + 4 + 8 of 44 shares, 6 of 10
+    assert found[0].filled_pct == pytest.approx(100 * float(filled[last]))
