@@ -11,10 +11,11 @@ import streamlit as st
 from app import wiring
 from app.ports import Progress, Services
 from app.settings import read_settings
-from app.steps import firm
+from app.steps import cut_off, firm
 from app.steps.background import Work
 from app.steps.changes import changed, changes_text
 from app.steps.meeting import BALANCED_LEAN, INDEX_FIRST, TAX_FIRST, Wishes
+from app.steps.queue import Assessor
 from app.steps.views import BookView
 from engine.domain.errors import DataError, NotAllowed
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
@@ -52,13 +53,21 @@ _RESUMED: Final = "book_resumed"
 _AGAIN: Final = "book_again"
 _PAGE: Final = "page_on_screen"
 _COMES_IN: Final = "page_is_new"
+_SAID: Final = "said"
 
 
 @st.cache_resource(show_spinner="Opening the database…")
 def services() -> Services:
     """Return the services of this process, shared by every session; the plan engine is made ready meanwhile."""
     Thread(target=warm, daemon=True).start()
+    Thread(target=cut_off.warm, daemon=True).start()
     return wiring.connect(read_settings())
+
+
+@st.cache_resource(show_spinner=False)
+def assessor() -> Assessor:
+    """Return what checks the plans of the queue, once for all sessions."""
+    return Assessor()
 
 
 def sign_in() -> None:
@@ -177,6 +186,27 @@ def show(**parts: str | None) -> None:
             st.query_params.pop(name, None)
         elif st.query_params.get(name) != value:
             st.query_params[name] = value
+
+
+def say(sentence: str, *, done: bool) -> None:
+    """Keep a sentence for the next drawing of the page: what was done, or why it was not."""
+    st.session_state.setdefault(_SAID, []).append((sentence, done))
+
+
+def tell(sentences: Iterable[tuple[str, bool]]) -> None:
+    """Keep several sentences for the next drawing of the page."""
+    for sentence, done in sentences:
+        say(sentence, done=done)
+
+
+def said() -> tuple[tuple[str, bool], ...]:
+    """Return what was kept to be said, each with whether it was done, and forget it."""
+    return tuple(st.session_state.pop(_SAID, ()))
+
+
+def typed(key: str) -> str:
+    """Return what stands in a text field now, also before the page is drawn again."""
+    return str(st.session_state.get(key, ""))
 
 
 def in_meeting() -> bool:

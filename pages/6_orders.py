@@ -1,21 +1,35 @@
-"""Orders: release and send what is approved, once; take in what came back; reconcile."""
+"""Orders: release and send what is approved, once; watch what comes back; reconcile."""
 
 import streamlit as st
 
 from app import session
 from app.panels import frame, orders
-from app.steps import crm, execute
 
 services, user = session.services(), session.user()
 st.title("Orders")
-orders.to_send(services, user)
-orders.answers(services)
-orders.sent(services)
-st.subheader("Waiting for an outside system")
-orders.outbox(crm.undelivered(services))
-with st.container(horizontal=True, vertical_alignment="center"):
-    if st.button("Try again now", key="deliver", icon=":material/refresh:") and frame.attempt(
-        lambda: (crm.deliver(services), execute.deliver(services))
-    ):
-        st.rerun()
-    st.caption(orders.fix_engine())
+frame.told(session.said())
+plan_id = session.plan_id()
+if plan_id is not None:
+    orders.one_plan(services, plan_id)
+    st.stop()
+
+sendings = orders.on_its_way(services)
+orders.tiles(services, sendings)
+to_send, sent, breaks, custodians, outbox = st.tabs(
+    ["To send", "Sent", "Breaks", "Custodians", "Outside systems"], key="orders_list", bind="query-params"
+)
+if to_send.open:
+    with to_send:
+        orders.to_send(services, user)
+if sent.open:
+    with sent:
+        orders.sent(services, sendings)
+if breaks.open:
+    with breaks:
+        orders.breaks(sendings)
+if custodians.open:
+    with custodians:
+        orders.custodians(sendings)
+if outbox.open:
+    with outbox:
+        orders.outbox(services)

@@ -1,6 +1,6 @@
 """What stands on every page: the firm, the age of its data, a label where it is no real firm; errors as sentences."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from time import monotonic
@@ -44,6 +44,15 @@ def header(services: Services) -> None:
             st.badge(f"prices {age} days old", icon=":material/schedule:", color="gray")
 
 
+def told(sentences: Iterable[tuple[str, bool]]) -> None:
+    """Show what the last action came to: each sentence with whether it was done."""
+    for sentence, done in sentences:
+        if done:
+            st.success(sentence, icon=":material/check_circle:")
+        else:
+            st.error(sentence, icon=":material/block:")
+
+
 def refusal(error: LotsmithError) -> None:
     """Show an error that Lotsmith raised on purpose, with every problem it names."""
     st.error(str(error), icon=":material/error:")
@@ -73,6 +82,15 @@ def attempt(act: Callable[[], object]) -> bool:
         refusal(error)
         return False
     return True
+
+
+def heeded(act: Callable[[], object]) -> list[tuple[str, bool]]:
+    """Do something that may be refused; return the refusal as a sentence to be told after the page is drawn again."""
+    try:
+        act()
+    except LotsmithError as error:
+        return [(str(error), False)]
+    return []
 
 
 @contextmanager

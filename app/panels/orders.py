@@ -1,99 +1,253 @@
 """The parts of execution: what may be sent, what was sent, what came back."""
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
+from typing import Final
 
 import pandas as pd
 import streamlit as st
 
+from app import navigation, session
 from app.columns import COLUMNS
-from app.panels import frame
+from app.panels import frame, signing
 from app.ports import Services
-from app.steps import execute, reconcile
-from app.tables.execute import answer_table, block_table, break_table, fill_table, outbox_table
-from app.tables.review import plan_table
+from app.steps import approvals, crm, execute, reconcile
+from app.steps.cut_off import cut_offs
+from app.steps.outgoing import destinations
+from app.steps.reconcile import Sending
+from app.tables.execute import (
+    all_breaks_table,
+    answer_table,
+    arrival_table,
+    block_table,
+    break_table,
+    custodian_table,
+    fill_table,
+    outbox_table,
+    sent_table,
+)
+from app.tables.parts import usd
+from app.tables.review import cut_off_text, plan_table
 from data.outbox import OutboxRow
-from data.plans import PlanHead
+from data.plans import PlanHead, StoredPlan
+from engine.domain.identifiers import PlanId
 from engine.domain.lifecycle import Action, PlanState, User, legal_actions
+from engine.domain.plans import Side
 
-_READY = (PlanState.APPROVED, PlanState.RELEASED)
-_OUT = (PlanState.SENT, PlanState.FILLED, PlanState.RECONCILED)
+_READY: Final = (PlanState.APPROVED, PlanState.RELEASED)
+_ON_ITS_WAY: Final = (PlanState.SENT, PlanState.FILLED)
+OUT: Final = frozenset({PlanState.SENT, PlanState.FILLED, PlanState.RECONCILED})
+_CLOSED_SHOWN: Final = 200
+_TABLE_PX: Final = 320
+_EVERY_S: Final = 2.0
 
 
 def to_send(services: Services, user: User) -> None:
-    """Let approved plans be chosen, show whether they may go, and send them together, once."""
+    """Let approved plans be chosen and send them together, once, after one confirmation."""
     heads = services.plans.heads(states=_READY)
-    st.subheader("Approved")
     if not heads:
-        st.caption("No plan is approved and waiting.")
+        st.info("No plan is approved and waiting.", icon=":material/task_alt:")
         return
-    ready = pd.DataFrame({"send": [True] * len(heads), **plan_table(heads)})
+    custodians = {account.account_id: account.custodian for account in services.firm.accounts()}
+    cut = cut_offs(services, {custodians[head.account_id] for head in heads if head.account_id in custodians})
+    for name, at in sorted(cut.items(), key=lambda item: (item[1], item[0])):
+        st.caption(f":material/schedule: {name}: cut-off {cut_off_text(at, services.now())}")
+    ready = pd.DataFrame(
+        {
+            "send": [True] * len(heads),
+            **plan_table(heads),
+            "custodian": [custodians.get(head.account_id, "") for head in heads],
+        }
+    )
     edited = st.data_editor(
         ready,
         column_config={**COLUMNS, "send": st.column_config.CheckboxColumn("Send", pinned=True)},
         disabled=[name for name in ready.columns if name != "send"],
         hide_index=True,
-        key="to_send",
+        key=f"to_send:{hash(tuple(head.plan_id for head in heads))}",  # a tick belongs to a plan, never to a place
+        alt="Approved plans; tick those to send",
     )
     chosen = [head for head, go in zip(heads, edited["send"], strict=True) if go]
     allowed = [head for head in chosen if _may_send(head, user)]
     if len(allowed) < len(chosen):
+        left_out = {maker for head in chosen for maker in head.makers}
+        names = ", ".join(one.name for one in approvals.who_may(services, Action.SEND, left_out))
         st.info(
-            "It takes an approver who neither made nor edited a plan to release and send it.", icon=":material/group:"
+            "It takes an approver who neither made nor edited a plan to release and send it: "
+            f"{names or 'nobody here may send all of these'}.",
+            icon=":material/group:",
         )
     if allowed and st.button(
-        f"Release and send {len(allowed)} plans" if len(allowed) > 1 else "Release and send this plan",
+        f"Release and send {len(allowed)} plans…" if len(allowed) > 1 else "Release and send this plan…",
         key="send",
         type="primary",
         icon=":material/send:",
     ):
-        with st.spinner("Checking again and writing the files…"):
-            done = frame.attempt(lambda: execute.send(services, [head.plan_id for head in allowed], actor=user))
-        if done:
-            st.rerun()
+        signing.send(services, allowed, user)
+
+
+def on_its_way(services: Services) -> Sequence[Sending]:
+    """Return what was sent and is not closed, breaks first, read once for each state of the firm."""
+    return reconcile.sendings(services, states=_ON_ITS_WAY)
+
+
+def tiles(services: Services, sendings: Sequence[Sending]) -> None:
+    """Show where the orders stand, in four figures."""
+    ready = services.plans.heads(states=_READY)
+    waiting = sum(arrival.waiting for one in sendings for arrival in one.arrivals)
+    breaks = sum(len(one.breaks) for one in sendings)
+    with st.grid(4, min_column_width=140, gap="small"):
+        st.metric("Approved, waiting", f"{len(ready):,}", border=True, height="stretch")
+        st.metric("Sent, not closed", f"{len(sendings):,}", border=True, height="stretch")
+        st.metric("Blocks without an answer", f"{waiting:,}", border=True, height="stretch")
+        st.metric("Breaks", f"{breaks:,}", border=True, height="stretch")
 
 
 def answers(services: Services) -> None:
-    """Take in what custodians put beside our files, or what a person uploads, and reconcile."""
-    st.subheader("Answers from custodians")
+    """Take in what custodians put beside our files, and reconcile."""
     waiting = reconcile.inbound(services)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Take in answers and reconcile", key="reconcile", icon=":material/sync_alt:"):
             with st.spinner("Reading and booking…"):
                 for file in waiting:
-                    frame.attempt(lambda file=file: reconcile.read_answers(services, file))  # type: ignore[misc]
-                frame.attempt(lambda: reconcile.reconcile_all(services))
+                    session.tell(frame.heeded(partial(reconcile.read_answers, services, file)))
+                session.tell(frame.heeded(lambda: reconcile.reconcile_all(services)))
             st.rerun()
         st.caption(f"Files of answers beside our exports: {len(waiting)}.")
 
 
-def sent(services: Services) -> None:
-    """Show each plan that left the house: its blocks, files, answers, fills and breaks."""
-    st.subheader("Sent")
-    heads = services.plans.heads(states=_OUT)
-    row = frame.picked(plan_table(heads), key="sent_plans", empty="Nothing was sent yet.")
-    if not heads:
+def sent(services: Services, sendings: Sequence[Sending]) -> None:
+    """Show what is on its way, breaks first, and what is closed; a click opens one plan."""
+    answers(services)
+    _open_clicked(sendings, key="sent_plans", empty="Nothing is on its way.")
+    st.subheader("Closed")
+    closed = services.plans.heads(states=[PlanState.RECONCILED])
+    row = frame.picked(
+        plan_table(closed[:_CLOSED_SHOWN]), key="closed_orders", alt="Plans that are reconciled",
+        empty="Nothing is reconciled yet.", height=_TABLE_PX,
+    )  # fmt: skip
+    if row is not None:
+        navigation.go(navigation.ORDERS, plan=closed[row].plan_id)
+    if len(closed) > _CLOSED_SHOWN:
+        st.caption(f"The newest {_CLOSED_SHOWN} of {len(closed):,}; each account lists all of its plans.")
+
+
+def breaks(sendings: Sequence[Sending]) -> None:
+    """Show every break of what is not closed, and by how much it is off."""
+    st.caption(
+        "Shares: every share ordered must be filled, and no other; no tolerance. Price: the average may be "
+        f"{reconcile.PRICE_TOLERANCE:.0%} from the plan's price. Shares that may still be filled are no break yet."
+    )
+    frame.table(
+        all_breaks_table(sendings), key="breaks_queue", alt="Breaks", file="breaks", height=_TABLE_PX,
+        empty="No break: what was executed is what was ordered.",
+    )  # fmt: skip
+
+
+def custodians(sendings: Sequence[Sending]) -> None:
+    """Show what each custodian was sent and what it said, and one custodian's plans."""
+    table = custodian_table(sendings)
+    frame.table(table, key="by_custodian", alt="What each custodian was sent", empty="Nothing is on its way.")
+    if table.empty:
         return
-    head = heads[row or 0]
-    st.markdown(f"**{head.account_id}**, plan {head.plan_id[:12]}…: {head.state.value}")
-    blocks = services.orders.blocks(head.plan_id)
-    files, ordered, filled, said, breaks = st.tabs(["Files", "Blocks", "Fills", "Answers", "Breaks"])
-    with files:
-        _files(services, head)
-    with ordered:
-        frame.table(block_table(blocks), key="blocks")
-    with filled:
-        frame.table(fill_table(reconcile.filled_orders(services, head.plan_id)), key="fills")
-    with said:
-        frame.table(answer_table(services.orders.acknowledgements(head.plan_id)), key="said", empty="No answer yet.")
-    with breaks:
-        found = reconcile.breaks_of(services, head.plan_id).breaks
-        frame.table(break_table(found), key="breaks", empty="No break: what was executed is what was ordered.")
+    names = list(table["custodian"])
+    chosen = st.selectbox("Custodian", names, key="held_at", bind="query-params", width=300)
+    own = [one for one in sendings if any(arrival.custodian == chosen for arrival in one.arrivals)]
+    _open_clicked(own, key=f"plans_of:{chosen}", empty="Nothing is on its way there.")
 
 
-def outbox(rows: Sequence[OutboxRow]) -> None:
-    """Show what still waits for an outside system."""
-    frame.table(outbox_table(rows), key="outbox", empty="Nothing waits.")
+def one_plan(services: Services, plan_id: PlanId) -> None:
+    """Show one plan that left the house: its answers as they come in, files, blocks, fills and breaks."""
+    stored = services.plans.get(plan_id)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(f"{stored.account_id}, plan {plan_id[:12]}", width="content")
+        st.badge(stored.state.value.replace("_", " "), color="blue")
+        if st.button("All orders", key="all_orders", icon=":material/arrow_back:"):
+            navigation.go(navigation.ORDERS)
+        if st.button("Open the plan", key="open_plan", icon=":material/fact_check:"):
+            navigation.go(navigation.REVIEW, plan=plan_id)
+    if stored.state not in OUT:
+        st.info("This plan was not sent.", icon=":material/outbox:")
+        return
+    arriving(services, stored)
+    blocks = services.orders.blocks(plan_id)
+    files, ordered, filled, said, found = st.tabs(
+        ["Files", "Blocks", "Fills", "Answers", "Breaks"], key="orders_part", bind="query-params"
+    )
+    if files.open:
+        with files:
+            for each in destinations(services, blocks):
+                st.markdown(
+                    f"**{each.custodian}** ({each.comp_id}): {len(each.blocks)} blocks, sells "
+                    f"{usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}"
+                )
+            _files(services, stored)
+    if ordered.open:
+        with ordered:
+            frame.table(block_table(blocks), key="blocks", alt="Block orders", file=f"blocks-{plan_id[:12]}")
+    if filled.open:
+        with filled:
+            frame.table(
+                fill_table(reconcile.filled_orders(services, plan_id)), key="fills", alt="Orders and their fills",
+                file=f"fills-{plan_id[:12]}",
+            )  # fmt: skip
+    if said.open:
+        with said:
+            frame.table(
+                answer_table(services.orders.acknowledgements(plan_id)), key="said", alt="Custodians' answers",
+                empty="No answer yet.", file=f"answers-{plan_id[:12]}",
+            )  # fmt: skip
+    if found.open:
+        with found:
+            present = reconcile.present_breaks(services, stored)
+            frame.table(break_table(present), key="breaks", alt="Breaks of this plan",
+                        empty="No break: what was executed is what was ordered.")  # fmt: skip
+
+
+def arriving(services: Services, stored: StoredPlan) -> None:
+    """Show what custodians said about a sent plan; while answers are to come, look for them and show them at once."""
+    st.subheader("What came back")
+    if stored.state is not PlanState.SENT:
+        _arrivals(services, stored.plan_id)
+        return
+
+    @st.fragment(run_every=_EVERY_S)
+    def look() -> None:
+        plan_id = stored.plan_id
+        frame.attempt(
+            lambda: session.remember(
+                ("answers", plan_id, reconcile.answers_so_far(services, plan_id)),
+                lambda: reconcile.take_in(services, plan_id),
+            )
+        )
+        state = services.plans.get(plan_id).state
+        if state is not PlanState.SENT:
+            session.say(f"The custodians answered: plan {plan_id[:12]} is {state}.", done=True)
+            st.rerun()
+        _arrivals(services, plan_id)
+        st.caption(":material/autorenew: Waiting for answers; this looks for them by itself.")
+
+    look()
+
+
+def outbox(services: Services) -> None:
+    """Show what still waits for an outside system, and try again on request."""
+    rows: Sequence[OutboxRow] = crm.undelivered(services)
+    frame.table(
+        outbox_table(rows), key="outbox", alt="Messages that wait for an outside system", empty="Nothing waits."
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Try again now", key="deliver", icon=":material/refresh:") and frame.attempt(
+            partial(_deliver, services)
+        ):
+            st.rerun()
+        st.caption(fix_engine())
+
+
+def _deliver(services: Services) -> None:
+    crm.deliver(services)
+    execute.deliver(services)
 
 
 def fix_engine() -> str:
@@ -103,15 +257,39 @@ def fix_engine() -> str:
     return "QuickFIX is still being compiled in the background; FIX files do not need it."
 
 
+def _arrivals(services: Services, plan_id: PlanId) -> None:
+    back = reconcile.arrivals(services, plan_id)
+    frame.table(arrival_table(back), key=f"arrivals:{plan_id}", alt="Answers by custodian", empty="Nothing was sent.")
+    waiting = sum(one.waiting for one in back)
+    rejected = sum(one.rejected for one in back)
+    blocks = sum(one.blocks for one in back)
+    said = f"{sum(one.acknowledged for one in back)} of {blocks} blocks acknowledged"
+    st.markdown(
+        said
+        + (f", {rejected} rejected" if rejected else "")
+        + (f", {waiting} without an answer yet." if waiting else ".")
+    )
+
+
+def _open_clicked(sendings: Sequence[Sending], *, key: str, empty: str) -> None:
+    row = frame.picked(sent_table(sendings), key=key, alt="Plans that were sent", empty=empty, height=_TABLE_PX)
+    if row is not None:
+        navigation.go(navigation.ORDERS, plan=sendings[row].head.plan_id)
+
+
 def _may_send(head: PlanHead, user: User) -> bool:
     action = Action.RELEASE if head.state is PlanState.APPROVED else Action.SEND
     return action in legal_actions(head.state, user, head.makers)
 
 
 def _files(services: Services, head: PlanHead) -> None:
-    for file in execute.exported(services, head.plan_id):
+    written = execute.exported(services, head.plan_id)
+    if not written:
+        st.warning("The files are not written yet, or were moved away.", icon=":material/folder_off:")
+    for file in written:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.download_button(
-                file.name, file.content, file.name, key=f"file:{head.plan_id}:{file.name}", icon=":material/download:"
-            )
+                file.name, file.content, file.name, key=f"file:{head.plan_id}:{file.name}", icon=":material/download:",
+                on_click="ignore",
+            )  # fmt: skip
             st.caption(f"SHA-256 {file.sha256[:16]}… · {len(file.content):,} bytes")

@@ -2,28 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import partial
 from typing import Final
 
 import streamlit as st
 
-from app import navigation, session
+from app import navigation
 from app.columns import COLUMNS
 from app.panels import frame
 from app.ports import Services
-from app.steps import execute, review
+from app.steps import review
 from app.steps.plan import WhatIf, signed_shares
-from app.tables.review import edit_table, editable_trades
-from data.plans import PlanHead, StoredPlan
+from app.tables.review import edit_table, editable_trades, plan_table, returned_table
+from data.plans import StoredPlan
 from engine.domain.identifiers import SecurityId
-from engine.domain.lifecycle import Action, PlanState, Role, User
-from engine.domain.plans import Check, PlanStatus, Verdict
-from engine.review.checker import failures
+from engine.domain.lifecycle import PlanState, Role, User
+from engine.domain.plans import PlanStatus
 
-_REASONS_SHOWN: Final = 3
-_OPEN: Final = frozenset(
-    {PlanState.DRAFT, PlanState.PROPOSED, PlanState.IN_REVIEW, PlanState.CHANGES_REQUESTED, PlanState.HELD}
-)
+_WITH_MAKERS: Final = (PlanState.CHANGES_REQUESTED, PlanState.HELD, PlanState.PROPOSED, PlanState.DRAFT)
+_DECIDED: Final = frozenset(PlanState) - {*_WITH_MAKERS, PlanState.IN_REVIEW}
 _EDITABLE: Final = frozenset({PlanState.DRAFT, PlanState.PROPOSED, PlanState.IN_REVIEW, PlanState.CHANGES_REQUESTED})
 _COLORS: Final = {
     PlanState.APPROVED: "green",
@@ -32,22 +28,25 @@ _COLORS: Final = {
     PlanState.STALE: "red",
     PlanState.CANCELLED: "gray",
 }
-_WORDS: Final = {
-    Action.PROPOSE: ("Propose", ":material/lock:"),
-    Action.SUBMIT: ("Send to review", ":material/forward_to_inbox:"),
-    Action.APPROVE: ("Approve", ":material/check_circle:"),
-    Action.REQUEST_CHANGES: ("Return with a comment", ":material/undo:"),
-    Action.REJECT: ("Reject", ":material/cancel:"),
-    Action.HOLD: ("Hold", ":material/pause_circle:"),
-    Action.RESUME: ("Resume", ":material/play_circle:"),
-    Action.CANCEL: ("Cancel the plan", ":material/delete:"),
-}
 
 
-def waiting(services: Services) -> tuple[Sequence[PlanHead], Sequence[PlanHead]]:
-    """Return the plans that wait for somebody's decision, and the others."""
-    heads = services.plans.heads()
-    return [head for head in heads if head.state in _OPEN], [head for head in heads if head.state not in _OPEN]
+def with_makers(services: Services) -> None:
+    """Show what lies with its makers: returned and held plans with what was said, proposals and drafts."""
+    heads = services.plans.heads(states=_WITH_MAKERS)
+    words = review.last_words(services, heads)
+    row = frame.picked(
+        returned_table(heads, words), key="open_plans", alt="Plans with their makers", empty="No plan lies there."
+    )
+    if row is not None:
+        navigation.go(navigation.REVIEW, plan=heads[row].plan_id)
+
+
+def decided(services: Services) -> None:
+    """Show what was decided, the newest first."""
+    heads = services.plans.heads(states=_DECIDED)
+    row = frame.picked(plan_table(heads), key="closed_plans", alt="Plans decided and done", empty="Nothing yet.")
+    if row is not None:
+        navigation.go(navigation.REVIEW, plan=heads[row].plan_id)
 
 
 def header(stored: StoredPlan, found: WhatIf) -> None:
@@ -65,60 +64,6 @@ def header(stored: StoredPlan, found: WhatIf) -> None:
     if found.plan.edited:
         tickers = ", ".join(found.market.securities[name].ticker for name in found.plan.edited)
         st.info(f"Set by hand: {tickers}", icon=":material/edit:")
-
-
-def staleness(services: Services, stored: StoredPlan) -> None:
-    """Say why a plan that was not sent yet no longer holds: nobody should decide on it."""
-    if stored.state not in _OPEN | {PlanState.APPROVED, PlanState.RELEASED}:
-        return
-    reasons = execute.readiness(services, stored.plan_id).stale
-    if reasons:
-        more = f" And {len(reasons) - _REASONS_SHOWN} more reasons." if len(reasons) > _REASONS_SHOWN else ""
-        st.warning(
-            "This plan no longer holds; make a new one under What-if. "
-            + "; ".join(reasons[:_REASONS_SHOWN])
-            + "."
-            + more,
-            icon=":material/update:",
-        )
-
-
-def disagrees(opinions: Sequence[Check]) -> bool:
-    """Return whether the second checker finds the plan wrong."""
-    return bool(failures(opinions))
-
-
-def opinion_label(opinions: Sequence[Check]) -> str:
-    """Return the second checker's opinion in one line."""
-    wrong, warned = len(failures(opinions)), sum(check.verdict is Verdict.WARN for check in opinions)
-    if wrong:
-        return f":red[Second checker disagrees on {wrong} of {len(opinions)} checks]"
-    also = f", {warned} with a remark" if warned else ""
-    return f":green[Second checker agrees: {len(opinions)} checks{also}]"
-
-
-def decision(services: Services, stored: StoredPlan, user: User) -> None:
-    """Offer what this person may do with the plan now; say why nobody may approve their own work."""
-    offered = [action for action in review.possible_actions(stored, user) if action in _WORDS]
-    if Action.PROPOSE in offered:  # sending a draft proposes it on the way
-        offered.insert(1, Action.SUBMIT)
-    if stored.state is PlanState.IN_REVIEW and user.user_id in stored.makers:
-        st.info("You made or edited this plan, so another person decides on it.", icon=":material/group:")
-    if not offered:
-        return
-    with st.container(border=True):
-        comment = st.text_input(
-            "Comment",
-            key=f"comment:{stored.plan_id}:{stored.version}:{user.user_id}",
-            placeholder="required to return, reject or hold",
-        )
-        with st.container(horizontal=True):
-            for action in offered:
-                label, icon = _WORDS[action]
-                kind = "primary" if action in (Action.APPROVE, Action.SUBMIT) else "secondary"
-                clicked = st.button(label, key=f"{action.value}:{stored.plan_id}", icon=icon, type=kind)  # type: ignore[arg-type]
-                if clicked and frame.attempt(partial(_act, services, stored, action, user, comment)):
-                    st.rerun()
 
 
 def may_edit(stored: StoredPlan, user: User) -> bool:
@@ -187,16 +132,6 @@ def edits(services: Services, stored: StoredPlan, found: WhatIf, user: User) -> 
 def tell(sentences: Sequence[str]) -> None:
     """Show what was read."""
     st.info("\n\n".join(sentences) or "No new decision.", icon=":material/mark_email_read:")
-
-
-def _act(services: Services, stored: StoredPlan, action: Action, user: User, comment: str) -> None:
-    if action is Action.PROPOSE:
-        review.propose(services, stored.plan_id, actor=user)
-    elif action is Action.SUBMIT:
-        review.submit(services, stored.plan_id, actor=user)
-    else:
-        review.decide(services, stored.plan_id, action, actor=user, comment=comment, seen=stored.plan_id)
-    session.show(plan=stored.plan_id)
 
 
 def _changed(found: WhatIf, names: Sequence[str], shares: Sequence[float]) -> dict[SecurityId, Decimal]:

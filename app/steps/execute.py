@@ -9,16 +9,17 @@ from typing import Any, Final
 
 from app.ports import Services
 from app.steps.market import todays_market
+from app.steps.outgoing import one_plan_an_account, seal_of, targets
 from app.steps.people import SYSTEM
 from connectors.fix.export import MANIFEST, Manifest, export_files
 from data.orders import record_files, save_blocks
 from data.outbox import OutboxItem, OutboxRow
 from data.plans import StoredPlan
 from engine.domain.errors import CheckFailed, DataError, IllegalMove
-from engine.domain.identifiers import AccountId, PlanId
+from engine.domain.identifiers import PlanId
 from engine.domain.lifecycle import Action, PlanState, User
 from engine.domain.orders import Block, Order
-from engine.domain.plans import Check
+from engine.domain.plans import Check, Plan
 from engine.execute.blocks import build_blocks
 from engine.execute.orders import ApprovedPlan, build_orders
 from engine.plan.document import plan_from_document
@@ -48,33 +49,49 @@ def readiness(services: Services, plan_id: PlanId) -> Readiness:
     """Return the checks on the plan's own inputs, and on its staleness against today's lots, prices and cash."""
     stored = services.plans.get(plan_id)
     plan, _ = plan_from_document(stored.document)
-    today = services.firm.snapshot(stored.account_id)
-    stale = why_stale(
-        plan, today, todays_market(services), approved_at=_approval(services, plan_id)[0], now=services.now()
-    )
     return Readiness(
-        checks=second_opinion(plan, *services.plans.inputs(plan_id)), stale=(*stale, *_overtaken(services, stored))
+        checks=second_opinion(plan, *services.plans.inputs(plan_id)), stale=staleness(services, stored, plan)
     )
+
+
+def staleness(services: Services, stored: StoredPlan, plan: Plan) -> tuple[str, ...]:
+    """Return why a stored plan no longer holds against today's lots, prices, cash and its household; empty if it does.
+
+    plan: the one that the stored document states.
+    """
+    today = services.firm.snapshot(stored.account_id)
+    approved_at = _approval(services, stored.plan_id)[0]
+    stale = why_stale(plan, today, todays_market(services), approved_at=approved_at, now=services.now())
+    return (*stale, *_overtaken(services, stored))
 
 
 def send(
-    services: Services, plan_ids: Sequence[PlanId], *, actor: User, folder: Path | None = None
+    services: Services,
+    plan_ids: Sequence[PlanId],
+    *,
+    actor: User,
+    folder: Path | None = None,
+    confirmed: str | None = None,
 ) -> tuple[Path, ...]:
     """Release approved plans and send their orders, all plans of the call in common blocks; return the folders written.
 
+    confirmed: the seal of what a person was shown; where something else would go, nothing does.
+
     Sending again what is sent already writes the same bytes and no second order. A plan that has gone stale is marked
-    so and nothing is sent. Raises CheckFailed for a plan that does not pass, DataError for two plans of one account,
-    NotAllowed and IllegalMove as the life cycle does; DataError also where the files cannot be written: the plans are
-    then sent, their files wait, and sending again writes them, elsewhere if need be.
+    so and nothing is sent. Raises CheckFailed for a plan that does not pass, or is not what was confirmed, DataError
+    for two plans of one account, NotAllowed and IllegalMove as the life cycle does; DataError also where the files
+    cannot be written: the plans are then sent, their files wait, and sending again writes them, elsewhere if need be.
     """
     states = {plan_id: services.plans.get(plan_id).state for plan_id in plan_ids}
     if states and all(state in _OUT for state in states.values()):
         return export_again(services, plan_ids, folder=folder)
     _refuse_unready(services, plan_ids)
+    blocks, at = _blocks(services, plan_ids), services.now()
+    if confirmed is not None and confirmed != seal_of(blocks):
+        raise CheckFailed("what would be sent is no longer what was confirmed, and nothing was sent; look at it again")
     approved = [plan_id for plan_id, state in states.items() if state is PlanState.APPROVED]
     if approved:
-        services.plans.move_all(approved, Action.RELEASE, actor, at=services.now(), expected=_same(approved))
-    blocks, at = _blocks(services, plan_ids), services.now()
+        services.plans.move_all(approved, Action.RELEASE, actor, at=at, expected=_same(approved))
     batch = _batch(plan_ids)
     target = folder or services.exports / f"{at:%Y-%m-%d}-{batch}"
     payload = {"plan_ids": sorted(plan_ids), "at": at.isoformat(), "folder": str(target.absolute())}
@@ -156,11 +173,9 @@ def _booked_by(services: Services, plan_id: PlanId, at: datetime) -> bool:
 
 
 def _refuse_unready(services: Services, plan_ids: Iterable[PlanId]) -> None:
-    accounts: dict[AccountId, PlanId] = {}
+    one_plan_an_account(services, plan_ids)
     for plan_id in plan_ids:
         stored = services.plans.get(plan_id)
-        if accounts.setdefault(stored.account_id, plan_id) != plan_id:
-            raise DataError(f"account {stored.account_id}: expected one plan of it to send, found two")
         if stored.state not in (PlanState.APPROVED, PlanState.RELEASED):
             raise IllegalMove(f"plan {plan_id[:12]} is {stored.state}; only an approved plan is sent")
         found = readiness(services, plan_id)
@@ -197,13 +212,11 @@ def _approval(services: Services, plan_id: PlanId) -> tuple[datetime | None, Any
 def _write(services: Services, payload: Mapping[str, Any], folder: Path) -> Manifest:
     plan_ids = [PlanId(name) for name in payload["plan_ids"]]
     blocks = {block.cl_ord_id: block for plan_id in plan_ids for block in services.orders.blocks(plan_id)}
-    fix = services.connections.get("fix", {})
-    custodians = sorted({block.custodian for block in blocks.values()})
     return export_files(
         [blocks[name] for name in sorted(blocks)],
         folder=folder,
-        sender=fix.get("sender", _SENDER),
-        targets={name: fix.get("targets", {}).get(name, _comp_id(name)) for name in custodians},
+        sender=services.connections.get("fix", {}).get("sender", _SENDER),
+        targets=targets(services, {block.custodian for block in blocks.values()}),
         at=datetime.fromisoformat(payload["at"]),
         plan_ids=plan_ids,
     )
@@ -226,7 +239,3 @@ def _batch(plan_ids: Iterable[PlanId]) -> str:
 def _same(plan_ids: Iterable[PlanId]) -> Mapping[PlanId, str]:
     # The hash is the id: the store holds both against the document itself.
     return {plan_id: plan_id for plan_id in plan_ids}
-
-
-def _comp_id(custodian: str) -> str:
-    return "".join(letter for letter in custodian.upper() if letter.isalnum())

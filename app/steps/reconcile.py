@@ -1,6 +1,9 @@
 """What came back? Custodians' answers taken in once, booked and reconciled."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -15,14 +18,15 @@ from connectors.fix.messages import Acknowledged, Corrected, Ended, Rejected, fi
 from connectors.fix.wire import FixMessage, decode, read_utc_timestamp
 from data.firm import apply_fills
 from data.orders import Acknowledgement, record_acknowledgement, record_fill
-from engine.domain.errors import DataError
+from data.plans import PlanHead
+from engine.domain.errors import DataError, IllegalMove
 from engine.domain.identifiers import AccountId, ClOrdId, PlanId
 from engine.domain.jobs import JobKind
 from engine.domain.lifecycle import Action, PlanState
 from engine.domain.orders import Fill
 from engine.execute.booking import booked
 from engine.execute.fills import FilledOrder, allocate
-from engine.execute.reconcile import BreakKind, Reconciliation, reconcile
+from engine.execute.reconcile import Break, BreakKind, Reconciliation, reconcile
 
 PRICE_TOLERANCE: Final = Decimal("0.02")
 _REJECTED: Final = "rejected"
@@ -62,6 +66,114 @@ def inbound(services: Services) -> tuple[Path, ...]:
     """Return the answer files that custodians have put beside what we sent them."""
     folders = {Path(message.payload["folder"]) for message in services.outbox.all(FILES)}
     return tuple(sorted(file for folder in folders for file in folder.glob("fills-*.fix")))
+
+
+def inbound_of(services: Services, plan_id: PlanId) -> tuple[Path, ...]:
+    """Return the answer files that lie beside what was sent for one plan."""
+    sendings = [message for message in services.outbox.all(FILES) if plan_id in message.payload["plan_ids"]]
+    return tuple(sorted(file for each in sendings for file in Path(each.payload["folder"]).glob("fills-*.fix")))
+
+
+def answers_so_far(services: Services, plan_id: PlanId) -> tuple[tuple[str, int, int], ...]:
+    """Return the answer files of one plan as they stand: path, size and time of change; another value, another read."""
+    found = ((file, file.stat()) for file in inbound_of(services, plan_id))
+    return tuple((str(file), status.st_size, status.st_mtime_ns) for file, status in found)
+
+
+def take_in(services: Services, plan_id: PlanId) -> int:
+    """Take in the answers beside what was sent for one plan, and book and close what is done; return the new ones.
+
+    Raises DataError as read_answers does.
+    """
+    new = sum(read_answers(services, file) for file in inbound_of(services, plan_id))
+    sendings = [message for message in services.outbox.all(FILES) if plan_id in message.payload["plan_ids"]]
+    together = {each for message in sendings for each in message.payload["plan_ids"]}
+    for each in sorted(together):
+        head = services.plans.get(each)
+        if head.state in (PlanState.SENT, PlanState.FILLED):
+            with suppress(IllegalMove):  # somebody else took the same answers in, and was first to book them
+                _reconcile(services, head.plan_id, head.account_id, head.state)
+    return new
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What one custodian has said so far about the blocks that hold a plan's orders. shares: of the whole blocks.
+
+    at: the custodian's time of its newest answer, None before the first.
+    """
+
+    custodian: str
+    blocks: int
+    acknowledged: int
+    rejected: int
+    shares: Decimal
+    filled: Decimal
+    at: datetime | None
+
+    @property
+    def waiting(self) -> int:
+        """Blocks that nothing was said about yet."""
+        return self.blocks - self.acknowledged - self.rejected
+
+
+def arrivals(services: Services, plan_id: PlanId) -> tuple[Arrival, ...]:
+    """Return what came back so far for a sent plan, by custodian. A fill acknowledges its block too."""
+    blocks = services.orders.blocks(plan_id)
+    answers, fills = services.orders.acknowledgements(plan_id), services.orders.fills(plan_id)
+    rejected = {answer.cl_ord_id for answer in answers if answer.status == _REJECTED}
+    heard = {answer.cl_ord_id for answer in answers} | {fill.cl_ord_id for fill in fills}
+    found = []
+    for custodian in sorted({block.custodian for block in blocks}):
+        there = [block for block in blocks if block.custodian == custodian]
+        own = {block.cl_ord_id for block in there}
+        times = [answer.at for answer in answers if answer.cl_ord_id in own]
+        times += [fill.executed_at for fill in fills if fill.cl_ord_id in own]
+        found.append(
+            Arrival(
+                custodian=custodian,
+                blocks=len(own),
+                acknowledged=len(own & heard - rejected),
+                rejected=len(own & rejected),
+                shares=sum((block.quantity for block in there), Decimal(0)),
+                filled=sum((fill.quantity for fill in fills if fill.cl_ord_id in own), Decimal(0)),
+                at=max(times, default=None),
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """One plan that left the house: what came back, and what is not as it was ordered."""
+
+    head: PlanHead
+    arrivals: tuple[Arrival, ...]
+    breaks: tuple[Break, ...]
+
+    @property
+    def filled_pct(self) -> float:
+        """Per cent of the shares of its blocks that are filled."""
+        shares = sum((arrival.shares for arrival in self.arrivals), Decimal(0))
+        filled = sum((arrival.filled for arrival in self.arrivals), Decimal(0))
+        return 100 * float(filled / shares) if shares else 0.0
+
+
+def sendings(services: Services, *, states: Iterable[PlanState]) -> tuple[Sending, ...]:
+    """Return the plans that left the house and stand in these states: those with breaks first, then the newest."""
+    found = [
+        Sending(head=head, arrivals=arrivals(services, head.plan_id), breaks=present_breaks(services, head))
+        for head in services.plans.heads(states=states)
+    ]
+    return tuple(sorted(found, key=lambda one: not one.breaks))
+
+
+def present_breaks(services: Services, head: PlanHead) -> tuple[Break, ...]:
+    """Return a sent plan's breaks; shares that may still come, with no word of the custodian, are none yet."""
+    found = breaks_of(services, head.plan_id).breaks
+    if head.state is not PlanState.SENT:
+        return found
+    return tuple(each for each in found if each.kind is not BreakKind.MISSING)
 
 
 @recorded(

@@ -1,6 +1,6 @@
 """Is it right, and who agrees? Propose, edit with a price on each edit, decide here, take over decisions in the CRM."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -11,13 +11,14 @@ from app.steps.market import todays_market
 from app.steps.people import SYSTEM
 from app.steps.plan import WhatIf, keep, kept, signed_shares, with_trades
 from connectors.salesforce.mapping import Decision, ReviewVerdict
-from data.plans import StoredPlan
+from data.plans import PlanHead, StoredPlan
 from engine.domain.errors import CheckFailed, DataError, IllegalMove, LotsmithError, NotAllowed
 from engine.domain.identifiers import PlanId, SecurityId
 from engine.domain.lifecycle import MOVES, Action, PlanState, Role, User, legal_actions, next_state
 from engine.domain.plans import Check, Side
 from engine.plan.document import plan_from_document
 from engine.review.checker import failures, second_opinion
+from engine.review.difference import in_dollars
 from engine.review.validity import washes_today
 
 _VERDICTS: Final = {
@@ -115,11 +116,11 @@ def adjust(services: Services, plan_id: PlanId, shares: Mapping[SecurityId, Deci
                 before=before.get(name, Decimal(0)),
                 after=count,
                 price_bp=price,
-                price_usd=_usd(price, value),
+                price_usd=in_dollars(price, value),
             )
         )
     whole = total.plan.objective.total - original.plan.objective.total
-    return Adjusted(plan=total, edits=tuple(edits), total_bp=whole, total_usd=_usd(whole, value))
+    return Adjusted(plan=total, edits=tuple(edits), total_bp=whole, total_usd=in_dollars(whole, value))
 
 
 def save_adjusted(services: Services, plan_id: PlanId, adjusted: Adjusted, *, actor: User, comment: str) -> PlanId:
@@ -174,6 +175,12 @@ def read_decisions(services: Services) -> tuple[str, ...]:
     org = services.org()
     waiting = [head.plan_id for head in services.plans.heads(states=[PlanState.IN_REVIEW])]
     return tuple(_take_over(services, decision) for decision in org.read_decisions(waiting))
+
+
+def last_words(services: Services, heads: Iterable[PlanHead]) -> Mapping[PlanId, str]:
+    """Return what was last said about each plan that was returned or held."""
+    spoken = [head for head in heads if head.state in (PlanState.CHANGES_REQUESTED, PlanState.HELD)]
+    return {head.plan_id: services.plans.history(head.plan_id)[-1].comment for head in spoken}
 
 
 def possible_actions(plan: StoredPlan, actor: User) -> tuple[Action, ...]:
@@ -246,7 +253,3 @@ def _require_passing(opinions: tuple[Check, ...]) -> None:
     wrong = failures(opinions)
     if wrong:
         raise CheckFailed("the second checker disagrees: " + "; ".join(f"{c.rule}: {c.detail}" for c in wrong))
-
-
-def _usd(price_bp: float, value: Decimal) -> Decimal:
-    return (Decimal(str(price_bp)) / 10_000 * value).quantize(Decimal("0.01"))

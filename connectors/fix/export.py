@@ -84,6 +84,12 @@ def export_files(
     return manifest
 
 
+def file_names(custodian: str) -> tuple[str, str]:
+    """Return the names of a custodian's order file and lot sheet. Raises DataError for a name without a letter."""
+    slug = _slug(custodian)
+    return f"orders-{slug}.fix", f"lots-{slug}.csv"
+
+
 def _render(
     blocks: Sequence[Block], *, sender: str, targets: Mapping[str, str], at: datetime, plan_ids: Iterable[PlanId]
 ) -> tuple[dict[str, bytes], Manifest]:
@@ -94,9 +100,10 @@ def _render(
         if custodian not in targets:
             raise DataError(f"custodian {custodian}: expected a FIX TargetCompID in the settings, found none")
         rows = _lot_rows(own)
+        orders, lots = file_names(custodian)
         for name, content, records in (
-            (f"orders-{_slug(custodian)}.fix", _orders(own, sender, targets[custodian], at), len(own)),
-            (f"lots-{_slug(custodian)}.csv", _csv(rows), len(rows)),
+            (orders, _orders(own, sender, targets[custodian], at), len(own)),
+            (lots, _csv(rows), len(rows)),
         ):
             if name in contents:
                 raise DataError(

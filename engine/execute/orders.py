@@ -14,7 +14,8 @@ from engine.domain.identifiers import AccountId, ClOrdId, LotId, PlanId, Securit
 from engine.domain.market import Security
 from engine.domain.orders import LotInstruction, Order
 from engine.domain.plans import LotSale, Plan, PlanStatus, Run, Side, Trade
-from engine.plan.document import plan_document, plan_id
+from engine.plan.document import plan_document
+from engine.plan.document import plan_id as hash_of
 
 _ID_LENGTH: Final = 20  # the shortest limit on tag 11 in common use at brokers
 _ANY_RUN: Final = Run(solver="", fallback=False, solve_ms=0.0, total_ms=0.0)  # a plan's id does not depend on its run
@@ -34,7 +35,7 @@ class ApprovedPlan:
     approved_at: datetime
 
     def __post_init__(self) -> None:
-        found = plan_id(plan_document(self.plan, _ANY_RUN))
+        found = hash_of(plan_document(self.plan, _ANY_RUN))
         if found != self.plan_id:
             raise CheckFailed(f"approval of plan {self.plan_id}: the plan handed over hashes to {found}")
         if self.plan.status is PlanStatus.INFEASIBLE:
@@ -46,19 +47,25 @@ class ApprovedPlan:
 def build_orders(
     approved: ApprovedPlan, account: Account, securities: Mapping[SecurityId, Security], lots: Sequence[Lot]
 ) -> tuple[Order, ...]:
-    """Return one order for each trade of an approved plan, by security and side.
+    """Return one order for each trade of an approved plan, by security and side; see orders_if_approved."""
+    return orders_if_approved(approved.plan_id, approved.plan, account, securities, lots)
+
+
+def orders_if_approved(
+    plan_id: PlanId, plan: Plan, account: Account, securities: Mapping[SecurityId, Security], lots: Sequence[Lot]
+) -> tuple[Order, ...]:
+    """Return the orders that a plan becomes once it is approved, for people to look at before; never to be sent.
 
     lots are the account's open lots; sell orders name them with their day of purchase and cost per share. Raises
     DataError when the plan is another account's, or trades a security or sells shares that are not there.
     """
-    plan = approved.plan
     if plan.account_id != account.account_id:
-        raise DataError(f"plan {approved.plan_id} is for account {plan.account_id}, found account {account.account_id}")
+        raise DataError(f"plan {plan_id} is for account {plan.account_id}, found account {account.account_id}")
     held = {lot.lot_id: lot for lot in lots if lot.account_id == account.account_id}
     trades = sorted(plan.trades, key=lambda trade: (trade.security_id, trade.side))
-    orders = tuple(_order(approved.plan_id, account, trade, _security(trade, securities), held) for trade in trades)
+    orders = tuple(_order(plan_id, account, trade, _security(trade, securities), held) for trade in trades)
     if len({order.cl_ord_id for order in orders}) != len(orders):
-        raise DataError(f"plan {approved.plan_id}: expected one trade a security and side, found two of one")
+        raise DataError(f"plan {plan_id}: expected one trade a security and side, found two of one")
     return orders
 
 

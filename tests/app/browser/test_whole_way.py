@@ -99,12 +99,14 @@ def test_a_person_takes_an_account_from_drift_to_fix_orders(app, page):
 
     # Approve as another person, and send.
     become(page, ALAN)
-    press(page, "Approve")
+    page.get_by_role("button", name="Approve", exact=True).click()
+    settled(page)
     expect(page.get_by_text("approved", exact=True).first).to_be_visible()
     page.get_by_role("link", name="Orders").click()
     settled(page)
     press(page, "Release and send this plan")
-    expect(page.get_by_text("Nothing was sent yet.")).to_have_count(0)
+    press(page, "Sign and send")
+    expect(page.get_by_text("Sent: account A00003.")).to_be_visible()
     plan_id = kept["closer"]
     assert store.get(plan_id).state == "sent"
 
@@ -126,6 +128,8 @@ def test_a_person_takes_an_account_from_drift_to_fix_orders(app, page):
 
     # The custodian answers; nothing breaks.
     page.wait_for_timeout(1500)
+    page.get_by_role("tab", name="Sent").click()
+    settled(page)
     press(page, "Take in answers and reconcile")
     page.wait_for_timeout(1500)
     settled(page)

@@ -1,0 +1,149 @@
+"""One confirmation before anything is approved in bulk or leaves the house: names, dollars, destinations."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import streamlit as st
+
+from app import session
+from app.panels import frame
+from app.ports import Services
+from app.steps import approvals, execute, firm
+from app.steps.approvals import Outcome
+from app.steps.market import todays_market
+from app.steps.outgoing import Outgoing, outgoing
+from app.steps.queue import Entry, Standing
+from app.tables.execute import signed_table
+from app.tables.parts import usd
+from app.tables.review import objections
+from data.plans import PlanHead
+from engine.domain.identifiers import PlanId
+from engine.domain.lifecycle import User
+from engine.domain.plans import Side
+
+_LISTED: Final = 10
+_LISTED_PX: Final = 300
+_SHARES: Final = "{:,.10g}"  # whole where they are whole
+
+
+@st.dialog("Approve", width="large", icon=":material/check_circle:")
+def approve(services: Services, entries: Sequence[Entry], user: User) -> None:
+    """Ask once, then approve each of these plans; nothing is sent."""
+    if _statement(services, [entry.head for entry in entries]) is None:
+        return
+    _remarks(entries)
+    st.caption("Nothing leaves the house with this: approved plans wait under Orders.")
+    comment = st.text_input("Comment", key="approve_comment", placeholder="kept with each approval")
+    count = len(entries)
+    if _buttons(f"Approve {count} plans" if count > 1 else "Approve this plan", icon="check_circle"):
+        with frame.progress("Approving") as progress:
+            _report(approvals.approve_all(services, _versions(entries), actor=user, comment=comment, progress=progress))
+        st.rerun()
+
+
+@st.dialog("Approve and send", width="large", icon=":material/send:")
+def approve_and_send(services: Services, entries: Sequence[Entry], user: User) -> None:
+    """Ask once, then approve, release and send these plans together, exactly as stated."""
+    stated = _statement(services, [entry.head for entry in entries])
+    if stated is None:
+        return
+    _remarks(entries)
+    comment = st.text_input("Comment", key="sign_comment", placeholder="kept with the approval")
+    if _buttons("Sign and send", icon="send"):
+        with frame.progress("Approving and sending") as progress:
+            done = frame.heeded(
+                lambda: _report(
+                    approvals.approve_and_send(
+                        services,
+                        _versions(entries),
+                        actor=user,
+                        comment=comment,
+                        confirmed=stated.seal,
+                        progress=progress,
+                    )
+                )
+            )
+        session.tell(done)
+        st.rerun()
+
+
+@st.dialog("Release and send", width="large", icon=":material/send:")
+def send(services: Services, heads: Sequence[PlanHead], user: User) -> None:
+    """Ask once, then release and send approved plans together, exactly as stated."""
+    stated = _statement(services, heads)
+    if stated is None:
+        return
+    if _buttons("Sign and send", icon="send"):
+        with st.spinner("Checking again and writing the files…"):
+            done = frame.heeded(lambda: execute.send(services, stated.plan_ids, actor=user, confirmed=stated.seal))
+        session.tell(done or [(f"Sent: {_accounts(heads)}.", True)])
+        st.rerun()
+
+
+def _statement(services: Services, heads: Sequence[PlanHead]) -> Outgoing | None:
+    """State exactly what would leave the house; None where that cannot be said, with the reason."""
+    plan_ids = tuple(head.plan_id for head in heads)
+    found: dict[str, Outgoing] = {}
+
+    def build() -> None:
+        found["out"] = session.remember(
+            ("outgoing", plan_ids, firm.version(services)), lambda: outgoing(services, plan_ids)
+        )
+
+    if not frame.attempt(build):
+        return None
+    stated = found["out"]
+    names = {side: len({block.security_id for block in stated.blocks if block.side is side}) for side in Side}
+    st.markdown(
+        f"**Sells {usd(stated.usd(Side.SELL))} in {names[Side.SELL]} names and buys {usd(stated.usd(Side.BUY))} in "
+        f"{names[Side.BUY]} names** for {_accounts(heads)}, at the market, at the prices of the plans."
+    )
+    for each in stated.destinations:
+        st.markdown(
+            f":material/account_balance: **{each.custodian}** ({each.comp_id}): {len(each.blocks)} blocks for "
+            f"{len(each.orders)} orders, sells {usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}, "
+            f"as `{each.files[0]}` with `{each.files[1]}`"
+        )
+    table = signed_table(stated.blocks, todays_market(services).securities)
+    st.table(
+        table.style.format({"Shares": _SHARES, "Dollars": "${:,.2f}"}),
+        hide_index=True,
+        height=_LISTED_PX if len(table) > _LISTED else "content",
+        alt="What is signed: every block order",
+    )
+    hashes = " · ".join(f"{head.account_id} plan `{head.plan_id[:12]}`" for head in heads)
+    st.caption(f"Signed with the hash of each document: {hashes}. If anything else would go, nothing does.")
+    return stated
+
+
+def _remarks(entries: Sequence[Entry]) -> None:
+    remarked = [entry for entry in entries if entry.standing is Standing.REMARKS]
+    if remarked:
+        st.warning(
+            "\n".join(
+                f"- {entry.account.account_id}, {each}" for entry in remarked for each in objections(entry.assessment)
+            ),
+            title="Passes with remarks" if len(entries) == 1 else f"{len(remarked)} of these pass with remarks",
+            icon=":material/priority_high:",
+        )
+
+
+def _buttons(label: str, *, icon: str) -> bool:
+    with st.container(horizontal=True):
+        confirmed = st.button(label, key="confirm", type="primary", icon=f":material/{icon}:")
+        if st.button("Cancel", key="cancel_confirm"):
+            st.rerun()
+    return confirmed
+
+
+def _report(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        session.say(f"{outcome.account_id}, plan {outcome.plan_id[:12]}: {outcome.said}", done=outcome.done)
+
+
+def _versions(entries: Sequence[Entry]) -> Mapping[PlanId, int]:
+    return {entry.head.plan_id: entry.head.version for entry in entries}
+
+
+def _accounts(heads: Sequence[PlanHead]) -> str:
+    return "account " + heads[0].account_id if len(heads) == 1 else f"{len(heads)} accounts"
