@@ -5,6 +5,7 @@ which what was asked for stands in the page. Needs Debian's chromium and playwri
 
     python -m benchmarks.pages > pages.json
     python -m benchmarks.pages --only what_if --accounts 60
+    python -m benchmarks.pages --only book --accounts 5000
 """
 
 import argparse
@@ -26,6 +27,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Locator, Page, sync_playwright
 
+from benchmarks.pages_book import book
 from benchmarks.timing import progress, spread
 from data.database import open_database
 from data.firm import FirmStore
@@ -84,7 +86,7 @@ def what_if(page: Page, url: str, database: str) -> dict[str, Any]:
     }
 
 
-PAGES: Final[Mapping[str, Callable[[Page, str, str], dict[str, Any]]]] = {"what_if": what_if}
+PAGES: Final[Mapping[str, Callable[[Page, str, str], dict[str, Any]]]] = {"what_if": what_if, "book": book}
 
 
 def _slide(page: Page, slider: Locator, k: int) -> dict[str, float]:

@@ -56,7 +56,7 @@ _ICONS: Final[Mapping[str, str]] = {
 def heading(services: Services) -> datetime | None:
     """Show the title, the age of the queue and the way to a new one; return when it was scanned, None before that."""
     scanned = monitor.queue_at(services)
-    title, age, scan_now = st.columns([2, 4, 1], vertical_alignment="bottom")
+    title, age, scan_now = st.columns([2, 4, 1.5], vertical_alignment="bottom")
     title.title("Book")
     work = session.background(_SCAN)
     if scan_now.button(
@@ -106,8 +106,15 @@ def _ago(minutes: int) -> str:
 
 
 def read(services: Services, scanned: datetime) -> Book:
-    """Return the book of a scan; read once for all sessions."""
-    return session.shared(("book", scanned), lambda: _read(services))
+    """Return the book of a scan, read once for all sessions; say so where the firm has moved on since."""
+    book = session.shared(("book", scanned), lambda: _read(services))
+    present = services.firm.firm().as_of
+    if book.days and present > book.days[-1]:
+        st.info(
+            f"The firm's books are of {present:%d %b %Y}, this queue of {book.days[-1]:%d %b %Y}: scan again.",
+            icon=":material/update:",
+        )
+    return book
 
 
 def _read(services: Services) -> Book:
@@ -161,7 +168,7 @@ def _label(name: str) -> str:
 
 def tiles(book: Book, view: BookView) -> None:
     """Show a tile a reason; a click filters by it, another no longer."""
-    with st.grid(5, min_column_width=150, gap="xsmall"):
+    with st.grid(5, min_column_width=115, gap="xsmall"):  # five on a tablet too
         _total(book, view)
         for tile in tiles_of(book, view):
             _tile(tile, is_chosen=tile.reason in view.reasons)
