@@ -1,5 +1,6 @@
 # make demo   the app with the demo firm          make test   every check and test
 # make lock   pin the dependencies again          make fix-engine   compile QuickFIX (minutes)
+# make screenshots   a picture of every page into docs/screenshots
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 demo: export LOTSMITH_DB ?= sqlite:///$(CURDIR)/build/demo/firm.db
 demo: export LOTSMITH_EXPORTS ?= $(CURDIR)/build/demo/exports
 
-.PHONY: demo test check fix-engine fix-engine-in-background system-packages lock clean
+.PHONY: demo test check screenshots fix-engine fix-engine-in-background system-packages lock clean
 .DEFAULT_GOAL := demo
 
 demo: build/demo/firm/firm.csv .venv/compiled fix-engine-in-background
@@ -69,6 +70,9 @@ system-packages:
 	@command -v chromium >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
 	  SUDO=$$(test $$(id -u) -eq 0 || echo sudo); \
 	  $$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium postgresql >/dev/null; }
+
+screenshots: .venv/test .venv/compiled
+	$(BIN)/python -m docs.screenshots.take
 
 lock:
 	$(PYTHON) -m venv build/uv && build/uv/bin/pip install --quiet uv
