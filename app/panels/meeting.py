@@ -100,7 +100,7 @@ def controls(market: MarketSnapshot) -> tuple[Wishes, int]:
             "What matters more?",
             range(TAX_FIRST, INDEX_FIRST + 1),
             key=session.tie("lean", lean),
-            format_func=lambda place: f":gray[{lean_words(place)}]",  # the primary colour is too dark on black
+            format_func=lean_words,
             on_change=session.follow,
             args=["lean"],
             help="From the least tax this year to the closest to the index. In the middle stand this account's own "
