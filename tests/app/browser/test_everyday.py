@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import socket
 import threading
@@ -11,6 +12,11 @@ from urllib.parse import urlparse
 
 import pytest
 from playwright.sync_api import expect
+
+from app import wiring
+from app.settings import Settings
+from app.steps import inputs, plan, review
+from engine.domain.lifecycle import PlanState
 
 pytestmark = pytest.mark.browser
 
@@ -178,3 +184,22 @@ def test_a_folder_with_a_fault_changes_nothing_and_the_row_at_fault_is_kept_for_
     newest = download.value.path().read_text().splitlines()[1]
     assert newest.startswith("import,")
     assert "failed" in newest
+
+
+def test_a_link_to_a_plan_shows_it_to_somebody_without_the_right_and_offers_them_nothing(app, page):
+    services = wiring.connect(Settings(database_url=app.database, exports=app.exports, user=None, connections={}))
+    made = plan.what_if(services, ACCOUNT, inputs.default_settings(services, ACCOUNT))
+    plan_id = plan.keep(services, made, actor="maya")
+    review.submit(services, plan_id, actor=services.users.user("maya"))
+
+    go(page, f"{app.url}/review?plan={plan_id}")
+    page.get_by_test_id("stSidebar").get_by_role("combobox").click()
+    page.get_by_role("option", name=re.compile("Cora Compliance")).click()
+    settled(page)
+
+    expect(page.get_by_role("heading", name="Checks")).to_be_visible()
+    expect(page.get_by_text(re.compile("Who may.*Alan Approver"))).to_be_visible()
+    for name in ("Approve", "Return with a comment", "Cancel the plan", "Keep as a new draft"):
+        assert page.get_by_role("button", name=name, exact=True).count() == 0
+    assert services.plans.get(plan_id).state is PlanState.IN_REVIEW
+    services.database.close()
