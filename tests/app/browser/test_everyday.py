@@ -186,7 +186,7 @@ def test_a_folder_with_a_fault_changes_nothing_and_the_row_at_fault_is_kept_for_
     assert "failed" in newest
 
 
-def test_a_link_to_a_plan_shows_it_to_somebody_without_the_right_and_offers_them_nothing(app, page):
+def test_a_link_to_a_plan_shows_it_to_somebody_without_the_right_and_offers_no_approval(app, page):
     services = wiring.connect(Settings(database_url=app.database, exports=app.exports, user=None, connections={}))
     made = plan.what_if(services, ACCOUNT, inputs.default_settings(services, ACCOUNT))
     plan_id = plan.keep(services, made, actor="maya")
@@ -199,7 +199,7 @@ def test_a_link_to_a_plan_shows_it_to_somebody_without_the_right_and_offers_them
 
     expect(page.get_by_role("heading", name="Checks")).to_be_visible()
     expect(page.get_by_text(re.compile("Who may.*Alan Approver"))).to_be_visible()
-    for name in ("Approve", "Return with a comment", "Cancel the plan", "Keep as a new draft"):
+    for name in ("Approve", "Approve and send…", "Approve in part…", "Keep as a new draft"):
         assert page.get_by_role("button", name=name, exact=True).count() == 0
     assert services.plans.get(plan_id).state is PlanState.IN_REVIEW
     services.database.close()
