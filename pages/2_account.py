@@ -16,7 +16,7 @@ with chooser:
 if action.button("What if?", key="to_what_if", type="primary", icon=":material/tune:", width="stretch"):
     navigation.go(navigation.WHAT_IF, account=account_id)
 
-view = session.remember(("account", account_id, firm.version(services)), lambda: monitor.look_at(services, account_id))
+view = session.shared(("account", account_id, firm.version(services)), lambda: monitor.look_at(services, account_id))
 panel.header(view)
 parts = {
     "Drift": panel.drift,
