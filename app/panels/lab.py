@@ -48,13 +48,13 @@ def lab(services: Services, user: User, account_id: AccountId, kept: Mapping[str
 
 def _lab(services: Services, user: User, account_id: AccountId, kept: Mapping[str, WhatIf], *, whole: bool) -> None:
     version, asked = firm.version(services), session.gift()
-    present = session.remember(("inputs", account_id, version), lambda: inputs_of(services, account_id))
+    present = session.shared(("inputs", account_id, version), lambda: inputs_of(services, account_id))
     form = settings.form_of(present)
     inputs, given = session.remember(("gift", account_id, version, asked), lambda: with_gift(present, asked))
     moment = (account_id, inputs.hash)
     if whole:
         _curve(form, inputs, moment)
-    found = session.remember(("what_if", moment, repr(form.now)), lambda: plan.best_plan(inputs, form.now))
+    found = session.shared(("what_if", moment, repr(form.now)), lambda: plan.best_plan(inputs, form.now))
     knobs, result = st.columns([3, 8], gap="medium")
     with result:
         scenarios.scenarios(form, present)
