@@ -20,7 +20,7 @@ from app.tables.parts import day, named, table_of, usd
 from app.tables.plan import rule_text, setting_text
 from engine.domain.market import MarketSnapshot
 from engine.domain.meanings import MEANINGS
-from engine.domain.plans import LotSale, Plan, Side, Term, Trade
+from engine.domain.plans import LotSale, Plan, Side, Term, Trade, bp_usd
 from engine.domain.valuation import net_asset_value
 from engine.tax.matching import WASH_SALE_DAYS
 
@@ -106,7 +106,6 @@ def plan_table(choice: Choice) -> pd.DataFrame:
         return table_of([], "figure value")
     plan = choice.found.plan
     tax = plan.tax
-    value = plan.before.nav + plan.settings.deposit - plan.settings.withdrawal
     bought = sum((trade.amount for trade in plan.trades if trade.side is Side.BUY), Decimal(0))
     sold = sum((trade.amount for trade in plan.trades if trade.side is Side.SELL), Decimal(0))
     rows = [
@@ -121,7 +120,7 @@ def plan_table(choice: Choice) -> pd.DataFrame:
         ("Net short-term gain", usd(tax.st_gain)),
         ("Net long-term gain", usd(tax.lt_gain)),
         tax_words(tax.liability),
-        ("Expected cost of trading", usd(value * Decimal(str(plan.objective.cost)) / 10_000)),
+        ("Expected cost of trading", usd(bp_usd(plan, plan.objective.cost))),
         (
             "Predicted tracking error, a year",
             f"{plan.before.tracking_error:.2%} today, {plan.after.tracking_error:.2%} after",
@@ -160,8 +159,7 @@ def worth_usd(trade: Trade, plan: Plan) -> Decimal | None:
     """Return by how much a plan would be worse without a trade, USD, see WORTH; None where no plan does without it."""
     if trade.reason.worth_bp is None:
         return None
-    value = plan.before.nav + plan.settings.deposit - plan.settings.withdrawal
-    return value * Decimal(str(max(trade.reason.worth_bp, 0.0))) / 10_000
+    return bp_usd(plan, max(trade.reason.worth_bp, 0.0))
 
 
 def client_trades(plan: Plan, market: MarketSnapshot) -> pd.DataFrame:
