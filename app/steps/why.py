@@ -11,6 +11,7 @@ from engine.domain.identifiers import LotId, SecurityId
 from engine.domain.plans import Plan, Side, Term, Trade, bp_usd
 from engine.domain.settings import LotMethod
 from engine.tax.closing import closing_order
+from engine.tax.gifts import basis_at, held_from_at
 from engine.tax.holding import term
 
 _HUNDRED: Final = Decimal(100)
@@ -80,7 +81,7 @@ def _choices(found: WhatIf, trade: Trade) -> tuple[LotChoice, ...]:
     choices = []
     for lot in order:
         worth = lot.quantity * trade.price
-        gain, held = worth - lot.basis, term(lot.held_from, on)
+        gain, held = worth - basis_at(lot, trade.price), term(held_from_at(lot, trade.price), on)
         rate = lt_rate if held is Term.LONG else st_rate
         choices.append(
             LotChoice(

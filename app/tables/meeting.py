@@ -18,10 +18,12 @@ from app.steps.meeting import (
 )
 from app.tables.parts import day, named, table_of, usd
 from app.tables.plan import rule_text, setting_text
+from engine.domain.accounts import Lot
 from engine.domain.market import MarketSnapshot
 from engine.domain.meanings import MEANINGS
 from engine.domain.plans import LotSale, Plan, Side, Term, Trade, bp_usd
 from engine.domain.valuation import net_asset_value
+from engine.tax.gifts import basis_at
 from engine.tax.matching import WASH_SALE_DAYS
 
 _LOCKED: Final = WASH_SALE_DAYS + timedelta(days=1)
@@ -146,13 +148,30 @@ def trade_label(trade: Trade, market: MarketSnapshot) -> str:
 
 
 def lot_words(sale: LotSale, meeting: Meeting) -> str:
-    """Return one lot of a sale in a sentence: how many shares, bought when and at what cost, and what comes of it."""
+    """Return one lot of a sale in a sentence: how many shares, got when and at what cost, and what comes of it."""
     lot = next(lot for lot in meeting.snapshot.lots if lot.lot_id == sale.lot_id)
     held = "held for more than a year" if sale.term is Term.LONG else "held for a year or less"
-    made = "a gain" if sale.gain > 0 else "a loss" if sale.gain < 0 else "no gain: it comes to"
+    made = f"a {'gain' if sale.gain > 0 else 'loss'} of ${abs(sale.gain):,.2f}" if sale.gain else "no gain and no loss"
     count = f"{sale.quantity.normalize():,f} share{'' if sale.quantity == 1 else 's'}"
-    cost = lot.basis / lot.quantity
-    return f"{count} bought on {day(lot.acquired)} at ${cost:,.2f} each, {held}: {made} of ${abs(sale.gain):,.2f}."
+    return f"{count} {_origin_words(lot, meeting.market.marks[lot.security_id].price)}, {held}: {made}."
+
+
+def _origin_words(lot: Lot, price: Decimal) -> str:
+    """Say where a lot comes from, and the basis of each share that counts for a sale at a price."""
+    basis = basis_at(lot, price)
+    each = f"${basis / lot.quantity:,.2f} each"
+    if lot.gift_date is None:
+        return f"bought on {day(lot.acquired)} at {each}"
+    if basis == lot.basis:
+        counted = f"counted at what they cost the giver, {each}"
+    elif basis == lot.quantity * price:  # between the two bases of a gift: neither counts
+        counted = (
+            f"counted at today's price, {each}, which lies between what they cost the giver and what they were worth on "
+            "that day"
+        )
+    else:
+        counted = f"counted at what they were worth on that day, {each}"
+    return f"received as a gift on {day(lot.gift_date)}, {counted}"
 
 
 def worth_usd(trade: Trade, plan: Plan) -> Decimal | None:
