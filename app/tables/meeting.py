@@ -166,8 +166,7 @@ def _origin_words(lot: Lot, price: Decimal) -> str:
         counted = f"counted at what they cost the giver, {each}"
     elif basis == lot.quantity * price:  # between the two bases of a gift: neither counts
         counted = (
-            f"counted at today's price, {each}, which lies between what they cost the giver and what they were worth on "
-            "that day"
+            f"counted at today's price, {each}, between what they cost the giver and what they were worth on that day"
         )
     else:
         counted = f"counted at what they were worth on that day, {each}"

@@ -145,11 +145,20 @@ def test_scenario_amounts_are_round_shares_of_the_account(inputs):
 
 
 def test_a_gains_budget_leaves_this_plan_what_the_year_has_not_used(inputs):
-    # 5,000 are realised already: of a budget of 12,000 this plan may use 7,000; of none, it must lose 5,000.
+    # 5,000 are realised already: of a budget of 12,000 this plan may use 7,000; of none, no gain.
     account = inputs.snapshot.account
 
-    assert within_budget(account, D(12_000)) == {"gains_budget": 12_000, "max_net_gain": 7_000}
-    assert within_budget(account, D(0)) == {"gains_budget": 0, "max_net_gain": -5_000}
+    assert within_budget(OPEN, account, D(12_000)) == {"gains_budget": 12_000, "max_net_gain": 7_000}
+    assert within_budget(OPEN, account, D(0)) == {"gains_budget": 0, "max_net_gain": 0}
+
+
+@pytest.mark.parametrize(("cap", "left"), [(3_000, 3_000), (9_000, 7_000), (-1_000, -1_000)])
+def test_a_gains_budget_leaves_a_tighter_cap_of_the_account_as_it_is(inputs, cap, left):
+    own = replace(OPEN, max_net_gain=D(cap))
+
+    settings = within_budget(own, inputs.snapshot.account, D(12_000))  # of which 7,000 are left
+
+    assert settings == {"gains_budget": 12_000, "max_net_gain": left}
 
 
 def test_a_gift_takes_the_lot_with_most_gain_per_dollar_out_of_the_inputs_and_of_their_hash(inputs):

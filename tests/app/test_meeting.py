@@ -269,19 +269,21 @@ def test_wishes_are_told_by_name(services):
     )  # fmt: skip
 
 
+GIFT = "received as a gift on 1 September 2026, counted at"
+THAT_DAY = "what they were worth on that day"
+BETWEEN = f"between what they cost the giver and {THAT_DAY}"
+LONG, SHORT = "held for more than a year", "held for a year or less"
+
+
 @pytest.mark.parametrize(
     ("cost", "gift_price", "term", "gain", "words"),
     [
-        (60, None, Term.LONG, 400, "bought on 10 January 2025 at $60.00 each, held for more than a year: a gain of $400.00"),
-        (60, 90, Term.LONG, 400, "received as a gift on 1 September 2026, counted at what they cost the giver, $60.00 each, "
-                                 "held for more than a year: a gain of $400.00"),
-        (150, 120, Term.SHORT, -200, "received as a gift on 1 September 2026, counted at what they were worth on that day, "
-                                     "$120.00 each, held for a year or less: a loss of $200.00"),
-        (150, 80, Term.LONG, 0, "received as a gift on 1 September 2026, counted at today's price, $100.00 each, which "
-                                "lies between what they cost the giver and what they were worth on that day, held for more than a year: "
-                                "no gain and no loss"),
+        (60, None, Term.LONG, 400, f"bought on 10 January 2025 at $60.00 each, {LONG}: a gain of $400.00"),
+        (60, 90, Term.LONG, 400, f"{GIFT} what they cost the giver, $60.00 each, {LONG}: a gain of $400.00"),
+        (150, 120, Term.SHORT, -200, f"{GIFT} {THAT_DAY}, $120.00 each, {SHORT}: a loss of $200.00"),
+        (150, 80, Term.LONG, 0, f"{GIFT} today's price, $100.00 each, {BETWEEN}, {LONG}: no gain and no loss"),
     ],
-)  # fmt: skip
+)
 def test_a_client_is_told_of_a_gift_and_the_basis_that_counts(services, cost, gift_price, term, gain, words):
     # 10 AAA at 100 today.
     talk = meeting.meet(services, "T1", NOTHING)
