@@ -20,7 +20,7 @@ from app.steps.views import BookView
 from engine.domain.errors import DataError, NotAllowed
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
 from engine.domain.lifecycle import Role, User
-from engine.domain.settings import PlanSettings
+from engine.domain.settings import MAX_DIGITS, PlanSettings, is_sized
 from engine.plan.warm import warm
 
 T = TypeVar("T")
@@ -37,6 +37,8 @@ _CHANGES: Final = "set"
 _GIFT: Final = "gift"
 _REMEMBERED: Final = "remembered"
 _MEETING: Final = "meeting"
+_LEAN_DIGITS: Final = 2
+_DOLLAR_DIGITS: Final = 12
 _WHOLE: Final = "whole_run"
 _COMPARED: Final = "compare"
 _LAB: Final = (_CHANGES, _GIFT, _COMPARED)
@@ -123,24 +125,15 @@ def _single_sign_on() -> bool:
         return False
 
 
-def account_id() -> AccountId | None:
-    """Return the account on screen: the one that the address line names, else the one looked at last."""
-    value = st.query_params.get("account") or st.session_state.get(_ACCOUNT)
-    if value is None:
-        return None
-    st.session_state[_ACCOUNT] = value
-    show(account=value)
-    return AccountId(value)
-
-
 def pick_account(labels: Mapping[AccountId, str]) -> AccountId:
-    """Let the person choose among accounts, the one on screen first; return it.
+    """Let the person choose among accounts, that of the address line first, else the one looked at last; return it.
 
-    Raises DataError for an account that is unknown, and where there is none to choose.
+    Raises DataError for an account of the address line that is unknown, and where there is none to choose.
     """
     if not labels:
         raise DataError("this firm has no account yet")
-    current = account_id() or next(iter(labels))
+    last = st.session_state.get(_ACCOUNT)  # which an import may have taken away
+    current = st.query_params.get("account") or (last if last in labels else next(iter(labels)))
     if current not in labels:
         raise DataError(f"account {current}: no such account; expected one of {len(labels)} of this firm")
     st.session_state[_PICKER] = current
@@ -230,7 +223,12 @@ def leave_meeting() -> None:
 
 
 def pick_account_of(labels: Mapping[AccountId, str]) -> AccountId:
-    """Let the client's account be chosen where there are several, that of the address line first; return it."""
+    """Let the client's account be chosen where there are several, that of the address line first; return it.
+
+    Raises DataError where there is none to choose.
+    """
+    if not labels:
+        raise DataError(f"household {household_id()}: expected an account to speak about, found none")
     named = AccountId(st.query_params.get("account", ""))
     current = named if named in labels else next(iter(labels))
     if len(labels) > 1:
@@ -244,7 +242,8 @@ def pick_account_of(labels: Mapping[AccountId, str]) -> AccountId:
 def lean() -> int:
     """Return where the meeting's slider stands, as the address line says; in the middle where it says nothing."""
     value = st.query_params.get("lean", "")
-    return int(value) if value.isdecimal() and TAX_FIRST <= int(value) <= INDEX_FIRST else BALANCED_LEAN
+    named = value.isdecimal() and len(value) <= _LEAN_DIGITS and TAX_FIRST <= int(value) <= INDEX_FIRST
+    return int(value) if named else BALANCED_LEAN
 
 
 def wishes(known: Collection[str]) -> Wishes:
@@ -259,7 +258,7 @@ def wishes(known: Collection[str]) -> Wishes:
 
 def _dollars(name: str) -> Decimal | None:
     value = st.query_params.get(name, "")
-    return Decimal(value) if value.isdecimal() else None
+    return Decimal(value) if value.isdecimal() and len(value) <= _DOLLAR_DIGITS else None
 
 
 def tie(name: str, value: object) -> str:
@@ -361,6 +360,8 @@ def gift() -> Decimal | None:
         raise DataError(f"the link's gift: expected an amount in USD, found {text!r}") from error
     if not (amount.is_finite() and amount > 0):
         raise DataError(f"the link's gift: expected an amount above 0 USD, found {text}")
+    if not is_sized(amount):
+        raise DataError(f"the link's gift: expected an amount of at most {MAX_DIGITS} digits, found {text}")
     return amount
 
 

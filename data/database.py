@@ -14,6 +14,8 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 from data.migrations.upgrade import upgrade
 from engine.domain.errors import DataError, ExternalRefusal
 
+FIRM_LOCK: Final = "lotsmith firm"
+"""The purpose of every transaction that writes the firm, its accounts, or what a scan saw of them."""
 _BUSY_SECONDS: Final = 120  # a writer waits for another as long as the import of a large firm may take
 _ATTEMPTS: Final = 50
 _FORMS: Final = "sqlite:////absolute/path.db or postgresql://user:password@host/name"

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from data import audit, documents, tables
 from data.books import read_accounts, read_books, rewrite_book, write_books
 from data.codec import loads
-from data.database import Database, insert_new, serialise
+from data.database import FIRM_LOCK, Database, insert_new, serialise
 from data.household import read_snapshots
 from data.pending import read_pending
 from data.reference import (
@@ -32,7 +32,6 @@ from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, HouseholdId, UserId
 from engine.domain.market import PriceHistory, RiskModel
 
-_LOCK: Final = "lotsmith firm"
 _accounts: Final = tables.accounts
 
 
@@ -63,15 +62,16 @@ class FirmStore:
     ) -> None:
         """Put a firm in the place of the one before, in one transaction: any error leaves that one as it was.
 
-        Plans, orders, people and the audit log stay. progress is told how many accounts are written. Raises DataError
+        Plans, orders, people and the audit log stay; what scans saw on earlier days only for a firm of the same name.
+        progress is told how many accounts are written. Raises DataError
         for an account that comes twice or has no household, and whatever the stream of books raises.
         """
         with self._database.begin() as connection:
-            serialise(connection, _LOCK)
+            serialise(connection, FIRM_LOCK)
             before = _summary(connection)
             count = 0
             try:
-                clear(connection)
+                clear(connection, whole=before is not None and before["name"] != reference.name)
                 write_reference(connection, reference, at=at)
                 households = frozenset(household.household_id for household in reference.households)
                 for count, _ in enumerate(write_books(connection, books, households), start=1):
@@ -203,7 +203,7 @@ class FirmStore:
         """Keep a risk model estimated from the present prices; the first one saved for them stays."""
         document = risk_document(model)
         with self._database.begin() as connection:
-            serialise(connection, _LOCK)
+            serialise(connection, FIRM_LOCK)
             documents.put(connection, [document])
             row = {"inputs": _risk_inputs(_require(connection), estimator), "risk_hash": document.hash}
             insert_new(connection, tables.risk_estimates, [row])
@@ -215,7 +215,7 @@ def apply_fills(connection: Connection, book: AccountBook, *, actor: UserId, at:
     The firm's day moves on to the newest trade: what was done after the import is known from then on, and counts for
     holding periods and wash sales. Raises DataError for an unknown account.
     """
-    serialise(connection, _LOCK)
+    serialise(connection, FIRM_LOCK)
     account_id = book.account.account_id
     before = _account_summary(connection, account_id)
     if not rewrite_book(connection, book):

@@ -34,6 +34,7 @@ _CLEARED: Final = (
     tables.account_scans,  # of the accounts that go
     tables.scan_queue,
 )
+_CLEARED_OF_ANOTHER: Final = (tables.scan, tables.scan_days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +51,13 @@ class MarketParts:
         return MarketSnapshot(**to_row(self), risk=risk)
 
 
-def clear(connection: Connection) -> None:
+def clear(connection: Connection, *, whole: bool) -> None:
     """Delete the firm, its accounts and what a scan saw of them.
 
-    Plans, orders, people and the audit log stay, and so do all documents.
+    whole: another firm follows, so that the marks and the days of earlier scans go too. Plans, orders, people and the
+    audit log stay, and so do all documents.
     """
-    for table in _CLEARED:
+    for table in (*_CLEARED, *(_CLEARED_OF_ANOTHER if whole else ())):
         connection.execute(delete(table))
 
 

@@ -10,8 +10,9 @@ from sqlalchemy import delete, select
 
 from data import tables
 from data.codec import codec
-from data.database import Database, serialise
+from data.database import FIRM_LOCK, Database, serialise
 from data.queue_rows import day_block, queue_block, read_block
+from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, SecurityId
 from engine.domain.market import Mark
 from engine.monitor.document import QueueRow
@@ -31,9 +32,13 @@ class ScanHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastScan(ScanHead):
-    """documents and rows are in the order they were given: the queue's. on: the day that the scan looked at."""
+    """documents and rows are in the order they were given: the queue's. on: the day that the scan looked at.
+
+    imported_at: when the firm came in that was scanned.
+    """
 
     on: date
+    imported_at: datetime
     documents: Mapping[AccountId, Mapping[str, Any]]
     rows: tuple[QueueRow, ...]
 
@@ -61,13 +66,16 @@ class ScanStore:
         """Store a scan in place of the last one, and its figures of the day in place of an earlier scan of that day.
 
         Days later than the scan's own, which an older firm brought back leaves, go; so do those beyond DAYS_KEPT.
+        Raises DataError where an import has replaced the firm since the scan began; nothing is then stored.
         """
         rows = [
             {"account_id": account_id, "place": place, "document": document}
             for place, (account_id, document) in enumerate(scan.documents.items())
         ]
         with self._database.begin() as connection:
-            serialise(connection, "lotsmith scan")
+            serialise(connection, FIRM_LOCK)
+            if connection.scalars(select(tables.firm.c.imported_at)).one_or_none() != scan.imported_at:
+                raise DataError("the firm was replaced while it was scanned; scan again")
             connection.execute(delete(tables.scan))
             connection.execute(delete(tables.account_scans))
             connection.execute(tables.scan.insert(), _head_row(scan))

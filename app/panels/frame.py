@@ -74,12 +74,18 @@ def discreet_refusal() -> None:
     )
 
 
-def attempt(act: Callable[[], object]) -> bool:
-    """Do something that may be refused; show the refusal in place and say whether it was done."""
+def attempt(act: Callable[[], object], *, discreet: bool = False) -> bool:
+    """Do something that may be refused; show the refusal in place and say whether it was done.
+
+    discreet: a client looks on, so that of the refusal itself nothing is shown.
+    """
     try:
         act()
     except LotsmithError as error:
-        refusal(error)
+        if discreet:
+            discreet_refusal()
+        else:
+            refusal(error)
         return False
     return True
 

@@ -286,7 +286,8 @@ def take_away(services: Services, found: Meeting, chosen: Choice, user: User) ->
                 help="It goes to review; it never trades by itself",
             )
             if clicked and frame.attempt(
-                partial(meeting.save_as_proposal, services, chosen, actor=user, note=note or "client meeting")
+                partial(meeting.save_as_proposal, services, chosen, actor=user, note=note or "client meeting"),
+                discreet=True,
             ):
                 st.rerun()
         st.download_button(

@@ -24,10 +24,9 @@ from app.tables.plan import (
 )
 from engine.domain.identifiers import SecurityId
 from engine.domain.meanings import MEANINGS
-from engine.domain.plans import Check, PlanStatus, Verdict
+from engine.domain.plans import Check, PlanStatus, Verdict, bp_usd
 from engine.plan.run import FALLBACK_SOLVER
 
-BP: Final = 1e4
 _VERDICT_ICONS: Final = {Verdict.PASS: ":green[✓]", Verdict.WARN: ":orange[!]", Verdict.FAIL: ":red[✗]"}
 
 
@@ -83,9 +82,7 @@ def proof(found: WhatIf) -> None:
 
 
 def _gap_usd(found: WhatIf) -> str:
-    settings = found.plan.settings
-    value = float(found.plan.before.nav + settings.deposit - settings.withdrawal)
-    return f"${found.plan.objective.gap / BP * value:,.2f}"
+    return f"${bp_usd(found.plan, found.plan.objective.gap):,.2f}"
 
 
 def infeasible(found: WhatIf, *, apply: Callable[[Mapping[str, Any]], None] | None = None) -> bool:

@@ -103,7 +103,7 @@ def _give(key: str) -> None:
 def _budget(inputs: PlanInputs, budget: Decimal | None) -> Mapping[str, Any]:
     if budget is None:
         return {"gains_budget": inputs.own.gains_budget, "max_net_gain": inputs.own.max_net_gain}
-    return within_budget(inputs.snapshot.account, budget)
+    return within_budget(inputs.own, inputs.snapshot.account, budget)
 
 
 def _key(form: Form, name: str) -> str:

@@ -12,6 +12,7 @@ from app.steps import plan, review
 from app.steps.inputs import PlanInputs, inputs_of, refuse_fenced
 from app.steps.market import todays_market
 from app.steps.plan import WhatIf
+from app.steps.scenarios import within_budget
 from engine.domain.accounts import Account, AccountSnapshot, Household
 from engine.domain.errors import DataError, SolverFailed
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId
@@ -199,18 +200,14 @@ def settings_at(own: PlanSettings, account: Account, wishes: Wishes, lean: int) 
     aversion = own.risk_aversion
     if lean != BALANCED_LEAN:
         aversion = (aversion or _NEUTRAL_AVERSION) * REACH ** ((lean - BALANCED_LEAN) / BALANCED_LEAN)
-    budget, cap = own.gains_budget, own.max_net_gain
-    if wishes.gains is not None:
-        room = max(wishes.gains - account.ytd_st_gain - account.ytd_lt_gain, Decimal(0))
-        budget, cap = wishes.gains, room if cap is None else min(cap, room)
+    agreed = {} if wishes.gains is None else within_budget(own, account, wishes.gains)
     return replace(
         own,
         risk_aversion=aversion,
         deposit=own.deposit + wishes.deposit,
         withdrawal=own.withdrawal + wishes.withdrawal,
         exclude=tuple(dict.fromkeys((*own.exclude, *wishes.exclude))),
-        gains_budget=budget,
-        max_net_gain=cap,
+        **agreed,
     )
 
 

@@ -47,8 +47,9 @@ def scan_firm(services: Services, *, whole: bool = False, progress: Progress = n
     before. Accounts that need nothing follow the queue, ordered by account_id.
 
     whole: every name and lot of each account stays in the result; a firm of thousands of accounts then needs gigabytes.
-    What is kept in the database is brief either way.
+    What is kept in the database is brief either way. Raises DataError where an import replaces the firm meanwhile.
     """
+    imported_at = services.firm.firm().imported_at
     market = todays_market(services)
     since = _moves_since(services, market)
     households = services.firm.households()
@@ -67,6 +68,7 @@ def scan_firm(services: Services, *, whole: bool = False, progress: Progress = n
         LastScan(
             at=services.now(),
             on=market.as_of,
+            imported_at=imported_at,
             marks=market.marks,
             since=since,
             documents=documents,

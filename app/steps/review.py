@@ -105,7 +105,6 @@ def adjust(services: Services, plan_id: PlanId, shares: Mapping[SecurityId, Deci
         return with_trades(original.snapshot, original.market, original.plan, wanted)
 
     total = alter(changes)
-    value = original.plan.before.nav
     edits = []
     for name, count in sorted(changes.items()):
         alone = total if len(changes) == 1 else alter({name: count})
@@ -116,11 +115,11 @@ def adjust(services: Services, plan_id: PlanId, shares: Mapping[SecurityId, Deci
                 before=before.get(name, Decimal(0)),
                 after=count,
                 price_bp=price,
-                price_usd=in_dollars(price, value),
+                price_usd=in_dollars(original.plan, price),
             )
         )
     whole = total.plan.objective.total - original.plan.objective.total
-    return Adjusted(plan=total, edits=tuple(edits), total_bp=whole, total_usd=in_dollars(whole, value))
+    return Adjusted(plan=total, edits=tuple(edits), total_bp=whole, total_usd=in_dollars(original.plan, whole))
 
 
 def save_adjusted(services: Services, plan_id: PlanId, adjusted: Adjusted, *, actor: User, comment: str) -> PlanId:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from app.steps.inputs import PlanInputs
 from engine.domain.accounts import Account
+from engine.domain.settings import PlanSettings
 from engine.domain.valuation import net_asset_value
 from engine.plan.gifting import Gift, best_gifts, without
 
@@ -20,13 +21,13 @@ def round_amounts(inputs: PlanInputs) -> tuple[Decimal, ...]:
     return tuple(dict.fromkeys(amount for amount in found if amount > 0))
 
 
-def within_budget(account: Account, budget: Decimal) -> Mapping[str, Any]:
+def within_budget(own: PlanSettings, account: Account, budget: Decimal) -> Mapping[str, Any]:
     """Return the settings that keep the year's net gain, with this plan's, within a budget, USD: hard, not a warning.
 
-    What the year has realised already is taken off; a year that is beyond its budget asks this plan for losses.
+    What the year has realised already is taken off, down to nothing; a tighter cap of the account's own stays.
     """
-    realised = account.ytd_st_gain + account.ytd_lt_gain
-    return {"gains_budget": budget, "max_net_gain": budget - realised}
+    room = max(budget - account.ytd_st_gain - account.ytd_lt_gain, Decimal(0))
+    return {"gains_budget": budget, "max_net_gain": room if own.max_net_gain is None else min(own.max_net_gain, room)}
 
 
 def with_gift(inputs: PlanInputs, usd: Decimal | None) -> tuple[PlanInputs, tuple[Gift, ...]]:

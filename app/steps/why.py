@@ -8,12 +8,12 @@ from typing import Final
 from app.steps.plan import WhatIf
 from engine.domain.accounts import Lot
 from engine.domain.identifiers import LotId, SecurityId
-from engine.domain.plans import Plan, Side, Term, Trade
+from engine.domain.plans import Plan, Side, Term, Trade, bp_usd
 from engine.domain.settings import LotMethod
 from engine.tax.closing import closing_order
+from engine.tax.gifts import basis_at, held_from_at
 from engine.tax.holding import term
 
-_BP: Final = Decimal(10_000)
 _HUNDRED: Final = Decimal(100)
 _FIXED: Final = {
     LotMethod.HIFO: "the highest cost goes first (HIFO)",
@@ -56,21 +56,16 @@ def trade_reason(found: WhatIf, security_id: SecurityId) -> TradeReason:
     """Return why a plan trades a name. Raises KeyError where it does not."""
     plan = found.plan
     trade = {each.security_id: each for each in plan.trades}[security_id]
-    settings, reason = plan.settings, trade.reason
-    value = plan.before.nav + settings.deposit - settings.withdrawal
+    reason = trade.reason
     named = (("Risk", reason.risk_bp), ("Tax", reason.tax_bp), ("Trading cost", reason.cost_bp))
     lots = _choices(found, trade)
     return TradeReason(
         trade=trade,
-        parts=tuple((name, bp, _dollars(bp, value)) for name, bp in named),
-        worth_usd=None if reason.worth_bp is None else _dollars(reason.worth_bp, value),
+        parts=tuple((name, bp, bp_usd(plan, bp)) for name, bp in named),
+        worth_usd=None if reason.worth_bp is None else bp_usd(plan, reason.worth_bp),
         lots=lots,
         lots_sentence=_why_these(plan, lots) if trade.side is Side.SELL else "",
     )
-
-
-def _dollars(bp: float, value: Decimal) -> Decimal:
-    return Decimal(repr(bp)) / _BP * value
 
 
 def _choices(found: WhatIf, trade: Trade) -> tuple[LotChoice, ...]:
@@ -86,7 +81,7 @@ def _choices(found: WhatIf, trade: Trade) -> tuple[LotChoice, ...]:
     choices = []
     for lot in order:
         worth = lot.quantity * trade.price
-        gain, held = worth - lot.basis, term(lot.held_from, on)
+        gain, held = worth - basis_at(lot, trade.price), term(held_from_at(lot, trade.price), on)
         rate = lt_rate if held is Term.LONG else st_rate
         choices.append(
             LotChoice(

@@ -18,10 +18,12 @@ from app.steps.meeting import (
 )
 from app.tables.parts import day, named, table_of, usd
 from app.tables.plan import rule_text, setting_text
+from engine.domain.accounts import Lot
 from engine.domain.market import MarketSnapshot
 from engine.domain.meanings import MEANINGS
-from engine.domain.plans import LotSale, Plan, Side, Term, Trade
+from engine.domain.plans import LotSale, Plan, Side, Term, Trade, bp_usd
 from engine.domain.valuation import net_asset_value
+from engine.tax.gifts import basis_at
 from engine.tax.matching import WASH_SALE_DAYS
 
 _LOCKED: Final = WASH_SALE_DAYS + timedelta(days=1)
@@ -106,7 +108,6 @@ def plan_table(choice: Choice) -> pd.DataFrame:
         return table_of([], "figure value")
     plan = choice.found.plan
     tax = plan.tax
-    value = plan.before.nav + plan.settings.deposit - plan.settings.withdrawal
     bought = sum((trade.amount for trade in plan.trades if trade.side is Side.BUY), Decimal(0))
     sold = sum((trade.amount for trade in plan.trades if trade.side is Side.SELL), Decimal(0))
     rows = [
@@ -121,7 +122,7 @@ def plan_table(choice: Choice) -> pd.DataFrame:
         ("Net short-term gain", usd(tax.st_gain)),
         ("Net long-term gain", usd(tax.lt_gain)),
         tax_words(tax.liability),
-        ("Expected cost of trading", usd(value * Decimal(str(plan.objective.cost)) / 10_000)),
+        ("Expected cost of trading", usd(bp_usd(plan, plan.objective.cost))),
         (
             "Predicted tracking error, a year",
             f"{plan.before.tracking_error:.2%} today, {plan.after.tracking_error:.2%} after",
@@ -147,21 +148,36 @@ def trade_label(trade: Trade, market: MarketSnapshot) -> str:
 
 
 def lot_words(sale: LotSale, meeting: Meeting) -> str:
-    """Return one lot of a sale in a sentence: how many shares, bought when and at what cost, and what comes of it."""
+    """Return one lot of a sale in a sentence: how many shares, got when and at what cost, and what comes of it."""
     lot = next(lot for lot in meeting.snapshot.lots if lot.lot_id == sale.lot_id)
     held = "held for more than a year" if sale.term is Term.LONG else "held for a year or less"
-    made = "a gain" if sale.gain > 0 else "a loss" if sale.gain < 0 else "no gain: it comes to"
+    made = f"a {'gain' if sale.gain > 0 else 'loss'} of ${abs(sale.gain):,.2f}" if sale.gain else "no gain and no loss"
     count = f"{sale.quantity.normalize():,f} share{'' if sale.quantity == 1 else 's'}"
-    cost = lot.basis / lot.quantity
-    return f"{count} bought on {day(lot.acquired)} at ${cost:,.2f} each, {held}: {made} of ${abs(sale.gain):,.2f}."
+    return f"{count} {_origin_words(lot, meeting.market.marks[lot.security_id].price)}, {held}: {made}."
+
+
+def _origin_words(lot: Lot, price: Decimal) -> str:
+    """Say where a lot comes from, and the basis of each share that counts for a sale at a price."""
+    basis = basis_at(lot, price)
+    each = f"${basis / lot.quantity:,.2f} each"
+    if lot.gift_date is None:
+        return f"bought on {day(lot.acquired)} at {each}"
+    if basis == lot.basis:
+        counted = f"counted at what they cost the giver, {each}"
+    elif basis == lot.quantity * price:  # between the two bases of a gift: neither counts
+        counted = (
+            f"counted at today's price, {each}, between what they cost the giver and what they were worth on that day"
+        )
+    else:
+        counted = f"counted at what they were worth on that day, {each}"
+    return f"received as a gift on {day(lot.gift_date)}, {counted}"
 
 
 def worth_usd(trade: Trade, plan: Plan) -> Decimal | None:
     """Return by how much a plan would be worse without a trade, USD, see WORTH; None where no plan does without it."""
     if trade.reason.worth_bp is None:
         return None
-    value = plan.before.nav + plan.settings.deposit - plan.settings.withdrawal
-    return value * Decimal(str(max(trade.reason.worth_bp, 0.0))) / 10_000
+    return bp_usd(plan, max(trade.reason.worth_bp, 0.0))
 
 
 def client_trades(plan: Plan, market: MarketSnapshot) -> pd.DataFrame:

@@ -228,6 +228,12 @@ class Plan:
     edited: tuple[SecurityId, ...] = ()
 
 
+def bp_usd(plan: Plan, bp: float) -> Decimal:
+    """Return basis points of a plan's objective in USD, not rounded: of the value with the cash flow in and out."""
+    value = plan.before.nav + plan.settings.deposit - plan.settings.withdrawal
+    return Decimal(repr(float(bp))) / 10_000 * value
+
+
 class LockRule(StrEnum):
     NO_BUY = "no_buy"
     NO_LOSS_SALE = "no_loss_sale"

@@ -10,6 +10,9 @@ from typing import Any, Final
 
 from engine.domain.errors import DataError
 
+MAX_DIGITS: Final = 15
+_SMALLEST_EXPONENT: Final = -400  # the smallest float is 5e-324
+
 
 class WashSalePolicy(StrEnum):
     BLOCK = "block"
@@ -113,6 +116,14 @@ def settings_from_dict(values: Mapping[str, Any]) -> PlanSettings:
     return override(PlanSettings(), values, source="settings")
 
 
+def is_sized(number: Decimal) -> bool:
+    """Return whether a finite number has at most MAX_DIGITS digits before the point, and is none that no float holds.
+
+    Written out, a number of another size can fill the memory.
+    """
+    return _SMALLEST_EXPONENT <= number.adjusted() < MAX_DIGITS
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return str(value)
@@ -140,6 +151,8 @@ def _number(value: Any) -> Decimal:
         number = Decimal("NaN")
     if isinstance(value, bool) or not number.is_finite():
         raise ValueError("a finite number")
+    if not is_sized(number):
+        raise ValueError(f"a number of at most {MAX_DIGITS} digits before the point")
     return number
 
 

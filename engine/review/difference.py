@@ -7,9 +7,8 @@ from typing import Final
 
 from engine.domain.accounts import Account
 from engine.domain.identifiers import SecurityId
-from engine.domain.plans import Plan, Side, Trade
+from engine.domain.plans import Plan, Side, Trade, bp_usd
 
-_BP: Final = Decimal(10_000)
 _CENT: Final = Decimal("0.01")
 _NOTHING: Final = (Decimal(0), Decimal(0))
 
@@ -59,15 +58,15 @@ def difference(before: Plan, after: Plan) -> Difference:
     return Difference(
         trades=tuple(sorted(changes, key=lambda one: (-abs(one.usd_after - one.usd_before), one.security_id))),
         cost_bp=cost,
-        cost_usd=None if cost is None else in_dollars(cost, before.before.nav),
+        cost_usd=None if cost is None else in_dollars(before, cost),
         tax=after.tax.liability - before.tax.liability,
         tracking_error=after.after.tracking_error - before.after.tracking_error,
     )
 
 
-def in_dollars(cost_bp: float, value: Decimal) -> Decimal:
-    """Return basis points of an account's value in USD, to the cent."""
-    return (Decimal(str(cost_bp)) / _BP * value).quantize(_CENT)
+def in_dollars(plan: Plan, cost_bp: float) -> Decimal:
+    """Return basis points of a plan's objective in USD, to the cent."""
+    return bp_usd(plan, cost_bp).quantize(_CENT)
 
 
 def year_gain(account: Account, plan: Plan) -> Decimal | None:

@@ -69,6 +69,10 @@ def test_a_limit_that_is_taken_away_is_written_as_none():
     [
         ("max_trade:5", "the link's settings: unknown setting max_trade; did you mean max_trades?"),
         ("max_trades:many", "the link's settings: max_trades: expected a finite number, found 'many'"),
+        (
+            "max_trades:1e99999",
+            "the link's settings: max_trades: expected a number of at most 15 digits before the point, found '1e99999'",
+        ),
         ("max_trades", "the link's settings: max_trades: expected KEY:VALUE"),
         ("max_trades:5,max_trades:6", "the link's settings: max_trades: expected it once, found it twice"),
         ("min_cash:0.5", "settings: expected 0 <= min_cash <= max_cash <= 1, found min_cash = 0.5, max_cash = 0.01"),

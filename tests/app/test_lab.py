@@ -81,6 +81,37 @@ def test_lots_go_by_tax_per_dollar_and_the_next_says_what_it_would_have_cost(inp
     assert lot_choice_table(reason)["tax_per_100"].tolist() == [-12.5, 10, 15]
 
 
+@pytest.mark.parametrize(
+    ("cost", "gift_price", "gain", "kind", "tax_per_100"),
+    [
+        # 100 shares at 100; given 80 days ago by who had held them for years.
+        (40, 90, 6_000, Term.LONG, "15"),  # the giver's cost, and time: 25 % of 60
+        (
+            150,
+            120,
+            -2_000,
+            Term.SHORT,
+            "-10",
+        ),  # a loss from what they were worth that day, and from then on: 50 % of 20
+        (150, 80, 0, Term.LONG, "0"),  # between the two there is neither gain nor loss
+    ],
+)
+def test_lots_received_as_a_gift_go_by_the_basis_and_the_time_that_count(
+    inputs, cost, gift_price, gain, kind, tax_per_100
+):
+    given = replace(
+        inputs.snapshot.lots[0], lot_id="given", cost_per_share=D(cost), gift_price=D(gift_price),
+        gift_date=date(2026, 9, 1),
+    )  # fmt: skip
+    book = replace(inputs.snapshot.book, lots=(given, *inputs.snapshot.lots[1:]))
+    own = replace(inputs, snapshot=replace(inputs.snapshot, book=book, household_books=(book,)))
+
+    reason = trade_reason(having(own, sale(lot("given", 100, gain), quantity=100)), "A")
+
+    (found,) = [each for each in reason.lots if each.lot.lot_id == "given"]
+    assert (found.gain, found.term, found.tax_per_100) == (gain, kind, D(tax_per_100))
+
+
 def test_a_method_that_fixes_the_order_is_named_and_its_order_kept(inputs):
     found = having(inputs, sale(lot("young", 200, 4_000), quantity=200), lot_method=LotMethod.LIFO)
 
@@ -114,11 +145,20 @@ def test_scenario_amounts_are_round_shares_of_the_account(inputs):
 
 
 def test_a_gains_budget_leaves_this_plan_what_the_year_has_not_used(inputs):
-    # 5,000 are realised already: of a budget of 12,000 this plan may use 7,000; of none, it must lose 5,000.
+    # 5,000 are realised already: of a budget of 12,000 this plan may use 7,000; of none, no gain.
     account = inputs.snapshot.account
 
-    assert within_budget(account, D(12_000)) == {"gains_budget": 12_000, "max_net_gain": 7_000}
-    assert within_budget(account, D(0)) == {"gains_budget": 0, "max_net_gain": -5_000}
+    assert within_budget(OPEN, account, D(12_000)) == {"gains_budget": 12_000, "max_net_gain": 7_000}
+    assert within_budget(OPEN, account, D(0)) == {"gains_budget": 0, "max_net_gain": 0}
+
+
+@pytest.mark.parametrize(("cap", "left"), [(3_000, 3_000), (9_000, 7_000), (-1_000, -1_000)])
+def test_a_gains_budget_leaves_a_tighter_cap_of_the_account_as_it_is(inputs, cap, left):
+    own = replace(OPEN, max_net_gain=D(cap))
+
+    settings = within_budget(own, inputs.snapshot.account, D(12_000))  # of which 7,000 are left
+
+    assert settings == {"gains_budget": 12_000, "max_net_gain": left}
 
 
 def test_a_gift_takes_the_lot_with_most_gain_per_dollar_out_of_the_inputs_and_of_their_hash(inputs):

@@ -2,8 +2,12 @@
 
 import json
 import shutil
+from datetime import timedelta
 
 import pytest
+
+from app.steps import monitor
+from engine.domain.errors import DataError
 
 
 def with_prices(hand_firm, folder, *rows, as_of="2026-11-20"):
@@ -37,3 +41,19 @@ def test_moves_are_measured_from_the_last_scan_of_an_earlier_day(desk, hand_firm
     change, dollars = moves_of(desk, "T1")["AAA"]
     assert (change, dollars) == (pytest.approx(0.1), 2500.0)
     assert set(moves_of(desk, "T1")) == {"AAA"}
+
+
+def test_a_scan_during_which_the_firm_is_replaced_is_not_kept(desk):
+    services = desk.services()
+    later = services.firm.firm().imported_at + timedelta(minutes=1)
+
+    def replaced(doing, done):
+        services.firm.replace(services.firm.reference(), list(services.firm.books()), actor="ops", at=later)
+
+    with pytest.raises(DataError, match="the firm was replaced while it was scanned; scan again"):
+        monitor.scan_firm(services, progress=replaced)
+
+    assert monitor.queue_at(services) is None
+    assert len(monitor.scan_firm(services)) == 3
+    assert monitor.queue_at(services) is not None
+    services.database.close()

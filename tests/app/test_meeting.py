@@ -7,15 +7,17 @@ costs aversion x 0.04 x (4/3) s^2 of risk, so the best s is 0.128 / (2 x aversio
 
 import math
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from app.steps import inputs, meeting, plan
 from app.steps.meeting import Finish, Kind, Wishes, settings_at, years_until_close
-from app.tables.meeting import lean_words, signed_tax, tax_words, wish_words, years_words
+from app.tables.meeting import lean_words, lot_words, signed_tax, tax_words, wish_words, years_words
 from engine.domain.errors import DataError, NotAllowed
 from engine.domain.lifecycle import PlanState
+from engine.domain.plans import LotSale, Term
 from engine.domain.settings import PlanSettings
 
 NOTHING = Wishes()
@@ -265,3 +267,31 @@ def test_wishes_are_told_by_name(services):
     assert wish_words(asked, market) == (
         "add $5,000", "leave out Beta Foods, Energy", "realise at most $0 of net gains this year",
     )  # fmt: skip
+
+
+GIFT = "received as a gift on 1 September 2026, counted at"
+THAT_DAY = "what they were worth on that day"
+BETWEEN = f"between what they cost the giver and {THAT_DAY}"
+LONG, SHORT = "held for more than a year", "held for a year or less"
+
+
+@pytest.mark.parametrize(
+    ("cost", "gift_price", "term", "gain", "words"),
+    [
+        (60, None, Term.LONG, 400, f"bought on 10 January 2025 at $60.00 each, {LONG}: a gain of $400.00"),
+        (60, 90, Term.LONG, 400, f"{GIFT} what they cost the giver, $60.00 each, {LONG}: a gain of $400.00"),
+        (150, 120, Term.SHORT, -200, f"{GIFT} {THAT_DAY}, $120.00 each, {SHORT}: a loss of $200.00"),
+        (150, 80, Term.LONG, 0, f"{GIFT} today's price, $100.00 each, {BETWEEN}, {LONG}: no gain and no loss"),
+    ],
+)
+def test_a_client_is_told_of_a_gift_and_the_basis_that_counts(services, cost, gift_price, term, gain, words):
+    # 10 AAA at 100 today.
+    talk = meeting.meet(services, "T1", NOTHING)
+    gift = {} if gift_price is None else {"gift_price": Decimal(gift_price), "gift_date": date(2026, 9, 1)}
+    (lot,) = [each for each in talk.snapshot.lots if each.lot_id == "t1-a-gain"]
+    book = replace(talk.snapshot.book, lots=(replace(lot, cost_per_share=Decimal(cost), **gift),))
+    talk = replace(talk, inputs=replace(talk.inputs, snapshot=replace(talk.snapshot, book=book)))
+
+    told = lot_words(LotSale(lot_id="t1-a-gain", quantity=Decimal(10), term=term, gain=Decimal(gain)), talk)
+
+    assert told == f"10 shares {words}."

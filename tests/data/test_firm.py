@@ -306,7 +306,12 @@ def test_two_imports_at_once_leave_one_whole_firm(url, firm_reference, firm_book
 def test_what_a_scan_saw_of_accounts_goes_with_their_firm_and_its_marks_stay(firm, database, firm_reference, at):
     scans = ScanStore(database)
     marks = {"AAA": Mark(price=Decimal(3), on=date(2026, 3, 31))}
-    scans.save(LastScan(at=at, on=date(2026, 3, 31), marks=marks, since={}, documents={"A1": {"stake": 1}}, rows=()))
+    scans.save(
+        LastScan(
+            at=at, on=date(2026, 3, 31), imported_at=firm.firm().imported_at, marks=marks, since={},
+            documents={"A1": {"stake": 1}}, rows=(),
+        )
+    )  # fmt: skip
 
     firm.replace(firm_reference, [], actor="ops", at=at)
 

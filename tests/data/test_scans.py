@@ -1,18 +1,20 @@
 """The last scan is kept whole, and only the last; of each day a few figures an account."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from data.firm import FirmStore
 from data.queue_rows import read_block
 from data.scans import DAYS_KEPT, LastScan, ScanHead, ScanStore
-from engine.domain.errors import CheckFailed
+from engine.domain.errors import CheckFailed, DataError
 from engine.domain.market import Mark
 from engine.monitor.document import QueueRow
 
 DAY = date(2026, 3, 31)
+IMPORTED = datetime(2026, 4, 1, 8, 0, 0, 1, tzinfo=UTC)
 
 
 def row(account, at_stake=0.0, **changes):
@@ -26,11 +28,12 @@ def row(account, at_stake=0.0, **changes):
 
 
 def scan(at, on=DAY, rows=(), documents=None):
-    return LastScan(at=at, on=on, marks={}, since={}, documents=documents or {}, rows=tuple(rows))
+    return LastScan(at=at, on=on, imported_at=IMPORTED, marks={}, since={}, documents=documents or {}, rows=tuple(rows))
 
 
 @pytest.fixture
-def store(database):
+def store(database, firm_reference):
+    FirmStore(database).replace(firm_reference, [], actor="ops", at=IMPORTED)
     return ScanStore(database)
 
 
@@ -92,6 +95,34 @@ def test_only_so_many_days_are_kept_the_newest(store, at):
     kept = days(store)
     assert len(kept) == DAYS_KEPT
     assert kept[0] == (DAY + timedelta(days=2), [2.0])
+
+
+def test_a_scan_of_a_firm_that_was_replaced_meanwhile_leaves_the_last_one_as_it_was(
+    store, database, firm_reference, at
+):
+    store.save(scan(at, DAY, [row("A1", 1.0)], documents={"A1": {}}))
+    reimported = IMPORTED + timedelta(microseconds=1)
+    FirmStore(database).replace(firm_reference, [], actor="ops", at=reimported)
+
+    with pytest.raises(DataError, match=r"^the firm was replaced while it was scanned; scan again$"):
+        store.save(scan(at + timedelta(hours=1), DAY, [row("A1", 2.0)], documents={"A1": {}}))
+
+    assert (store.head().at, store.queue(), dict(store.documents())) == (at, None, {})
+    store.save(replace(scan(at, DAY + timedelta(days=1)), imported_at=reimported))
+    assert days(store) == [(DAY, [1.0]), (DAY + timedelta(days=1), [])]
+
+
+def test_days_and_marks_of_another_firm_go_with_it_and_those_of_the_same_firm_stay(store, database, firm_reference, at):
+    store.save(scan(at, DAY, [row("A1", 1.0)]))
+    FirmStore(database).replace(firm_reference, [], actor="ops", at=at)
+    assert store.head() is not None
+
+    other = replace(firm_reference, name="Another firm")
+    FirmStore(database).replace(other, [], actor="ops", at=at)
+
+    assert store.head() is None
+    store.save(replace(scan(at, DAY + timedelta(days=1), [row("A1", 5.0)]), imported_at=at))
+    assert days(store) == [(DAY + timedelta(days=1), [5.0])]
 
 
 def test_bytes_that_are_no_block_are_refused():

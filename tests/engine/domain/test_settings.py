@@ -54,6 +54,20 @@ exclude = ["ACME", "tag:coal"]
         ("max_trades = 1.5", "max_trades: expected a whole number, found 1.5"),
         ('wash_sales = "perhaps"', "wash_sales: expected one of block, allow, found 'perhaps'"),
         ("deposit = nan", "deposit: expected a finite number, found nan"),
+        (
+            "deposit = 1e15",
+            "deposit: expected a number of at most 15 digits before the point, found 1000000000000000.0",
+        ),
+        (
+            'deposit = "-1e999999"',
+            "deposit: expected a number of at most 15 digits before the point, found '-1e999999'",
+        ),
+        (
+            'deposit = "1e-999999"',
+            "deposit: expected a number of at most 15 digits before the point, found '1e-999999'",
+        ),
+        ('max_trades = "1e400000"', "max_trades: expected a number of at most 15 digits before the point, found"),
+        ('"tilt" = "A=1e16"', "tilt: expected a number of at most 15 digits before the point, found 'A=1e16'"),
         ("enforce = 3", "enforce: expected true or false, found 3"),
         ("min_cash = 0.5", "expected 0 <= min_cash <= max_cash <= 1"),
         ("max_turnover = -1", "max_turnover must be a number >= 0"),
@@ -65,6 +79,10 @@ def test_a_bad_line_names_the_source_the_key_and_what_was_expected(line, message
         settings_from_toml(f"[plan]\n{line}", source="x.toml")
 
     assert message in str(caught.value)
+
+
+def test_a_number_of_fifteen_digits_is_the_longest():
+    assert settings_from_toml("[plan]\ndeposit = 999999999999999", source="x.toml").deposit == 10**15 - 1
 
 
 def test_a_stray_section_is_refused():

@@ -6,7 +6,7 @@ from decimal import Decimal as D
 import pytest
 
 from engine.domain.accounts import Registration
-from engine.domain.plans import Side
+from engine.domain.plans import Side, bp_usd
 from engine.review.difference import Change, difference, in_dollars, year_gain
 from tests.engine.conftest import purchase
 
@@ -72,8 +72,19 @@ def test_a_plan_does_not_differ_from_itself(plan):
 
 
 @pytest.mark.parametrize(("bp", "usd"), [(1.92, "19.20"), (-0.005, "-0.05"), (0.00004, "0.00")])
-def test_basis_points_of_100_000_in_dollars(bp, usd):
-    assert in_dollars(bp, D(100_000)) == D(usd)
+def test_basis_points_of_100_000_in_dollars(plan, bp, usd):
+    assert in_dollars(plan, bp) == D(usd)
+
+
+@pytest.mark.parametrize(("flow", "usd"), [({"deposit": 20_000}, 63), ({"withdrawal": 20_000}, 42)])
+def test_a_basis_point_is_of_the_value_after_the_flow(plan, edited, flow, usd):
+    # 5.25 bp of 100,000 with 20 % of it put in, or taken out: of 120,000, or of 80,000.
+    settings = replace(plan.settings, **{name: D(amount) for name, amount in flow.items()})
+
+    found = difference(replace(plan, settings=settings), replace(edited, settings=settings))
+
+    assert found.cost_usd == usd
+    assert bp_usd(replace(plan, settings=settings), 5.25) == usd
 
 
 def test_the_years_gain_counts_what_was_realised_and_what_the_plan_adds(snapshot, plan):

@@ -1,0 +1,127 @@
+"""What a session keeps of an address line, and what a client sees of a refusal, in Streamlit without a browser."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.steps import meeting
+from app.steps.meeting import Wishes
+
+
+def run(script, **address):
+    """Run a script at an address line; its return value is told as text."""
+    page = AppTest.from_function(script)
+    for name, value in address.items():
+        page.query_params[name] = value
+    return page.run()
+
+
+def picking():
+    import streamlit as st
+
+    from app import session
+    from engine.domain.errors import DataError
+
+    try:
+        st.text(session.pick_account({"A1": "one", "A2": "two"}))
+    except DataError as error:
+        st.text(f"refused: {error}")
+
+
+def test_an_unknown_account_of_a_link_is_refused_once_and_not_remembered():
+    page = run(picking, account="A9")
+    assert page.text[0].value == "refused: account A9: no such account; expected one of 2 of this firm"
+
+    del page.query_params["account"]  # as from the menu
+    page.run()
+
+    assert page.text[0].value == "A1"
+    assert page.query_params["account"] == "A1"
+
+
+def test_the_account_looked_at_last_comes_back_until_the_firm_has_it_no_more():
+    page = run(picking, account="A2")
+    del page.query_params["account"]
+    assert page.run().text[0].value == "A2"
+
+    del page.query_params["account"]
+    page.session_state["account_on_screen"] = "A9"  # which an import took away
+    assert page.run().text[0].value == "A1"
+
+
+def asking():
+    import streamlit as st
+
+    from app import session
+
+    wishes = session.wishes(())
+    st.text(f"{session.lean()} {wishes.deposit} {wishes.withdrawal} {wishes.gains}")
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ({"lean": "20", "add": "999999999999", "take": "7", "gains": "0"}, "20 999999999999 7 0"),
+        ({"lean": "007", "add": "1" * 13, "take": "0" * 13, "gains": "9" * 13}, "10 0 0 None"),
+        ({"lean": "9" * 5000, "add": "9" * 5000}, "10 0 0 None"),
+    ],
+)
+def test_numbers_of_a_meeting_that_are_too_long_are_as_if_not_given(address, told):
+    assert run(asking, **address).text[0].value == told
+
+
+def giving():
+    import streamlit as st
+
+    from app import session
+    from engine.domain.errors import DataError
+
+    try:
+        st.text(session.gift())
+    except DataError as error:
+        st.text(f"refused: {error}")
+
+
+@pytest.mark.parametrize("text", ["1e15", "1e400000", "1" * 16, "1e-400000"])
+def test_a_gift_of_more_than_fifteen_digits_is_refused(text):
+    assert run(giving, gift="999999999999999").text[0].value == "999999999999999"
+    assert run(giving, gift=text).text[0].value == (
+        f"refused: the link's gift: expected an amount of at most 15 digits, found {text}"
+    )
+
+
+def choosing():
+    import streamlit as st
+
+    from app import session
+    from engine.domain.errors import DataError
+
+    try:
+        st.text(session.pick_account_of({}))
+    except DataError as error:
+        st.text(f"refused: {error}")
+
+
+def test_a_meeting_about_a_household_without_accounts_is_refused_in_a_sentence():
+    page = run(choosing, meeting="on", household="H7")
+
+    assert page.text[0].value == "refused: household H7: expected an account to speak about, found none"
+
+
+def taking_away(services, found, user):
+    from app.panels.meeting import take_away
+
+    take_away(services, found, found.balanced, user)
+
+
+def test_a_refused_proposal_tells_a_client_nothing_of_the_refusal(desk):
+    services = desk.services()
+    found = meeting.meet(services, "T1", Wishes())
+    arguments = {"services": services, "found": found, "user": services.users.user("cora")}  # who may not propose
+    page = AppTest.from_function(taking_away, kwargs=arguments).run()
+
+    page.button("save_proposal").click().run()
+
+    assert not page.exception
+    assert not page.error
+    assert [each.value.split(".")[0] for each in page.info] == ["This cannot be shown now"]
+    services.database.close()
