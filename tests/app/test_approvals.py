@@ -1,7 +1,7 @@
 """Approvals: the queue's order, decisions on what was seen and nothing else, and sending exactly what was confirmed."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from app.steps import approvals, execute, plan, reconcile, review
 from app.steps.cut_off import cut_offs
 from app.steps.market import todays_market
-from app.steps.outgoing import notional, outgoing
+from app.steps.outgoing import notional, outgoing, seal_of
 from app.steps.queue import Assessment, Assessor, Entry, Order, Standing, ranked
 from app.tables.execute import signed_table
 from app.tables.review import check_table, filtered_entries, queue_table
@@ -272,6 +272,42 @@ def test_if_anything_else_would_go_than_was_confirmed_nothing_is_approved_and_no
         execute.send(services, [first], actor=person("alan"), confirmed=outgoing(services, [second]).seal)
     assert state(services, first) is PlanState.APPROVED
     assert not services.exports.exists()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"lot_id": "t1-other"},
+        {"acquired": date(2020, 1, 2)},
+        {"cost_per_share": Decimal("123.45")},
+    ],
+)
+def test_everything_that_a_custodian_is_told_of_a_lot_is_in_the_seal(services, in_review, other):
+    blocks = outgoing(services, [in_review("T1")]).blocks
+    (sale,) = (block for block in blocks if block.side is Side.SELL)
+    (order,) = sale.allocations
+    (lot,) = order.lots
+    changed = replace(sale, allocations=(replace(order, lots=(replace(lot, **other),)),))
+
+    assert seal_of([changed if block is sale else block for block in blocks]) != seal_of(blocks)
+    assert seal_of(reversed(blocks)) == seal_of(blocks)
+
+
+def test_a_lot_that_costs_something_else_since_it_was_shown_is_not_what_was_confirmed(
+    services, desk, person, in_review, tmp_path
+):
+    plan_id = in_review("T1")
+    shown = outgoing(services, [plan_id])
+    assert desk.run("export", str(tmp_path / "firm")).code == 0
+    lots = (tmp_path / "firm" / "lots.csv").read_text()
+    assert "t1-a-loss,AAA,100,140," in lots
+    (tmp_path / "firm" / "lots.csv").write_text(lots.replace("t1-a-loss,AAA,100,140,", "t1-a-loss,AAA,100,141,"))
+    assert desk.run("import", str(tmp_path / "firm")).code == 0
+
+    with pytest.raises(CheckFailed, match="no longer what was confirmed, and nothing was done"):
+        approvals.approve_and_send(services, {plan_id: 2}, actor=person("alan"), comment="", confirmed=shown.seal)
+
+    assert state(services, plan_id) is PlanState.IN_REVIEW
 
 
 def test_two_plans_of_one_account_cannot_be_confirmed_together(services, in_review):
