@@ -14,7 +14,7 @@ from app.steps.market import todays_market
 from app.steps.outgoing import Outgoing, outgoing
 from app.steps.queue import Entry, Standing
 from app.tables.execute import signed_table
-from app.tables.parts import usd
+from app.tables.parts import literal, usd
 from app.tables.review import objections
 from data.plans import PlanHead
 from engine.domain.identifiers import PlanId
@@ -111,14 +111,18 @@ def _statement(services: Services, stated: Outgoing, heads: Sequence[PlanHead]) 
     """State exactly what would leave the house."""
     names = {side: len({block.security_id for block in stated.blocks if block.side is side}) for side in Side}
     st.markdown(
-        f"**Sells {usd(stated.usd(Side.SELL))} in {names[Side.SELL]} names and buys {usd(stated.usd(Side.BUY))} in "
-        f"{names[Side.BUY]} names** for {_accounts(heads)}, at the market, at the prices of the plans."
+        literal(
+            f"**Sells {usd(stated.usd(Side.SELL))} in {names[Side.SELL]} names and buys {usd(stated.usd(Side.BUY))} in "
+            f"{names[Side.BUY]} names** for {_accounts(heads)}, at the market, at the prices of the plans."
+        )
     )
     for each in stated.destinations:
         st.markdown(
-            f":material/account_balance: **{each.custodian}** ({each.comp_id}): {len(each.blocks)} blocks for "
-            f"{len(each.orders)} orders, sells {usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}, "
-            f"as `{each.files[0]}` with `{each.files[1]}`"
+            literal(
+                f":material/account_balance: **{each.custodian}** ({each.comp_id}): {len(each.blocks)} blocks for "
+                f"{len(each.orders)} orders, sells {usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}, "
+                f"as `{each.files[0]}` with `{each.files[1]}`"
+            )
         )
     table = signed_table(stated.blocks, todays_market(services).securities)
     st.table(
@@ -136,7 +140,9 @@ def _remarks(entries: Sequence[Entry]) -> None:
     if remarked:
         st.warning(
             "\n".join(
-                f"- {entry.account.account_id}, {each}" for entry in remarked for each in objections(entry.assessment)
+                f"- {entry.account.account_id}, {literal(each)}"
+                for entry in remarked
+                for each in objections(entry.assessment)
             ),
             title="Passes with remarks" if len(entries) == 1 else f"{len(remarked)} of these pass with remarks",
             icon=":material/priority_high:",
