@@ -130,6 +130,10 @@ def test_one_signature_sends_exactly_what_it_states_and_the_answer_comes_in_by_i
     }
     (order_file,) = [name for name in dialog.locator("code").all_inner_texts() if name.endswith(".fix")]
     assert state(services, plan_id) is PlanState.IN_REVIEW  # nothing before the signature
+    expect(
+        dialog.get_by_text(re.compile(r"Sells \$[\d,]+ in \d+ names and buys \$[\d,]+ in \d+ names"))
+    ).to_be_visible()
+    assert page.locator(".katex").count() == 0  # amounts, and no formula between two of them
     dialog.get_by_role("button", name="Sign and send").click()
 
     expect(page.get_by_text(re.compile(rf"The custodians answered: plan {plan_id[:12]} is reconciled"))).to_be_visible()
@@ -148,6 +152,22 @@ def test_one_signature_sends_exactly_what_it_states_and_the_answer_comes_in_by_i
     page.goto(f"{app.url}/orders?plan={plan_id}")
     settled(page)
     expect(page.get_by_role("button", name=re.compile(re.escape(order_file)))).to_be_visible()
+
+
+def test_what_changes_while_the_dialog_is_open_is_not_what_was_signed(app, page, services, in_review):
+    plan_id = in_review("A00008")
+    see(page, app, f"review?plan={plan_id}", ALAN)
+    press(page, "Approve and send…")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text(plan_id[:12])).to_be_visible()
+
+    with services.database.begin() as connection:
+        connection.exec_driver_sql("UPDATE lots SET acquired = '2020-01-02' WHERE account_id = 'A00008'")
+    in_review("A00009")  # and something happens in the firm, so that it is read anew
+    dialog.get_by_role("button", name="Sign and send").click()
+
+    expect(page.get_by_text(re.compile("no longer what was confirmed, and nothing was done"))).to_be_visible()
+    assert state(services, plan_id) is PlanState.IN_REVIEW
 
 
 def _manifest(file):
