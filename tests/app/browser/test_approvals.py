@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from app import wiring
 from app.settings import Settings
-from app.steps import plan, review
+from app.steps import firm, plan, review
 from engine.domain.lifecycle import Action, PlanState
 
 pytestmark = pytest.mark.browser
@@ -154,16 +154,20 @@ def test_one_signature_sends_exactly_what_it_states_and_the_answer_comes_in_by_i
     expect(page.get_by_role("button", name=re.compile(re.escape(order_file)))).to_be_visible()
 
 
-def test_what_changes_while_the_dialog_is_open_is_not_what_was_signed(app, page, services, in_review):
-    plan_id = in_review("A00008")
+def test_what_changes_while_the_dialog_is_open_is_not_what_was_signed(app, page, services, in_review, tmp_path):
+    plan_id = in_review("A00009")
     see(page, app, f"review?plan={plan_id}", ALAN)
     press(page, "Approve and send…")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text(plan_id[:12])).to_be_visible()
 
-    with services.database.begin() as connection:
-        connection.exec_driver_sql("UPDATE lots SET acquired = '2020-01-02' WHERE account_id = 'A00008'")
-    in_review("A00009")  # and something happens in the firm, so that it is read anew
+    folder = tmp_path / "firm"
+    firm.export_firm(services, folder)
+    lots = (folder / "lots.csv").read_text()
+    other = re.sub(r"(?m)^(A00009,.*?,.*?,.*?,)", r"\g<1>1", lots)  # every cost a share, with a digit before it
+    assert other != lots
+    (folder / "lots.csv").write_text(other)
+    firm.import_firm(services, folder, actor="maya")
     dialog.get_by_role("button", name="Sign and send").click()
 
     expect(page.get_by_text(re.compile("no longer what was confirmed, and nothing was done"))).to_be_visible()
