@@ -7,6 +7,7 @@ from app.panels import approval, frame, orders, queue, review
 from app.panels import plan as plan_panel
 from app.steps import crm, plan
 from app.steps import review as step
+from app.tables.parts import literal
 from app.tables.review import history_table
 
 services, user = session.services(), session.user()
@@ -51,7 +52,7 @@ approval.changes(services, stored, found)
 approval.preview(services, entry)
 st.subheader("The plan")
 plan_panel.headline(found)
-st.markdown(plan.summary_text(found))
+st.markdown(literal(plan.summary_text(found)))
 plan_panel.details(found, key="review")
 plan_panel.proof(found)
 if review.may_edit(stored, user):

@@ -21,7 +21,7 @@ from app.tables.monitor import (
     restriction_table,
     tax_table,
 )
-from app.tables.parts import usd
+from app.tables.parts import literal, usd
 
 _NAMES_DRAWN = 25
 
@@ -44,18 +44,18 @@ def header(view: AccountView) -> None:
         st.metric("Largest drift", f"{scan.max_active_weight:.2%}", border=True, height="stretch")
         st.metric(
             "Cash", f"{scan.cash_weight:.2%}", border=True, height="stretch",
-            help=f"Band {scan.cash_band[0]:.1%} to {scan.cash_band[1]:.1%}; ${account.cash:,.2f}",
+            help=literal(f"Band {scan.cash_band[0]:.1%} to {scan.cash_band[1]:.1%}; ${account.cash:,.2f}"),
         )  # fmt: skip
         st.metric("Tax that harvesting saves", usd(scan.harvest.tax_saved), border=True, height="stretch")
         st.metric("Gains this year", usd(account.ytd_st_gain + account.ytd_lt_gain), border=True, height="stretch",
-                  help=f"ST {usd(account.ytd_st_gain)}, LT {usd(account.ytd_lt_gain)}; {budget}")  # fmt: skip
+                  help=literal(f"ST {usd(account.ytd_st_gain)}, LT {usd(account.ytd_lt_gain)}; {budget}"))  # fmt: skip
         st.metric("Carried forward", usd(account.st_carryforward + account.lt_carryforward), border=True,
                   height="stretch",
-                  help=f"ST {usd(account.st_carryforward)}, LT {usd(account.lt_carryforward)}")  # fmt: skip
+                  help=literal(f"ST {usd(account.st_carryforward)}, LT {usd(account.lt_carryforward)}"))  # fmt: skip
     if scan.fenced:
         st.error("Fenced off from planning until its data are right.", icon=":material/block:")
     for problem in scan.problems:
-        st.warning(problem.sentence, icon=":material/report:")
+        st.warning(literal(problem.sentence), icon=":material/report:")
 
 
 def drift(view: AccountView) -> None:
@@ -140,8 +140,10 @@ def harvest(view: AccountView) -> None:
     """Show each lot at a loss: what it saves, or why it must wait."""
     found = view.scan.harvest
     st.caption(
-        f"Harvestable now: \\${found.st_loss:,.2f} short-term and \\${found.lt_loss:,.2f} long-term, "
-        f"\\${found.tax_saved:,.2f} of tax, net of what a wash sale would disallow."
+        literal(
+            f"Harvestable now: ${found.st_loss:,.2f} short-term and ${found.lt_loss:,.2f} long-term, "
+            f"${found.tax_saved:,.2f} of tax, net of what a wash sale would disallow."
+        )
     )
     frame.table(
         harvest_table(view.scan, view.market),
@@ -175,8 +177,10 @@ def taxes(view: AccountView) -> None:
     with figures:
         effect = "cost" if position.tax >= 0 else "save"
         st.markdown(
-            f"This year's gains and losses so far **{effect} \\${abs(position.tax):,.2f}** of tax, netted with "
-            f"what was carried in, at {account.st_rate:.1%} short-term and {account.lt_rate:.1%} long-term."
+            literal(
+                f"This year's gains and losses so far **{effect} ${abs(position.tax):,.2f}** of tax, netted with what "
+                f"was carried in, at {account.st_rate:.1%} short-term and {account.lt_rate:.1%} long-term."
+            )
         )
         frame.table(tax_table(position), key="tax_year")
     with picture:
@@ -184,9 +188,9 @@ def taxes(view: AccountView) -> None:
         if position.left is None:
             st.caption("No gains budget is set for this account.")
         elif position.left >= 0:
-            st.caption(f"\\${position.left:,.0f} of the gains budget is left.")
+            st.caption(literal(f"${position.left:,.0f} of the gains budget is left."))
         else:
-            st.warning(f"The gains budget is exceeded by \\${-position.left:,.0f}.", icon=":material/warning:")
+            st.warning(literal(f"The gains budget is exceeded by ${-position.left:,.0f}."), icon=":material/warning:")
 
 
 def rules(view: AccountView) -> None:

@@ -17,7 +17,7 @@ from app.steps.outgoing import Outgoing, outgoing
 from app.steps.plan import WhatIf
 from app.steps.queue import Entry, Standing
 from app.tables.execute import outgoing_table
-from app.tables.parts import usd
+from app.tables.parts import literal, usd
 from app.tables.review import budget_text, check_table, cut_off_text, difference_table, objections
 from data.plans import StoredPlan
 from engine.domain.errors import LotsmithError
@@ -60,7 +60,9 @@ _DONE: Final = {
 def verdict(entry: Entry, services: Services) -> None:
     """Say first whether the plan can be approved, and until when it still reaches the market."""
     standing, against = entry.standing, objections(entry.assessment)
-    body = "\n".join(f"- {shorten(each, _OBJECTION_LENGTH, placeholder=' …')}" for each in against[:_OBJECTIONS_SHOWN])
+    body = "\n".join(
+        f"- {literal(shorten(each, _OBJECTION_LENGTH, placeholder=' …'))}" for each in against[:_OBJECTIONS_SHOWN]
+    )
     if len(against) > _OBJECTIONS_SHOWN:
         body += f"\n- and {len(against) - _OBJECTIONS_SHOWN} more, below"
     if not against and entry.assessment is not None:
@@ -82,7 +84,7 @@ def verdict(entry: Entry, services: Services) -> None:
 def budget(entry: Entry) -> None:
     """Show the year's net gain with the plan against what the client agreed to."""
     if entry.assessment is not None:
-        st.markdown(f":material/savings: {budget_text(entry.assessment, entry.plan)}")
+        st.markdown(f":material/savings: {literal(budget_text(entry.assessment, entry.plan))}")
 
 
 def last_word(services: Services, stored: StoredPlan) -> None:
@@ -92,7 +94,7 @@ def last_word(services: Services, stored: StoredPlan) -> None:
     last = services.plans.history(stored.plan_id)[-1]
     (who,) = _names(services, [last.actor])
     st.warning(
-        f"{who}, {last.at:%d %b %Y %H:%M} UTC: “{last.comment}”",
+        f"{who}, {last.at:%d %b %Y %H:%M} UTC: “{literal(last.comment)}”",
         title=stored.state.value.replace("_", " ").capitalize(),
         icon=":material/comment:",
     )
@@ -131,7 +133,8 @@ def preview(services: Services, entry: Entry) -> None:
     for each in built["out"].destinations:
         st.markdown(
             f"**{each.custodian}** ({each.comp_id}), `{each.files[0]}`: {len(each.blocks)} blocks, "
-            f"{len(each.orders)} allocations, sells {usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}"
+            f"{len(each.orders)} allocations, sells {literal(usd(each.usd(Side.SELL)))}, "
+            f"buys {literal(usd(each.usd(Side.BUY)))}"
         )
     frame.table(
         outgoing_table(built["out"].blocks, todays_market(services).securities), key="preview",
@@ -154,8 +157,8 @@ def changes(services: Services, stored: StoredPlan, found: WhatIf) -> None:
         cost = f"Against that plan this {word} **{abs(differs.cost_bp):.3f} bp (${abs(differs.cost_usd):,.2f})**."
     st.markdown(
         f"From plan `{parent_id[:12]}`, changed by {_editors(services, stored)}"
-        + (f": “{stored.note}”. " if stored.note else ". ")
-        + f"{cost} Tax {differs.tax:+,.0f} USD, tracking error {100 * differs.tracking_error:+.3f} pp."
+        + (f": “{literal(stored.note)}”. " if stored.note else ". ")
+        + f"{literal(cost)} Tax {differs.tax:+,.0f} USD, tracking error {100 * differs.tracking_error:+.3f} pp."
     )
     frame.table(
         difference_table(differs, found.market), key="changes", alt="Trades that were added, removed or changed",
@@ -250,9 +253,11 @@ def _part(services: Services, stored: StoredPlan, entry: Entry, user: User) -> N
         return
     word = "costs" if part.total_bp >= 0 else "gains"
     st.markdown(
-        f"{len(names)} of {len(trades)} trades. Leaving the others out {word} **{abs(part.total_bp):.3f} bp "
-        f"(${abs(part.total_usd):,.2f})**; cash after {part.plan.summary.cash_weight:.2%}, tracking error "
-        f"{part.plan.plan.after.tracking_error:.2%}."
+        literal(
+            f"{len(names)} of {len(trades)} trades. Leaving the others out {word} **{abs(part.total_bp):.3f} bp "
+            f"(${abs(part.total_usd):,.2f})**; cash after {part.plan.summary.cash_weight:.2%}, tracking error "
+            f"{part.plan.plan.after.tracking_error:.2%}."
+        )
     )
     if part.plan.plan.conflicts:
         st.error(f"The part alone breaks: {', '.join(part.plan.plan.conflicts)}.", icon=":material/block:")

@@ -33,7 +33,7 @@ from app.tables.book import (
     usual_of,
 )
 from app.tables.book import tiles as tiles_of
-from app.tables.parts import short_usd, usd
+from app.tables.parts import literal, short_usd, usd
 from engine.domain.identifiers import AccountId
 from engine.domain.lifecycle import User
 
@@ -178,11 +178,11 @@ def _total(book: Book, view: BookView) -> None:
     rows = book.frame[chosen(book, view)]
     st.button(
         f":material/view_list: Shown  \n**{len(rows):,}** of {len(book.frame):,}  \n"
-        f"{_dollars(rows['at_stake'].sum())} at stake",
+        f"{literal(short_usd(rows['at_stake'].sum()))} at stake",
         key="tile:all",
         width="stretch",
-        help=f"Value {usd(rows['nav'].sum())}; harvesting saves {usd(rows['tax_saved'].sum())}. "
-        "A click takes every filter away",
+        help=literal(f"Value {usd(rows['nav'].sum())}; harvesting saves {usd(rows['tax_saved'].sum())}. ")
+        + "A click takes every filter away",
         on_click=session.show_book_view,
         args=(BookView(columns=view.columns, order=view.order, smallest_first=view.smallest_first), usual_of(book)),
     )
@@ -191,7 +191,7 @@ def _total(book: Book, view: BookView) -> None:
 def _tile(tile: Tile, *, is_chosen: bool) -> None:
     mark = ":material/check:" if is_chosen else _ICONS[tile.reason]
     st.button(
-        f"{mark} {tile.reason.capitalize()}  \n**{tile.accounts:,}**  \n{_dollars(tile.at_stake)} at stake",
+        f"{mark} {tile.reason.capitalize()}  \n**{tile.accounts:,}**  \n{literal(short_usd(tile.at_stake))} at stake",
         key=f"tile:{tile.reason}",
         type="primary" if is_chosen else "secondary",
         width="stretch",
@@ -199,10 +199,6 @@ def _tile(tile: Tile, *, is_chosen: bool) -> None:
         on_click=session.toggle_reason,
         args=(tile.reason,),
     )
-
-
-def _dollars(amount: float) -> str:
-    return short_usd(amount).replace("$", "\\$")  # two dollar signs would make a formula of what stands between
 
 
 def wants_map() -> bool:

@@ -15,6 +15,7 @@ from app.ports import Progress, Services
 from app.steps import firm
 from app.steps.market import todays_market
 from app.tables.files import csv_bytes, workbook_bytes
+from app.tables.parts import literal
 from engine.domain.errors import LotsmithError
 
 _STALE_DAYS: Final = 4
@@ -48,14 +49,14 @@ def told(sentences: Iterable[tuple[str, bool]]) -> None:
     """Show what the last action came to: each sentence with whether it was done."""
     for sentence, done in sentences:
         if done:
-            st.success(sentence, icon=":material/check_circle:")
+            st.success(literal(sentence), icon=":material/check_circle:")
         else:
-            st.error(sentence, icon=":material/block:")
+            st.error(literal(sentence), icon=":material/block:")
 
 
 def refusal(error: LotsmithError) -> None:
     """Show an error that Lotsmith raised on purpose, with every problem it names."""
-    st.error(str(error), icon=":material/error:")
+    st.error(literal(str(error)), icon=":material/error:")
     problems = getattr(error, "problems", ())
     if problems:
         st.dataframe(

@@ -19,7 +19,7 @@ from app.tables.ledger import (
     window_sentences,
     year_figures,
 )
-from app.tables.parts import usd
+from app.tables.parts import literal, usd
 from engine.domain.plans import LockRule
 
 
@@ -68,7 +68,7 @@ def losses(view: HouseholdLedger) -> None:
         sentences = window_sentences(view, loss)
         if not loss.matches:
             st.caption("No purchase within 30 days before or after the sale caught a share of it (26 U.S.C. 1091(a)).")
-        st.markdown("\n".join(f"- {each}" for each in sentences).replace("$", r"\$"))
+        st.markdown(literal("\n".join(f"- {each}" for each in sentences)))
         if loss.matches:
             frame.table(match_table(view, loss), key="matches")
     st.download_button(

@@ -33,7 +33,7 @@ from app.tables.meeting import (
     worth_usd,
     years_words,
 )
-from app.tables.parts import usd
+from app.tables.parts import literal, usd
 from engine.domain.accounts import Household
 from engine.domain.lifecycle import PlanState, User
 from engine.domain.market import MarketSnapshot
@@ -76,8 +76,8 @@ def whose(found: Meeting) -> None:
     account = found.account
     st.caption(
         f"{account.registration.value.capitalize()} account {account.account_number} at {account.custodian} · "
-        f"{_literal(usd(value_today(found)))} · follows {account.model_id} · net gains so far this year "
-        f"{_literal(usd(account.ytd_st_gain + account.ytd_lt_gain))}"
+        f"{literal(usd(value_today(found)))} · follows {account.model_id} · net gains so far this year "
+        f"{literal(usd(account.ytd_st_gain + account.ytd_lt_gain))}"
     )
 
 
@@ -151,9 +151,9 @@ def possible(found: Meeting, chosen: Choice) -> bool:
         "\n".join(
             (
                 "This cannot all be done together; without any one of these there is a plan:",
-                *(f"- {_literal(text)}" for text in conflict_words(conflict.plan, found.market)),
+                *(f"- {literal(text)}" for text in conflict_words(conflict.plan, found.market)),
                 "",
-                _literal(conflict.plan.repair),
+                literal(conflict.plan.repair),
             )
         ),
         icon=":material/info:",
@@ -250,9 +250,9 @@ def why(found: Meeting, chosen: Choice) -> None:
     trade = trades[picked]
     with st.container(border=True):
         told, value = st.columns([5, 1])
-        told.markdown(_literal(trade.reason.sentence))
+        told.markdown(literal(trade.reason.sentence))
         if trade.lots:
-            told.markdown("\n".join(f"- {_literal(lot_words(sale, found))}" for sale in trade.lots))
+            told.markdown("\n".join(f"- {literal(lot_words(sale, found))}" for sale in trade.lots))
         worth = worth_usd(trade, plan)
         if worth is not None:
             value.metric("Worth of this trade", f"${worth:,.2f}", help=WORTH)
@@ -262,7 +262,7 @@ def why(found: Meeting, chosen: Choice) -> None:
             name = f"trades-{found.account.account_id}-{plan.as_of}"
             frame.table(client_trades(plan, found.market), key="meeting_trades", height=420, file=name)
             for text in wash_words(plan, found.market):
-                st.caption(text)
+                st.caption(literal(text))
 
 
 def take_away(services: Services, found: Meeting, chosen: Choice, user: User) -> None:
@@ -305,15 +305,10 @@ def take_away(services: Services, found: Meeting, chosen: Choice, user: User) ->
 def assumed(found: Meeting) -> None:
     """Say what every figure rests on."""
     st.subheader("What is assumed", anchor=False)
-    st.markdown("\n".join(f"- {_literal(text)}" for text in assumptions(found)))
+    st.markdown("\n".join(f"- {literal(text)}" for text in assumptions(found)))
 
 
 def assumed_in_sight(found: Meeting) -> None:
     """Keep the most important of it in sight at the bottom of the screen, wherever the page is scrolled to."""
     with st.bottom:
-        st.caption(_literal(in_one_line(found)), text_alignment="center")
-
-
-def _literal(text: str) -> str:
-    """Return text in which no dollar sign begins a formula."""
-    return text.replace("$", r"\$")
+        st.caption(literal(in_one_line(found)), text_alignment="center")

@@ -27,7 +27,7 @@ from app.tables.execute import (
     outbox_table,
     sent_table,
 )
-from app.tables.parts import usd
+from app.tables.parts import literal, usd
 from app.tables.review import cut_off_text, plan_table
 from data.outbox import OutboxRow
 from data.plans import PlanHead, StoredPlan
@@ -180,7 +180,7 @@ def one_plan(services: Services, plan_id: PlanId) -> None:
             for each in destinations(services, blocks):
                 st.markdown(
                     f"**{each.custodian}** ({each.comp_id}): {len(each.blocks)} blocks, sells "
-                    f"{usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}"
+                    + literal(f"{usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}")
                 )
             _files(services, stored)
     if ordered.open:

@@ -9,7 +9,7 @@ from app.charts.drift import sector_figure
 from app.panels import frame
 from app.steps.plan import WhatIf
 from app.steps.why import trade_reason
-from app.tables.parts import named
+from app.tables.parts import literal, named
 from app.tables.plan import (
     binding_table,
     lot_choice_table,
@@ -70,7 +70,7 @@ def proof(found: WhatIf) -> None:
     ]
     if objective.rounding is not None and plan.settings.whole_shares:
         parts.append(f"Whole shares cost {objective.rounding:.3f} bp of the gap.")
-    st.caption(" ".join(parts))
+    st.caption(literal(" ".join(parts)))
     if run.fallback:
         why = run.solver.removeprefix(FALLBACK_SOLVER).removeprefix(", ") or "the fast one did not meet its tolerance"
         st.caption(f":material/swap_horiz: The general solver, not the fast one: {why}. The certificate is as good.")
@@ -96,16 +96,16 @@ def infeasible(found: WhatIf, *, apply: Callable[[Mapping[str, Any]], None] | No
     with st.container(border=True):
         st.error("These rules cannot all be obeyed. Without any one of them there is a plan:", icon=":material/block:",
                  title="No plan")  # fmt: skip
-        st.markdown("\n".join(f"- {rule_words(rule, found)}" for rule in plan.conflicts))
+        st.markdown(literal("\n".join(f"- {rule_words(rule, found)}" for rule in plan.conflicts)))
         if plan.repair:
-            st.markdown(f"**Cheapest way out:** {plan.repair}")
+            st.markdown(f"**Cheapest way out:** {literal(plan.repair)}")
         if plan.repair_change is not None and apply is not None:
             change = plan.repair_change
             now, then = (
                 setting_text(change.setting, v) for v in (getattr(plan.settings, change.setting), change.value)
             )
             st.button(
-                f"Apply it: {MEANINGS[change.setting].label} {now} → {then}",
+                literal(f"Apply it: {MEANINGS[change.setting].label} {now} → {then}"),
                 key="apply_repair",
                 type="primary",
                 icon=":material/build:",
@@ -210,8 +210,8 @@ def why(found: WhatIf, security_id: SecurityId, *, key: str) -> None:
     with st.container(border=True):
         name = named(market, security_id)
         st.markdown(f"**{trade.side.value.capitalize()} {trade.quantity:,f} {name['ticker']}** {name['name']}, "
-                    f"\\${trade.amount:,.2f}")  # fmt: skip
-        st.markdown(_plain(trade.reason.sentence))
+                    + literal(f"${trade.amount:,.2f}"))  # fmt: skip
+        st.markdown(literal(trade.reason.sentence))
         numbers, rules_at_work = st.columns([3, 2])
         with numbers:
             frame.table(reason_table(reason), key=f"{key}:parts", alt=f"Why {name['ticker']}, in numbers")
@@ -220,21 +220,16 @@ def why(found: WhatIf, security_id: SecurityId, *, key: str) -> None:
             st.caption(f"Rules that bind on it: {', '.join(rules)}." if rules else "No rule binds on this name.")
         if reason.lots_sentence:
             frame.table(lot_choice_table(reason), key=f"{key}:lots", alt=f"Lots of {name['ticker']}", height=260)
-            st.caption(_plain(reason.lots_sentence))
+            st.caption(literal(reason.lots_sentence))
         else:
             st.caption("A purchase closes no lot; it opens one.")
-
-
-def _plain(sentence: str) -> str:
-    """Return a sentence whose dollar signs are no formula."""
-    return sentence.replace("$", "\\$")
 
 
 def verdicts(checks: Sequence[Check]) -> None:
     """Show one line a check, failures first."""
     st.markdown(
         "\n\n".join(
-            f"{_VERDICT_ICONS[check.verdict]} **{check.rule}** {check.detail}"
+            f"{_VERDICT_ICONS[check.verdict]} **{check.rule}** {literal(check.detail)}"
             for check in sorted(checks, key=lambda check: list(Verdict).index(check.verdict), reverse=True)
         )
     )

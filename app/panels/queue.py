@@ -12,7 +12,7 @@ from app.panels import signing
 from app.ports import Services
 from app.steps import approvals
 from app.steps.queue import Entry, Order, Standing, ranked
-from app.tables.parts import usd
+from app.tables.parts import literal, usd
 from app.tables.review import STANDINGS, cut_off_text, filtered_entries, queue_table, verdict_line
 from data.plans import PlanHead
 from engine.domain.lifecycle import Action, PlanState, User, legal_actions
@@ -134,7 +134,7 @@ def _together(services: Services, marked: Sequence[Entry], user: User) -> None:
         st.markdown(f"**{len(marked)} marked, {len(offered)} can be approved together.**")
         left_out = [entry for entry in marked if entry not in offered]
         for entry in left_out[:_REASONS_SHOWN]:
-            st.markdown(f":material/block: {entry.account.account_id} is left out: {_why_not(entry, user)}")
+            st.markdown(f":material/block: {entry.account.account_id} is left out: {literal(_why_not(entry, user))}")
         if len(left_out) > _REASONS_SHOWN:
             st.caption(f"And {len(left_out) - _REASONS_SHOWN} more are left out.")
         if not offered:

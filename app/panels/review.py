@@ -12,6 +12,7 @@ from app.panels import frame
 from app.ports import Services
 from app.steps import review
 from app.steps.plan import WhatIf, signed_shares
+from app.tables.parts import literal, usd
 from app.tables.review import edit_table, editable_trades, plan_table, returned_table
 from data.plans import StoredPlan
 from engine.domain.identifiers import SecurityId
@@ -59,7 +60,7 @@ def header(stored: StoredPlan, found: WhatIf) -> None:
         f"Plan {stored.plan_id[:12]}… made by {', '.join(sorted(stored.makers))} on "
         f"{stored.created_at:%d %b %Y %H:%M} UTC · as of {found.plan.as_of:%d %b %Y}"
         + (f" · from plan {stored.parent_id[:12]}…" if stored.parent_id else "")
-        + (f" · {stored.name}" if stored.name else "")
+        + (f" · {literal(stored.name)}" if stored.name else "")
     )
     if found.plan.edited:
         tickers = ", ".join(found.market.securities[name].ticker for name in found.plan.edited)
@@ -109,10 +110,12 @@ def edits(services: Services, stored: StoredPlan, found: WhatIf, user: User) -> 
     adjusted = priced["found"]
     better = "better" if adjusted.total_bp < 0 else "worse"
     st.markdown(
-        f"Together these edits make the plan **{abs(adjusted.total_bp):.3f} bp "
-        f"(${abs(adjusted.total_usd):,.2f}) {better}**; cash after {adjusted.plan.summary.cash_weight:.2%}, "
-        f"tracking error {adjusted.plan.plan.after.tracking_error:.2%}, "
-        f"tax now ${adjusted.plan.plan.tax.liability:,.0f}."
+        literal(
+            f"Together these edits make the plan **{abs(adjusted.total_bp):.3f} bp "
+            f"(${abs(adjusted.total_usd):,.2f}) {better}**; cash after {adjusted.plan.summary.cash_weight:.2%}, "
+            f"tracking error {adjusted.plan.plan.after.tracking_error:.2%}, "
+            f"tax now {usd(adjusted.plan.plan.tax.liability)}."
+        )
     )
     frame.table(edit_table(adjusted, found.market), key=f"edits:{stored.plan_id}")
     if adjusted.plan.plan.status is PlanStatus.INFEASIBLE:
@@ -131,7 +134,7 @@ def edits(services: Services, stored: StoredPlan, found: WhatIf, user: User) -> 
 
 def tell(sentences: Sequence[str]) -> None:
     """Show what was read."""
-    st.info("\n\n".join(sentences) or "No new decision.", icon=":material/mark_email_read:")
+    st.info(literal("\n\n".join(sentences)) or "No new decision.", icon=":material/mark_email_read:")
 
 
 def _changed(found: WhatIf, names: Sequence[str], shares: Sequence[float]) -> dict[SecurityId, Decimal]:

@@ -13,7 +13,7 @@ from app.panels.knobs import Form
 from app.panels.settings import targets
 from app.steps.inputs import PlanInputs
 from app.steps.scenarios import round_amounts, within_budget
-from app.tables.parts import usd
+from app.tables.parts import literal, usd
 from app.tables.plan import gift_table
 from engine.plan.gifting import Gift
 
@@ -48,11 +48,11 @@ def scenarios(form: Form, inputs: PlanInputs) -> None:
 def gifts(given: tuple[Gift, ...], inputs: PlanInputs, *, asked: Decimal) -> None:
     """Show which lots are given away, and the gain and the tax that this avoids."""
     worth, gain, tax = (sum((getattr(each, part) for each in given), Decimal(0)) for part in ("value", "gain", "tax"))
-    text = (
+    text = literal(
         f"**Gift of {usd(asked)}:** lots worth {usd(worth)} leave the account. Their gain of {usd(gain)} is never "
         f"realised here: {usd(tax)} of tax avoided against selling them. The plan below is that of the account without "
         "them; it cannot be kept before the gift is booked."
-    ).replace("$", "\\$")
+    )
     with st.container(border=True):
         st.markdown(text)
         st.button("Take back", key="gift:undo", icon=":material/undo:", on_click=session.give, args=[None])
@@ -111,4 +111,4 @@ def _key(form: Form, name: str) -> str:
 
 
 def _amount_words(amount: str) -> str:
-    return "None" if amount == _NONE else usd(Decimal(amount)).replace("$", "\\$")
+    return "None" if amount == _NONE else literal(usd(Decimal(amount)))

@@ -8,13 +8,13 @@ import streamlit as st
 from app import session
 from app.panels import frame
 from app.ports import Services
-from app.steps import approvals, execute, firm
+from app.steps import approvals, execute
 from app.steps.approvals import Outcome
 from app.steps.market import todays_market
 from app.steps.outgoing import Outgoing, outgoing
 from app.steps.queue import Entry, Standing
 from app.tables.execute import signed_table
-from app.tables.parts import usd
+from app.tables.parts import literal, usd
 from app.tables.review import objections
 from data.plans import PlanHead
 from engine.domain.identifiers import PlanId
@@ -26,11 +26,44 @@ _LISTED_PX: Final = 300
 _SHARES: Final = "{:,.10g}"  # whole where they are whole
 
 
-@st.dialog("Approve", width="large", icon=":material/check_circle:")
 def approve(services: Services, entries: Sequence[Entry], user: User) -> None:
-    """Ask once, then approve each of these plans; nothing is sent."""
-    if _statement(services, [entry.head for entry in entries]) is None:
-        return
+    """Ask once, then approve each of these plans; nothing is sent. A refusal to say what would go is shown in place."""
+    stated = _built(services, [entry.head for entry in entries])
+    if stated is not None:
+        _approve(services, entries, stated, user)
+
+
+def approve_and_send(services: Services, entries: Sequence[Entry], user: User) -> None:
+    """Ask once, then approve, release and send these plans together, exactly as stated; refusals as in approve."""
+    stated = _built(services, [entry.head for entry in entries])
+    if stated is not None:
+        _approve_and_send(services, entries, stated, user)
+
+
+def send(services: Services, heads: Sequence[PlanHead], user: User) -> None:
+    """Ask once, then release and send approved plans together, exactly as stated; refusals as in approve."""
+    stated = _built(services, heads)
+    if stated is not None:
+        _send(services, heads, stated, user)
+
+
+def _built(services: Services, heads: Sequence[PlanHead]) -> Outgoing | None:
+    """Build what would leave the house, once, before the dialog opens; None where it cannot, with the reason shown.
+
+    A dialog keeps the arguments that it was opened with while it runs again for every click in it. What it states is
+    one of them: the seal that is confirmed is that of what was shown.
+    """
+    built: dict[str, Outgoing] = {}
+
+    def build() -> None:
+        built["out"] = outgoing(services, tuple(head.plan_id for head in heads))
+
+    return built["out"] if frame.attempt(build) else None
+
+
+@st.dialog("Approve", width="large", icon=":material/check_circle:")
+def _approve(services: Services, entries: Sequence[Entry], stated: Outgoing, user: User) -> None:
+    _statement(services, stated, [entry.head for entry in entries])
     _remarks(entries)
     st.caption("Nothing leaves the house with this: approved plans wait under Orders.")
     comment = st.text_input("Comment", key="approve_comment", placeholder="kept with each approval")
@@ -42,11 +75,8 @@ def approve(services: Services, entries: Sequence[Entry], user: User) -> None:
 
 
 @st.dialog("Approve and send", width="large", icon=":material/send:")
-def approve_and_send(services: Services, entries: Sequence[Entry], user: User) -> None:
-    """Ask once, then approve, release and send these plans together, exactly as stated."""
-    stated = _statement(services, [entry.head for entry in entries])
-    if stated is None:
-        return
+def _approve_and_send(services: Services, entries: Sequence[Entry], stated: Outgoing, user: User) -> None:
+    _statement(services, stated, [entry.head for entry in entries])
     _remarks(entries)
     comment = st.text_input("Comment", key="sign_comment", placeholder="kept with the approval")
     if _buttons("Sign and send", icon="send"):
@@ -68,11 +98,8 @@ def approve_and_send(services: Services, entries: Sequence[Entry], user: User) -
 
 
 @st.dialog("Release and send", width="large", icon=":material/send:")
-def send(services: Services, heads: Sequence[PlanHead], user: User) -> None:
-    """Ask once, then release and send approved plans together, exactly as stated."""
-    stated = _statement(services, heads)
-    if stated is None:
-        return
+def _send(services: Services, heads: Sequence[PlanHead], stated: Outgoing, user: User) -> None:
+    _statement(services, stated, heads)
     if _buttons("Sign and send", icon="send"):
         with st.spinner("Checking again and writing the files…"):
             done = frame.heeded(lambda: execute.send(services, stated.plan_ids, actor=user, confirmed=stated.seal))
@@ -80,29 +107,22 @@ def send(services: Services, heads: Sequence[PlanHead], user: User) -> None:
         st.rerun()
 
 
-def _statement(services: Services, heads: Sequence[PlanHead]) -> Outgoing | None:
-    """State exactly what would leave the house; None where that cannot be said, with the reason."""
-    plan_ids = tuple(head.plan_id for head in heads)
-    found: dict[str, Outgoing] = {}
-
-    def build() -> None:
-        found["out"] = session.remember(
-            ("outgoing", plan_ids, firm.version(services)), lambda: outgoing(services, plan_ids)
-        )
-
-    if not frame.attempt(build):
-        return None
-    stated = found["out"]
+def _statement(services: Services, stated: Outgoing, heads: Sequence[PlanHead]) -> None:
+    """State exactly what would leave the house."""
     names = {side: len({block.security_id for block in stated.blocks if block.side is side}) for side in Side}
     st.markdown(
-        f"**Sells {usd(stated.usd(Side.SELL))} in {names[Side.SELL]} names and buys {usd(stated.usd(Side.BUY))} in "
-        f"{names[Side.BUY]} names** for {_accounts(heads)}, at the market, at the prices of the plans."
+        literal(
+            f"**Sells {usd(stated.usd(Side.SELL))} in {names[Side.SELL]} names and buys {usd(stated.usd(Side.BUY))} in "
+            f"{names[Side.BUY]} names** for {_accounts(heads)}, at the market, at the prices of the plans."
+        )
     )
     for each in stated.destinations:
         st.markdown(
-            f":material/account_balance: **{each.custodian}** ({each.comp_id}): {len(each.blocks)} blocks for "
-            f"{len(each.orders)} orders, sells {usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}, "
-            f"as `{each.files[0]}` with `{each.files[1]}`"
+            literal(
+                f":material/account_balance: **{each.custodian}** ({each.comp_id}): {len(each.blocks)} blocks for "
+                f"{len(each.orders)} orders, sells {usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}, "
+                f"as `{each.files[0]}` with `{each.files[1]}`"
+            )
         )
     table = signed_table(stated.blocks, todays_market(services).securities)
     st.table(
@@ -113,7 +133,6 @@ def _statement(services: Services, heads: Sequence[PlanHead]) -> Outgoing | None
     )
     hashes = " · ".join(f"{head.account_id} plan `{head.plan_id[:12]}`" for head in heads)
     st.caption(f"Signed with the hash of each document: {hashes}. If anything else would go, nothing does.")
-    return stated
 
 
 def _remarks(entries: Sequence[Entry]) -> None:
@@ -121,7 +140,9 @@ def _remarks(entries: Sequence[Entry]) -> None:
     if remarked:
         st.warning(
             "\n".join(
-                f"- {entry.account.account_id}, {each}" for entry in remarked for each in objections(entry.assessment)
+                f"- {entry.account.account_id}, {literal(each)}"
+                for entry in remarked
+                for each in objections(entry.assessment)
             ),
             title="Passes with remarks" if len(entries) == 1 else f"{len(remarked)} of these pass with remarks",
             icon=":material/priority_high:",

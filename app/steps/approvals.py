@@ -14,6 +14,7 @@ from app.steps.review import Adjusted
 from engine.domain.errors import CheckFailed, DataError, IllegalMove, LotsmithError
 from engine.domain.identifiers import AccountId, PlanId, SecurityId, UserId
 from engine.domain.lifecycle import MOVES, Action, PlanState, User, next_state
+from engine.plan.document import plan_from_document
 
 _WORDS: Mapping[Action, str] = {
     Action.PROPOSE: "proposed",
@@ -136,9 +137,7 @@ def approve_and_send(
     if outgoing(services, plan_ids).seal != confirmed:
         raise CheckFailed("what would be sent is no longer what was confirmed, and nothing was done; look at it again")
     for done, plan_id in enumerate(plan_ids, start=1):
-        stale = execute.readiness(services, plan_id).stale
-        if stale:
-            raise CheckFailed(f"plan {plan_id[:12]} no longer holds, and nothing was done: " + "; ".join(stale))
+        _require_sendable(services, plan_id)
         progress("checking", done / (3 * len(plan_ids)))
 
     def later(doing: str, done: float) -> None:
@@ -217,6 +216,19 @@ def _require_sender(actor: User, makers: frozenset[UserId]) -> None:
         (Action.SEND, PlanState.RELEASED),
     ):
         next_state(state=state, action=action, actor=actor, makers=makers, comment="")
+
+
+def _require_sendable(services: Services, plan_id: PlanId) -> None:
+    """Raise CheckFailed unless everything that approving and sending check of one plan holds now."""
+    stored = services.plans.get(plan_id)
+    plan, _ = plan_from_document(stored.document)
+    stale = execute.staleness(services, stored, plan, approved_at=None)
+    if stale:
+        raise CheckFailed(f"plan {plan_id[:12]} no longer holds, and nothing was done: " + "; ".join(stale))
+    try:
+        review.require_sound(services, plan_id)
+    except CheckFailed as error:
+        raise CheckFailed(f"plan {plan_id[:12]} does not pass, and nothing was done: {error}") from error
 
 
 def _tried(services: Services, plan_id: PlanId, do: Callable[[], None], *, said: str) -> Outcome:

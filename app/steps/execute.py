@@ -50,17 +50,22 @@ def readiness(services: Services, plan_id: PlanId) -> Readiness:
     stored = services.plans.get(plan_id)
     plan, _ = plan_from_document(stored.document)
     return Readiness(
-        checks=second_opinion(plan, *services.plans.inputs(plan_id)), stale=staleness(services, stored, plan)
+        checks=second_opinion(plan, *services.plans.inputs(plan_id)),
+        stale=staleness(services, stored, plan, approved_at=approved_at(services, plan_id)),
     )
 
 
-def staleness(services: Services, stored: StoredPlan, plan: Plan) -> tuple[str, ...]:
+def approved_at(services: Services, plan_id: PlanId) -> datetime | None:
+    """Return when a plan was last approved, UTC; None where it never was."""
+    return _approval(services, plan_id)[0]
+
+
+def staleness(services: Services, stored: StoredPlan, plan: Plan, *, approved_at: datetime | None) -> tuple[str, ...]:
     """Return why a stored plan no longer holds against today's lots, prices, cash and its household; empty if it does.
 
-    plan: the one that the stored document states.
+    plan: the one that the stored document states. approved_at: of the approval whose age counts, None for none.
     """
     today = services.firm.snapshot(stored.account_id)
-    approved_at = _approval(services, stored.plan_id)[0]
     stale = why_stale(plan, today, todays_market(services), approved_at=approved_at, now=services.now())
     return (*stale, *_overtaken(services, stored))
 

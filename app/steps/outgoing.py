@@ -102,7 +102,7 @@ def targets(services: Services, custodians: Iterable[str]) -> Mapping[str, str]:
 
 
 def seal_of(blocks: Iterable[Block]) -> str:
-    """Return a SHA-256 over every block with its allocations and lots, whatever order they come in."""
+    """Return a SHA-256 over every block with its allocations and all that is said of their lots, in whatever order."""
     told = sorted(
         (
             [block.cl_ord_id, block.custodian, block.ticker, block.cusip, block.side, str(block.quantity)],
@@ -117,7 +117,7 @@ def seal_of(blocks: Iterable[Block]) -> str:
 
 
 def _lot(lot: LotInstruction) -> list[str]:
-    return [lot.lot_id, str(lot.quantity)]
+    return [lot.lot_id, str(lot.quantity), lot.acquired.isoformat(), str(lot.cost_per_share)]
 
 
 def _comp_id(custodian: str) -> str:

@@ -2,8 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from threading import Lock, Thread
@@ -15,13 +15,14 @@ from app.steps import execute, firm
 from app.steps.cut_off import cut_offs
 from data.plans import PlanHead
 from engine.domain.accounts import Account, Household
-from engine.domain.errors import DataError, LotsmithError
+from engine.domain.errors import LotsmithError
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId
 from engine.domain.lifecycle import PlanState
 from engine.domain.plans import Check, Plan, Verdict
 from engine.plan.document import plan_from_document
 from engine.review.checker import second_opinion
 from engine.review.difference import year_gain
+from engine.review.validity import too_old
 
 _KEPT: Final = 20_000
 _STANDING: Final = frozenset(PlanState) - {
@@ -29,6 +30,7 @@ _STANDING: Final = frozenset(PlanState) - {
 }  # fmt: skip
 
 _TO_BE_SENT: Final = _STANDING - {PlanState.SENT, PlanState.FILLED, PlanState.RECONCILED} | {PlanState.DRAFT}
+_APPROVED: Final = frozenset({PlanState.APPROVED, PlanState.RELEASED})
 
 
 class Standing(StrEnum):
@@ -55,12 +57,14 @@ class Assessment:
 
     planned: the planner's own checks; second: the second checker's on the plan's inputs; stale: why it no longer holds
     today, while it may still be sent. year_gain: net gain of the year with the plan, USD, None where no tax is paid.
+    approved_at: of the approval that ages while the plan waits to be sent, None where there is none.
     """
 
     planned: tuple[Check, ...]
     second: tuple[Check, ...]
     stale: tuple[str, ...]
     year_gain: Decimal | None
+    approved_at: datetime | None = None
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -99,11 +103,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """What an assessment depends on: the plan, the firm's data, and where the plans of its household stand."""
+    """What an assessment depends on: the plan, the firm's data and day, and where the plans of its household stand."""
 
     plan_id: PlanId
     version: int
     imported: str
+    as_of: date
     household: int
 
 
@@ -129,16 +134,23 @@ def ranked(entries: Iterable[Entry], order: Order = Order.RISK) -> tuple[Entry, 
 
 
 def assess(services: Services, plan_id: PlanId) -> Assessment:
-    """Return every check of a plan. Takes some tenths of a second."""
+    """Return every check of a plan but that of its approval's age. Takes some tenths of a second."""
     stored = services.plans.get(plan_id)
     plan, _ = plan_from_document(stored.document)
     snapshot, market = services.plans.inputs(plan_id)
+    waits = stored.state in _TO_BE_SENT
     return Assessment(
         planned=plan.checks,
         second=second_opinion(plan, snapshot, market),
-        stale=execute.staleness(services, stored, plan) if stored.state in _TO_BE_SENT else (),
+        stale=execute.staleness(services, stored, plan, approved_at=None) if waits else (),
         year_gain=year_gain(snapshot.account, plan),
+        approved_at=execute.approved_at(services, plan_id) if stored.state in _APPROVED else None,
     )
+
+
+def aged(found: Assessment, now: datetime) -> Assessment:
+    """Return an assessment as it reads now: with the age of its approval, which passes without anything happening."""
+    return replace(found, stale=(*too_old(found.approved_at, now), *found.stale))
 
 
 class Assessor:
@@ -148,6 +160,7 @@ class Assessor:
         self._lock = Lock()
         self._found: dict[Key, Assessment] = {}
         self._plans: dict[PlanId, Plan] = {}
+        self._gone: dict[PlanId, tuple[Account, Household]] = {}
         self._waiting: deque[Key] = deque()
         self._thread: Thread | None = None
         self._took_s: deque[float] = deque(maxlen=20)
@@ -156,42 +169,22 @@ class Assessor:
     def entries(self, services: Services, heads: Sequence[PlanHead]) -> tuple[Entry, ...]:
         """Return the queue's entries, and have those checked that were not yet."""
         facts = self._facts_of(services)
-        accounts = facts.accounts
-        cut = cut_offs(services, {accounts[head.account_id].custodian for head in heads if head.account_id in accounts})
-        keys = {head.plan_id: facts.key(head) for head in heads}
+        keys = {head.plan_id: facts.key(head) for head in heads if not _lost(facts, head)}
         self._want(services, keys.values())
         with self._lock:
-            found = {head.plan_id: self._found.get(keys[head.plan_id]) for head in heads}
-        return tuple(
-            Entry(
-                head=head,
-                plan=self._plan(services, head.plan_id),
-                account=account,
-                household=facts.households[account.household_id],
-                cut_off=cut[account.custodian],
-                assessment=found[head.plan_id],
-            )
-            for head in heads
-            if (account := accounts.get(head.account_id)) is not None
-        )
+            found = {plan_id: self._found.get(key) for plan_id, key in keys.items()}
+        return self._entries(services, facts, heads, found)
 
     def entry(self, services: Services, head: PlanHead) -> Entry:
-        """Return one plan with its checks, made now where nobody has made them. Raises DataError for a lost account."""
-        facts = self._facts_of(services)
-        account = facts.accounts.get(head.account_id)
-        if account is None:
-            raise DataError(f"plan {head.plan_id[:12]}: expected an account of this firm, found {head.account_id}")
-        key = facts.key(head)
-        with self._lock:
-            found = self._found.get(key)
-        return Entry(
-            head=head,
-            plan=self._plan(services, head.plan_id),
-            account=account,
-            household=facts.households[account.household_id],
-            cut_off=cut_offs(services, [account.custodian])[account.custodian],
-            assessment=found or self._assess(services, key),
-        )
+        """Return one plan with its checks, made now where nobody has made them."""
+        facts, found = self._facts_of(services), None
+        if not _lost(facts, head):
+            key = facts.key(head)
+            with self._lock:
+                found = self._found.get(key)
+            found = found or self._assess(services, key)
+        (entry,) = self._entries(services, facts, [head], {head.plan_id: found})
+        return entry
 
     def left(self) -> tuple[int, float]:
         """Return how many plans are still to be checked, and about how many seconds that takes."""
@@ -234,6 +227,39 @@ class Assessor:
                 self._found.pop(next(iter(self._found)))
         return found
 
+    def _entries(
+        self, services: Services, facts: "_Facts", heads: Sequence[PlanHead], found: Mapping[PlanId, Assessment | None]
+    ) -> tuple[Entry, ...]:
+        homes = [self._home(services, facts, head) for head in heads]
+        cut, now = cut_offs(services, {account.custodian for account, _ in homes}), services.now()
+        entries = []
+        for head, (account, household) in zip(heads, homes, strict=True):
+            plan, assessment = self._plan(services, head.plan_id), found.get(head.plan_id)
+            if _lost(facts, head):
+                assessment = _of_lost(head, account, plan)
+            entries.append(
+                Entry(
+                    head=head,
+                    plan=plan,
+                    account=account,
+                    household=household,
+                    cut_off=cut[account.custodian],
+                    assessment=None if assessment is None else aged(assessment, now),
+                )
+            )
+        return tuple(entries)
+
+    def _home(self, services: Services, facts: "_Facts", head: PlanHead) -> tuple[Account, Household]:
+        """Return a plan's account and household; where the firm has that account no more, as they were when planned."""
+        account = facts.accounts.get(head.account_id)
+        if account is not None:
+            return account, facts.households[account.household_id]
+        known = self._gone.get(head.plan_id)
+        if known is None:
+            snapshot, _ = services.plans.inputs(head.plan_id)
+            known = self._gone[head.plan_id] = snapshot.account, snapshot.household
+        return known
+
     def _facts_of(self, services: Services) -> "_Facts":
         version = firm.version(services)
         if self._facts is None or self._facts[0] != version:
@@ -256,6 +282,7 @@ class _Facts:
     """
 
     imported: str
+    as_of: date
     accounts: Mapping[AccountId, Account]
     households: Mapping[HouseholdId, Household]
     standing: Mapping[HouseholdId, int]
@@ -265,6 +292,7 @@ class _Facts:
             plan_id=head.plan_id,
             version=head.version,
             imported=self.imported,
+            as_of=self.as_of,
             household=self.standing.get(head.household_id, 0),
         )
 
@@ -273,12 +301,26 @@ def _read_facts(services: Services) -> _Facts:
     standing: dict[HouseholdId, list[tuple[PlanId, str]]] = {}
     for head in services.plans.heads(states=_STANDING):
         standing.setdefault(head.household_id, []).append((head.plan_id, head.state))
+    present = services.firm.firm()
     return _Facts(
-        imported=services.firm.firm().imported_at.isoformat(),
+        imported=present.imported_at.isoformat(),
+        as_of=present.as_of,
         accounts={account.account_id: account for account in services.firm.accounts()},
         households={household.household_id: household for household in services.firm.households()},
         standing={home: hash(tuple(sorted(plans))) for home, plans in standing.items()},
     )
+
+
+def _lost(facts: _Facts, head: PlanHead) -> bool:
+    """Return whether a plan that would still be sent is of an account that the firm has no more."""
+    return head.account_id not in facts.accounts and head.state in _TO_BE_SENT
+
+
+def _of_lost(head: PlanHead, account: Account, plan: Plan) -> Assessment:
+    failed = Check(
+        rule="account", verdict=Verdict.FAIL, detail=f"its account {head.account_id} is no longer in the firm"
+    )
+    return Assessment(planned=plan.checks, second=(failed,), stale=(), year_gain=year_gain(account, plan))
 
 
 def _unchecked(error: LotsmithError) -> Assessment:

@@ -181,9 +181,22 @@ def present_breaks(services: Services, head: PlanHead) -> tuple[Break, ...]:
     detail=lambda done: f"{len(done):,} plans, {sum(bool(r.outcome.breaks) for r in done):,} with breaks",
 )
 def reconcile_all(services: Services) -> tuple[Reconciled, ...]:
-    """Hold every sent plan against what was executed; book those that are done and close those without a break."""
-    heads = services.plans.heads(states=[PlanState.SENT, PlanState.FILLED])
-    return tuple(_reconcile(services, head.plan_id, head.account_id, head.state) for head in reversed(heads))
+    """Hold every sent plan against what was executed; book those that are done and close those without a break.
+
+    One plan that somebody else booked meanwhile is left out. Raises DataError, after all the others, for those that
+    could not be booked.
+    """
+    found, refused = [], []
+    for head in reversed(services.plans.heads(states=[PlanState.SENT, PlanState.FILLED])):
+        try:
+            found.append(_reconcile(services, head.plan_id, head.account_id, head.state))
+        except IllegalMove:  # the same answers were taken in elsewhere, and booked there first
+            continue
+        except DataError as error:
+            refused.append(f"plan {head.plan_id[:12]} of account {head.account_id}: {error}")
+    if refused:
+        raise DataError("not booked: " + "; ".join(refused))
+    return tuple(found)
 
 
 def breaks_of(services: Services, plan_id: PlanId) -> Reconciliation:

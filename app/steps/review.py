@@ -59,12 +59,26 @@ def checks(services: Services, plan_id: PlanId) -> tuple[Check, ...]:
     return second_opinion(plan, snapshot, market)
 
 
+def require_sound(services: Services, plan_id: PlanId) -> None:
+    """Raise CheckFailed where the second checker disagrees, or today another account's plan would wash this one."""
+    _require_passing(checks(services, plan_id))
+    stored = services.plans.get(plan_id)
+    plan, _ = plan_from_document(stored.document)
+    washed = washes_today(plan, services.firm.snapshot(stored.account_id), todays_market(services))
+    if washed:
+        raise CheckFailed(
+            f"plan {plan_id[:12]} and what its household has done or proposed since would wash each other: "
+            + "; ".join(washed)
+            + ". Plan this account again, or withdraw the other plan."
+        )
+
+
 def propose(services: Services, plan_id: PlanId, *, actor: User) -> PlanState:
     """Freeze a draft under its hash.
 
     Raises CheckFailed where the second checker disagrees with the plan, IllegalMove for a plan without a trade.
     """
-    _require_sound(services, plan_id)
+    require_sound(services, plan_id)
     if not services.plans.get(plan_id).document["trades"]:
         raise IllegalMove(f"plan {plan_id[:12]} has no trade; there is nothing to propose")
     return services.plans.move(plan_id, Action.PROPOSE, actor, at=services.now(), expected_hash=plan_id)
@@ -153,7 +167,7 @@ def decide(services: Services, plan_id: PlanId, action: Action, *, actor: User, 
     Raises NotAllowed, IllegalMove or CheckFailed; then nothing changed, except that a refusal is logged.
     """
     if action is Action.APPROVE:
-        _require_sound(services, plan_id)
+        require_sound(services, plan_id)
     if action in _VERDICTS and actor.roles & _REVIEWERS:
         outbox = crm.to_decide(services, plan_id, _VERDICTS[action], actor=actor, comment=comment)
     else:  # no answer that Salesforce asked this person for: it is shown there, and decided here
@@ -208,7 +222,7 @@ def _apply(services: Services, decision: Decision, who: User) -> str:
         new = save_adjusted(services, decision.plan_id, adjusted, actor=who, comment=decision.comment)
         return f", with {len(decision.edits)} edits: new draft {new[:12]}"
     if decision.verdict is ReviewVerdict.APPROVE:
-        _require_sound(services, decision.plan_id)
+        require_sound(services, decision.plan_id)
     comment = decision.comment or f"decided in the CRM on {decision.decided_at:%Y-%m-%d %H:%M}"
     services.plans.move(decision.plan_id, _ACTIONS[decision.verdict], who, at=services.now(), comment=comment)
     return ""
@@ -232,20 +246,6 @@ def _judged(found: WhatIf) -> tuple[Any, Any, Any]:
     # As the document states it: figures rounded, exactly what would be approved.
     plan, _ = plan_from_document(found.document)
     return plan, found.snapshot, found.market
-
-
-def _require_sound(services: Services, plan_id: PlanId) -> None:
-    """Raise CheckFailed where the second checker disagrees, or today another account's plan would wash this one."""
-    _require_passing(checks(services, plan_id))
-    stored = services.plans.get(plan_id)
-    plan, _ = plan_from_document(stored.document)
-    washed = washes_today(plan, services.firm.snapshot(stored.account_id), todays_market(services))
-    if washed:
-        raise CheckFailed(
-            f"plan {plan_id[:12]} and what its household has done or proposed since would wash each other: "
-            + "; ".join(washed)
-            + ". Plan this account again, or withdraw the other plan."
-        )
 
 
 def _require_passing(opinions: tuple[Check, ...]) -> None:

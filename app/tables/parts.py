@@ -27,6 +27,11 @@ def short_usd(amount: float) -> str:
     return usd(amount)
 
 
+def literal(text: str) -> str:
+    """Return text to be shown as Markdown in which no dollar sign begins a formula: of two, what is between is lost."""
+    return text.replace("$", r"\$")
+
+
 def table_of(rows: list[dict[str, Any]], columns: str) -> pd.DataFrame:
     """Return rows with these columns, named in one string, also where there is no row."""
     return pd.DataFrame(rows, columns=columns.split())

@@ -25,9 +25,7 @@ def why_stale(
     The envelope: every traded price within 5 % of the plan's, all lots still there, no new wash sale or restriction,
     cash after trading at today's prices not negative, approval no older than three days.
     """
-    reasons = []
-    if approved_at is not None and now - approved_at > APPROVAL_LASTS:
-        reasons.append(f"approved on {approved_at:%Y-%m-%d %H:%M}; an approval lasts {APPROVAL_LASTS.days} days")
+    reasons = list(too_old(approved_at, now))
     moved = [trade for trade in plan.trades if _move(trade, market) > MAX_PRICE_MOVE]
     reasons += [f"{trade.security_id} has moved {_move(trade, market):.1%} since the plan" for trade in moved]
     today = _remarked(plan, market)
@@ -36,6 +34,13 @@ def why_stale(
     if any(check.rule == "cash" and "overdrawn" in check.detail for check in checks):
         reasons.append("cash would be overdrawn at today's prices")
     return tuple(reasons)
+
+
+def too_old(approved_at: datetime | None, now: datetime) -> tuple[str, ...]:
+    """Return why an approval no longer holds by its age alone; empty while it does, or where there is none."""
+    if approved_at is None or now - approved_at <= APPROVAL_LASTS:
+        return ()
+    return (f"approved on {approved_at:%Y-%m-%d %H:%M}; an approval lasts {APPROVAL_LASTS.days} days",)
 
 
 def washes_today(plan: Plan, snapshot: AccountSnapshot, market: MarketSnapshot) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Approvals: the queue's order, decisions on what was seen and nothing else, and sending exactly what was confirmed."""
 
+import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,10 +10,10 @@ import pytest
 from app.steps import approvals, execute, plan, reconcile, review
 from app.steps.cut_off import cut_offs
 from app.steps.market import todays_market
-from app.steps.outgoing import notional, outgoing
+from app.steps.outgoing import notional, outgoing, seal_of
 from app.steps.queue import Assessment, Assessor, Entry, Order, Standing, ranked
 from app.tables.execute import signed_table
-from app.tables.review import check_table, filtered_entries, queue_table
+from app.tables.review import check_table, filtered_entries, queue_table, verdict_line
 from connectors.fix.wire import decode
 from connectors.sandbox.custodian import fill_file
 from engine.domain.errors import CheckFailed, DataError, IllegalMove, NotAllowed
@@ -173,6 +174,100 @@ def test_a_plan_whose_price_moved_no_longer_holds_in_the_queue(services, desk, i
     assert any("AAA has moved 6.0% since the plan" in reason for reason in entry.assessment.stale)
 
 
+def test_an_approval_grows_too_old_in_the_queue_without_anything_happening(services, person, in_review):
+    plan_id, checker = in_review(), Assessor()
+    approvals.act(services, plan_id, Action.APPROVE, actor=person("alan"), comment="", version=2)
+    head, approved = services.plans.get(plan_id), services.now()
+
+    def seen_after(passed):
+        later = replace(services, now=lambda: approved + passed)
+        return [checker.entry(later, head), *checker.entries(later, [head])]
+
+    assert {each.standing for each in seen_after(timedelta(days=3))} == {Standing.PASSES}
+    late = seen_after(timedelta(days=3, seconds=1))
+    assert {each.standing for each in late} == {Standing.STALE}
+    assert {each.assessment.stale for each in late} == {("approved on 2026-11-20 21:00; an approval lasts 3 days",)}
+
+
+def test_a_plan_that_was_held_after_its_approval_does_not_age_while_it_is_in_review_again(services, person, in_review):
+    plan_id, approved = in_review(), services.now()
+    for action, who in ((Action.APPROVE, "alan"), (Action.HOLD, "cora"), (Action.RESUME, "cora")):
+        approvals.act(
+            services, plan_id, action, actor=person(who), comment="a call", version=version(services, plan_id)
+        )
+    later = replace(services, now=lambda: approved + timedelta(days=9))
+
+    assert Assessor().entry(later, services.plans.get(plan_id)).standing is Standing.PASSES
+
+
+def test_on_another_day_of_the_firm_a_plan_is_checked_again(services, person, in_review):
+    first, second, checker = in_review("T1"), in_review("T2"), Assessor()
+    head = services.plans.get(second)
+    checker.entry(services, head)
+    monday = replace(services, now=lambda: datetime(2026, 11, 23, 21, 0, tzinfo=UTC))
+    approvals.approve_and_send(
+        monday, {first: 2}, actor=person("alan"), comment="", confirmed=outgoing(services, [first]).seal
+    )
+    (folder,) = services.exports.iterdir()
+    fill_file(folder / "orders-one.fix", CLOSES, folder / "fills-one.fix")
+    reconcile.take_in(monday, first)  # the fills are of Monday: so is the firm, then
+    assert services.firm.firm().as_of == date(2026, 11, 23)
+
+    (entry,) = checker.entries(services, [head])
+
+    assert entry.standing is Standing.CHECKING
+
+
+@pytest.fixture
+def without_t2(services, desk, tmp_path):
+    """without_t2() imports the firm as it is, less account T2 and its household."""
+
+    def go():
+        folder = tmp_path / "less"
+        assert desk.run("export", str(folder)).code == 0
+        for file in folder.glob("*.csv"):
+            kept = [line for line in file.read_text().splitlines() if not re.search(r"(^|,)(T2|H2)(,|$)", line)]
+            file.write_text("\n".join(kept) + "\n")
+        assert desk.run("import", str(folder)).code == 0
+        assert {account.account_id for account in services.firm.accounts()} == {"T1", "I1"}
+
+    return go
+
+
+def test_a_plan_whose_account_is_gone_is_listed_fails_and_can_be_cancelled(services, person, in_review, without_t2):
+    here, gone = in_review("T1"), in_review("T2")
+    without_t2()
+    checker, head = Assessor(), services.plans.get(gone)
+
+    listed = {each.head.plan_id: each for each in checker.entries(services, services.plans.heads())}
+    opened = checker.entry(services, head)
+
+    assert set(listed) == {here, gone}
+    assert listed[gone].assessment == opened.assessment
+    assert (opened.account.custodian, opened.household.name, opened.standing) == ("Two", "Lake", Standing.FAILS)
+    assert verdict_line(opened.assessment) == "fails account: its account T2 is no longer in the firm"
+    assert len(queue_table(listed.values(), NOON)) == 2
+    with pytest.raises(DataError, match="T2"):
+        approvals.act(services, gone, Action.APPROVE, actor=person("alan"), comment="", version=head.version)
+    approvals.act(services, gone, Action.CANCEL, actor=person("maya"), comment="gone", version=head.version)
+    assert state(services, gone) is PlanState.CANCELLED
+
+
+def test_a_reconciled_plan_whose_account_is_gone_can_still_be_read(services, person, in_review, without_t2):
+    plan_id = in_review("T2")
+    approvals.approve_and_send(
+        services, {plan_id: 2}, actor=person("alan"), comment="", confirmed=outgoing(services, [plan_id]).seal
+    )
+    (folder,) = services.exports.iterdir()
+    fill_file(folder / "orders-two.fix", CLOSES, folder / "fills-two.fix")
+    reconcile.take_in(services, plan_id)
+    without_t2()
+
+    entry = Assessor().entry(services, services.plans.get(plan_id))
+
+    assert (entry.head.state, entry.standing) == (PlanState.RECONCILED, Standing.PASSES)
+
+
 # Cut-offs
 
 
@@ -274,6 +369,42 @@ def test_if_anything_else_would_go_than_was_confirmed_nothing_is_approved_and_no
     assert not services.exports.exists()
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"lot_id": "t1-other"},
+        {"acquired": date(2020, 1, 2)},
+        {"cost_per_share": Decimal("123.45")},
+    ],
+)
+def test_everything_that_a_custodian_is_told_of_a_lot_is_in_the_seal(services, in_review, other):
+    blocks = outgoing(services, [in_review("T1")]).blocks
+    (sale,) = (block for block in blocks if block.side is Side.SELL)
+    (order,) = sale.allocations
+    (lot,) = order.lots
+    changed = replace(sale, allocations=(replace(order, lots=(replace(lot, **other),)),))
+
+    assert seal_of([changed if block is sale else block for block in blocks]) != seal_of(blocks)
+    assert seal_of(reversed(blocks)) == seal_of(blocks)
+
+
+def test_a_lot_that_costs_something_else_since_it_was_shown_is_not_what_was_confirmed(
+    services, desk, person, in_review, tmp_path
+):
+    plan_id = in_review("T1")
+    shown = outgoing(services, [plan_id])
+    assert desk.run("export", str(tmp_path / "firm")).code == 0
+    lots = (tmp_path / "firm" / "lots.csv").read_text()
+    assert "t1-a-loss,AAA,100,140," in lots
+    (tmp_path / "firm" / "lots.csv").write_text(lots.replace("t1-a-loss,AAA,100,140,", "t1-a-loss,AAA,100,141,"))
+    assert desk.run("import", str(tmp_path / "firm")).code == 0
+
+    with pytest.raises(CheckFailed, match="no longer what was confirmed, and nothing was done"):
+        approvals.approve_and_send(services, {plan_id: 2}, actor=person("alan"), comment="", confirmed=shown.seal)
+
+    assert state(services, plan_id) is PlanState.IN_REVIEW
+
+
 def test_two_plans_of_one_account_cannot_be_confirmed_together(services, in_review):
     plan_ids = [in_review("T1"), in_review("T1", risk_aversion=50.0)]
 
@@ -345,6 +476,47 @@ def test_who_may_not_send_approves_nothing_on_the_way(services, person, in_revie
         )
 
     assert state(services, plan_id) is PlanState.IN_REVIEW
+
+
+@pytest.fixture
+def wrong(services, person):
+    """A plan of T1 that claims 100 USD less tax, in review as only a fault of the program could put it there."""
+    found = plan.what_if(services, "T1", plan.default_settings(services, "T1"))
+    tax = replace(found.plan.tax, liability=found.plan.tax.liability - 100)
+    plan_id = plan.keep(services, replace(found, plan=replace(found.plan, tax=tax)), actor="maya")
+    for action in (Action.PROPOSE, Action.SUBMIT):
+        services.plans.move(plan_id, action, person("maya"), at=services.now())
+    return plan_id
+
+
+def test_of_plans_to_be_sent_together_none_is_approved_where_the_last_does_not_pass(services, person, in_review, wrong):
+    plan_ids = [in_review("T2"), wrong]
+
+    with pytest.raises(CheckFailed, match=f"plan {wrong[:12]} does not pass, and nothing was done: .*tax: liability"):
+        approvals.approve_and_send(
+            services, {each: version(services, each) for each in plan_ids}, actor=person("alan"), comment="",
+            confirmed=outgoing(services, plan_ids).seal,
+        )  # fmt: skip
+
+    assert [state(services, each) for each in plan_ids] == [PlanState.IN_REVIEW] * 2
+
+
+def test_of_plans_to_be_sent_together_none_is_approved_where_two_would_wash_each_other(services, person, in_review):
+    base = plan.keep(services, plan.what_if(services, "I1", plan.default_settings(services, "I1")), actor="maya")
+    bought = review.adjust(services, base, {"AAA": Decimal(5)})
+    buys = review.save_adjusted(services, base, bought, actor=person("maya"), comment="by hand")
+    harvest = in_review("T1")  # sells 12 AAA at a loss
+    for action in (Action.PROPOSE, Action.SUBMIT):  # past the checks, as a fault of the program would
+        services.plans.move(buys, action, person("maya"), at=services.now())
+    plan_ids = [in_review("T2"), harvest, buys]
+
+    with pytest.raises(CheckFailed, match="nothing was done"):
+        approvals.approve_and_send(
+            services, {each: version(services, each) for each in plan_ids}, actor=person("alan"), comment="",
+            confirmed=outgoing(services, plan_ids).seal,
+        )  # fmt: skip
+
+    assert [state(services, each) for each in plan_ids] == [PlanState.IN_REVIEW] * 3
 
 
 def test_who_may_approve_leaves_out_the_makers(services):

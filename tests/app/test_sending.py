@@ -169,6 +169,41 @@ def test_while_shares_are_still_to_come_nothing_is_booked(services, approved, se
     assert reconcile.reconcile_all(services)[0].state is PlanState.RECONCILED
 
 
+def test_a_plan_that_is_booked_elsewhere_meanwhile_stops_no_other(services, approved, send):
+    for plan_id, custodian in ((approved("T1"), "one"), (approved("T2"), "two")):
+        reconcile.read_answers(services, fill(send(plan_id), custodian))
+    *_, first = services.plans.heads(states=[PlanState.SENT])  # the oldest is booked first
+    at, booked = services.now(), []
+
+    def meanwhile():
+        booked.append(len(booked))
+        if len(booked) == 2:  # the first time is noted as the job's begin, the second is that of the first booking
+            reconcile.take_in(services, first.plan_id)
+        return at
+
+    (outcome,) = reconcile.reconcile_all(replace(services, now=meanwhile))
+
+    assert outcome.plan_id != first.plan_id
+    assert {state(services, each) for each in (first.plan_id, outcome.plan_id)} == {PlanState.RECONCILED}
+
+
+def test_a_plan_that_cannot_be_booked_stops_no_other_and_is_named(desk, services, approved, send, tmp_path):
+    lost, other = approved("T2"), approved("T1")
+    for plan_id, custodian in ((lost, "two"), (other, "one")):
+        reconcile.read_answers(services, fill(send(plan_id), custodian))
+    folder = tmp_path / "less"
+    assert desk.run("export", str(folder)).code == 0
+    for file in folder.glob("*.csv"):
+        kept = [line for line in file.read_text().splitlines() if not {"T2", "H2"} & set(line.split(","))]
+        file.write_text("\n".join(kept) + "\n")
+    assert desk.run("import", str(folder)).code == 0
+
+    with pytest.raises(DataError, match=f"not booked: plan {lost[:12]} of account T2: "):
+        reconcile.reconcile_all(services)
+
+    assert (state(services, lost), state(services, other)) == (PlanState.SENT, PlanState.RECONCILED)
+
+
 def test_answers_to_an_order_that_nobody_sent_are_refused_whole(services, new_desk, approved, send, tmp_path):
     ours = fill(send(approved("T1")))
     other = new_desk().services()

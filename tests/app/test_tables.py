@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from app.charts.sensitivity import sensitivity_figure
-from app.tables.parts import short_usd, usd
+from app.tables.parts import literal, short_usd, usd
 from app.tables.plan import rule_text, sensitivity_table, setting_text
 from engine.domain.market import MarketSnapshot, RiskModel, Security
 from engine.plan.fractional import Figures
@@ -25,6 +25,10 @@ MARKET = MarketSnapshot(
         specific_variance=np.zeros(0),
     ),
 )  # fmt: skip
+
+
+def test_of_two_amounts_in_a_sentence_no_dollar_sign_begins_a_formula():
+    assert literal("sells $1,200 and buys $900, 5% less") == r"sells \$1,200 and buys \$900, 5% less"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from app import wiring
 from app.settings import Settings
-from app.steps import plan, review
+from app.steps import firm, plan, review
 from engine.domain.lifecycle import Action, PlanState
 
 pytestmark = pytest.mark.browser
@@ -130,6 +130,10 @@ def test_one_signature_sends_exactly_what_it_states_and_the_answer_comes_in_by_i
     }
     (order_file,) = [name for name in dialog.locator("code").all_inner_texts() if name.endswith(".fix")]
     assert state(services, plan_id) is PlanState.IN_REVIEW  # nothing before the signature
+    expect(
+        dialog.get_by_text(re.compile(r"Sells \$[\d,]+ in \d+ names and buys \$[\d,]+ in \d+ names"))
+    ).to_be_visible()
+    assert page.locator(".katex").count() == 0  # amounts, and no formula between two of them
     dialog.get_by_role("button", name="Sign and send").click()
 
     expect(page.get_by_text(re.compile(rf"The custodians answered: plan {plan_id[:12]} is reconciled"))).to_be_visible()
@@ -148,6 +152,26 @@ def test_one_signature_sends_exactly_what_it_states_and_the_answer_comes_in_by_i
     page.goto(f"{app.url}/orders?plan={plan_id}")
     settled(page)
     expect(page.get_by_role("button", name=re.compile(re.escape(order_file)))).to_be_visible()
+
+
+def test_what_changes_while_the_dialog_is_open_is_not_what_was_signed(app, page, services, in_review, tmp_path):
+    plan_id = in_review("A00009")
+    see(page, app, f"review?plan={plan_id}", ALAN)
+    press(page, "Approve and send…")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text(plan_id[:12])).to_be_visible()
+
+    folder = tmp_path / "firm"
+    firm.export_firm(services, folder)
+    lots = (folder / "lots.csv").read_text()
+    other = re.sub(r"(?m)^(A00009,.*?,.*?,.*?,)", r"\g<1>1", lots)  # every cost a share, with a digit before it
+    assert other != lots
+    (folder / "lots.csv").write_text(other)
+    firm.import_firm(services, folder, actor="maya")
+    dialog.get_by_role("button", name="Sign and send").click()
+
+    expect(page.get_by_text(re.compile("no longer what was confirmed, and nothing was done"))).to_be_visible()
+    assert state(services, plan_id) is PlanState.IN_REVIEW
 
 
 def _manifest(file):
