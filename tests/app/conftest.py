@@ -30,6 +30,7 @@ HAND_FIRM = Path(__file__).with_name("hand_firm")
 LOTSMITH = str(Path(sys.executable).with_name("lotsmith"))
 AFTER_THE_CLOSE = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)  # of the firm's day
 PATIENCE_S = 20.0
+_STARTS = 4
 PEOPLE = {
     "maya": ("Maya Manager", "manager@lotsmith.example", {Role.PORTFOLIO_MANAGER}),
     "ada": ("Ada Advisor", "advisor@lotsmith.example", {Role.ADVISOR}),
@@ -204,14 +205,8 @@ class Reviewers:
 def reviewers(tmp_path_factory) -> Iterator[Reviewers]:
     """A stand-in Salesforce in a process of its own, for as long as the tests run."""
     folder = tmp_path_factory.mktemp("salesforce")
-    port, page_port = _free_port(), _free_port()
-    command = [sys.executable, "-m", "connectors.sandbox.salesforce", f"--port={port}", f"--page-port={page_port}",
-               f"--dir={folder}"]  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+    process, page_port = _started(folder)
     try:
-        _wait_for(port, process)
-        _wait_for(page_port, process)
         # Real back-off is for a real org; a test that waits for it learns nothing.
         connection = folder / "connection.json"
         patient = {**json.loads(connection.read_text()), "backoff_s": 0.001, "attempts": 2}
@@ -238,18 +233,33 @@ def unreachable(reviewers, tmp_path) -> Path:
     return config
 
 
+def _started(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the stand-in; return its process and the port of its page. A port that was free can be taken meanwhile."""
+    for _ in range(_STARTS):
+        port, page_port = _free_port(), _free_port()
+        command = [sys.executable, "-m", "connectors.sandbox.salesforce", f"--port={port}", f"--page-port={page_port}",
+                   f"--dir={folder}"]  # fmt: skip
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        if _listens(port, process) and _listens(page_port, process):
+            return process, page_port
+        process.terminate()
+        process.wait(PATIENCE_S)
+    pytest.fail(f"the stand-in Salesforce did not start: {(folder / 'log').read_text()}")
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def _listens(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until a process listens; say whether it does, or has ended before."""
     until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        assert process.poll() is None, "the stand-in Salesforce has ended"
+    while time.monotonic() < until and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+                return True
         time.sleep(0.05)
-    pytest.fail("the stand-in Salesforce did not start to listen")
+    return False
