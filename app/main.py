@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import navigation, session
 from app.panels import frame
+from app.session import client_view
 from engine.domain.errors import LotsmithError
 
 st.set_page_config(page_title="Lotsmith", page_icon=str(Path(__file__).with_name("lotsmith.svg")), layout="wide")
@@ -18,7 +19,7 @@ try:
     sections = navigation.pages(session.user())
     chosen = st.navigation(sections, position="hidden")
     if session.in_meeting() and not navigation.is_meeting(chosen):
-        session.leave_meeting()
+        client_view.leave()
         st.rerun()
     if menu is not None:
         with menu:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from app import session
 from app.panels import book as panel
+from app.session import memory
 from app.steps import firm, plan
 
 services, user = session.services(), session.user()
@@ -19,5 +20,5 @@ with tiles:
     panel.tiles(book, view)
 if panel.wants_map():
     panel.heat_map(book, view)
-states = session.shared(("plan states", firm.version(services)), lambda: plan.newest_states(services))
+states = memory.shared(("plan states", firm.version(services)), lambda: plan.newest_states(services))
 panel.queue(services, user, book, view, plan_states=states, scanned=scanned)

@@ -5,6 +5,7 @@ import streamlit as st
 from app import navigation, session
 from app.panels import account as panel
 from app.panels import frame
+from app.session import memory
 from app.steps import firm, monitor, plan
 from app.tables.review import plan_table
 
@@ -16,7 +17,7 @@ with chooser:
 if action.button("What if?", key="to_what_if", type="primary", icon=":material/tune:", width="stretch"):
     navigation.go(navigation.WHAT_IF, account=account_id)
 
-view = session.shared(("account", account_id, firm.version(services)), lambda: monitor.look_at(services, account_id))
+view = memory.shared(("account", account_id, firm.version(services)), lambda: monitor.look_at(services, account_id))
 panel.header(view)
 parts = {
     "Drift": panel.drift,

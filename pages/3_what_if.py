@@ -5,6 +5,7 @@ import streamlit as st
 from app import session
 from app.panels import kept
 from app.panels.lab import lab
+from app.session import lab_view
 from app.steps import firm, plan
 from app.steps.market import todays_market
 
@@ -15,6 +16,6 @@ with chooser:
     account_id = session.pick_account(firm.account_labels(services))
 heads = plan.plans_of(services, account_id)
 laid = kept.compared(services, heads)
-session.mark_whole_run()
+lab_view.mark_whole_run()
 lab(services, user, account_id, laid)
 kept.kept_plans(services, user, heads, laid, todays_market(services))

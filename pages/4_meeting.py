@@ -4,6 +4,7 @@ import streamlit as st
 
 from app import session
 from app.panels import meeting as panel
+from app.session import client_view, memory
 from app.steps import firm, meeting
 from app.steps.market import todays_market
 
@@ -12,16 +13,16 @@ if not session.in_meeting():
     panel.door(services)
     st.stop()
 
-household = meeting.household(services, session.household_id())
+household = meeting.household(services, client_view.household_id())
 panel.head(household)
-account_id = session.pick_account_of(meeting.account_labels(services, household.household_id))
+account_id = client_view.pick_account(meeting.account_labels(services, household.household_id))
 left, right = st.columns([3, 9], gap="medium")
 with left:
     wishes, lean = panel.controls(todays_market(services))
 asked = (account_id, firm.version(services), wishes)
 with right, st.spinner("Working it out…"):
-    found = session.remember(("meeting", *asked), lambda: meeting.meet(services, account_id, wishes))
-    chosen = session.remember(("choice", *asked, lean), lambda: meeting.choose(found, lean))
+    found = memory.remember(("meeting", *asked), lambda: meeting.meet(services, account_id, wishes))
+    chosen = memory.remember(("choice", *asked, lean), lambda: meeting.choose(found, lean))
 with right:
     if not panel.possible(found, chosen):
         st.stop()
@@ -32,6 +33,6 @@ with left:
     panel.take_away(services, found, chosen, user)
 panel.assumed_in_sight(found)
 with right, st.spinner("Drawing…"):
-    panel.pictures(found, chosen, session.remember(("between", *asked), lambda: meeting.between(found)))
+    panel.pictures(found, chosen, memory.remember(("between", *asked), lambda: meeting.between(found)))
 panel.why(found, chosen)
 panel.assumed(found)

@@ -5,6 +5,7 @@ import streamlit as st
 from app import navigation, session
 from app.panels import approval, frame, orders, queue, review
 from app.panels import plan as plan_panel
+from app.session import memory
 from app.steps import crm, plan
 from app.steps import review as step
 from app.tables.parts import literal
@@ -37,7 +38,7 @@ if plan_id is None:
     st.stop()
 
 stored = services.plans.get(plan_id)
-found = session.remember(("kept", plan_id), lambda: plan.kept(services, plan_id))
+found = memory.remember(("kept", plan_id), lambda: plan.kept(services, plan_id))
 with st.spinner("Checking…"):
     entry = session.assessor().entry(services, stored)
 review.header(stored, found)

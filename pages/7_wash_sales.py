@@ -4,6 +4,7 @@ import streamlit as st
 
 from app import session
 from app.panels import ledger as panel
+from app.session import memory
 from app.steps import firm, ledger
 
 services = session.services()
@@ -11,7 +12,7 @@ head, chooser = st.columns([2, 4], vertical_alignment="bottom")
 head.title("Wash sales")
 with chooser:
     household_id = session.pick_household(ledger.household_labels(services))
-view = session.remember(
+view = memory.remember(
     ("ledger", household_id, firm.version(services)), lambda: ledger.household_ledger(services, household_id)
 )
 panel.figures(view)

@@ -10,6 +10,7 @@ import streamlit as st
 from app import session
 from app.panels import frame, signing
 from app.ports import Services
+from app.session import memory, widgets
 from app.steps import approvals, firm, review
 from app.steps import plan as planning
 from app.steps.market import todays_market
@@ -124,7 +125,7 @@ def preview(services: Services, entry: Entry) -> None:
 
     def build() -> None:
         plan_ids = (entry.head.plan_id,)
-        built["out"] = session.remember(
+        built["out"] = memory.remember(
             ("outgoing", plan_ids, firm.version(services)), lambda: outgoing(services, plan_ids)
         )
 
@@ -149,7 +150,7 @@ def changes(services: Services, stored: StoredPlan, found: WhatIf) -> None:
         return
     st.subheader("What changed")
     parent_id = stored.parent_id
-    parent = session.remember(("kept", parent_id), lambda: planning.kept(services, parent_id))
+    parent = memory.remember(("kept", parent_id), lambda: planning.kept(services, parent_id))
     differs = difference(parent.plan, found.plan)
     cost = "The plans were computed from other inputs or settings, so their costs do not compare."
     if differs.cost_bp is not None and differs.cost_usd is not None:
@@ -216,7 +217,7 @@ def _act(services: Services, stored: StoredPlan, action: Action, user: User, key
     """Do what was clicked, on the plan as it was drawn; whatever comes of it is told on the page drawn next."""
     done = frame.heeded(
         lambda: approvals.act(
-            services, stored.plan_id, action, actor=user, comment=session.typed(key), version=stored.version
+            services, stored.plan_id, action, actor=user, comment=widgets.typed(key), version=stored.version
         )
     )
     session.tell(done or [(_DONE[action], True)])
@@ -245,7 +246,7 @@ def _part(services: Services, stored: StoredPlan, entry: Entry, user: User) -> N
         return
     names: tuple[SecurityId, ...] = tuple(name for name in trades if name not in left_out)
     try:
-        part = session.remember(
+        part = memory.remember(
             ("part", stored.plan_id, names), lambda: approvals.part_of(services, stored.plan_id, names)
         )
     except LotsmithError as error:

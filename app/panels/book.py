@@ -8,12 +8,12 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from app import navigation, session
+from app import navigation
 from app.charts.book import heat_figure
 from app.columns import COLUMNS
 from app.panels import bulk, frame
 from app.ports import Services
-from app.session import BOOK_KEYS
+from app.session import book_view, memory, widgets
 from app.steps import firm, monitor
 from app.steps import views as step
 from app.steps.views import BookView
@@ -58,7 +58,7 @@ def heading(services: Services) -> datetime | None:
     scanned = monitor.queue_at(services)
     title, age, scan_now = st.columns([2, 4, 1.5], vertical_alignment="bottom")
     title.title("Book")
-    work = session.background(_SCAN)
+    work = memory.background(_SCAN)
     if scan_now.button(
         "Scan now",
         key="scan",
@@ -68,7 +68,7 @@ def heading(services: Services) -> datetime | None:
         disabled=services.firm.is_empty() or (work is not None and not work.finished),
         help="Look at every account with today's prices, lots and settings",
     ):
-        session.start_work(_SCAN, "Scanning", lambda progress: monitor.scan_firm(services, progress=progress))
+        memory.start_work(_SCAN, "Scanning", lambda progress: monitor.scan_firm(services, progress=progress))
         st.rerun()
     if work is not None:
         bulk.watch(_SCAN, work)
@@ -107,7 +107,7 @@ def _ago(minutes: int) -> str:
 
 def read(services: Services, scanned: datetime) -> Book:
     """Return the book of a scan, read once for all sessions; say so where the firm has moved on since."""
-    book = session.shared(("book", scanned), lambda: _read(services))
+    book = memory.shared(("book", scanned), lambda: _read(services))
     present = services.firm.firm().as_of
     if book.days and present > book.days[-1]:
         st.info(
@@ -126,8 +126,8 @@ def _read(services: Services) -> Book:
 
 def controls(book: Book) -> BookView:
     """Show the filters, the columns and their order; return the view that they make. All of it is in the link."""
-    rows, key, usual = book.frame, BOOK_KEYS, usual_of(book)
-    session.resume_book()
+    rows, key, usual = book.frame, book_view.KEYS, usual_of(book)
+    book_view.resume()
     st.text_input(
         "Search", key=key["search"], placeholder="account, household or advisor", width=250, live="100ms",
         bind="query-params", icon=":material/search:", label_visibility="collapsed",
@@ -155,7 +155,7 @@ def controls(book: Book) -> BookView:
         st.toggle("Smallest first", key=key["smallest_first"], bind="query-params")
         st.caption("A click on a column's head sorts the table on screen alone; this order is in the link.")
     st.toggle("Map", key="map", bind="query-params", help="Drift against the tax that harvesting saves")
-    return session.book_view(usual)
+    return book_view.asked(usual)
 
 
 def _values(column: pd.Series) -> list[str]:
@@ -183,7 +183,7 @@ def _total(book: Book, view: BookView) -> None:
         width="stretch",
         help=literal(f"Value {usd(rows['nav'].sum())}; harvesting saves {usd(rows['tax_saved'].sum())}. ")
         + "A click takes every filter away",
-        on_click=session.show_book_view,
+        on_click=book_view.show,
         args=(BookView(columns=view.columns, order=view.order, smallest_first=view.smallest_first), usual_of(book)),
     )
 
@@ -196,14 +196,14 @@ def _tile(tile: Tile, *, is_chosen: bool) -> None:
         type="primary" if is_chosen else "secondary",
         width="stretch",
         help=f"{'Filtered by it; a click takes it away' if is_chosen else 'Show these accounts'}",
-        on_click=session.toggle_reason,
+        on_click=book_view.toggle_reason,
         args=(tile.reason,),
     )
 
 
 def wants_map() -> bool:
     """Return whether the map is to be shown."""
-    return session.is_on("map")
+    return widgets.is_on("map")
 
 
 def heat_map(book: Book, view: BookView) -> None:
@@ -224,9 +224,9 @@ def heat_map(book: Book, view: BookView) -> None:
 
 
 def _pick_cell(key: str) -> None:
-    point = session.picked_point(key)
-    if point is not None:
-        session.toggle_cell(*point["customdata"][:2])
+    cell = widgets.clicked(key)
+    if cell is not None:
+        book_view.toggle_cell(*cell[:2])
 
 
 def views(services: Services, user: User, book: Book, view: BookView) -> None:
@@ -239,7 +239,7 @@ def views(services: Services, user: User, book: Book, view: BookView) -> None:
             icon=":material/bookmark:",
             type="primary" if state == view else "secondary",
             help="Show this view",
-            on_click=session.show_book_view,
+            on_click=book_view.show,
             args=(state, usual_of(book)),
         )
     with st.popover("Save view", icon=":material/bookmark_add:", key="save_view", width="content", type="tertiary"):
@@ -276,7 +276,7 @@ def queue(
     if shown.empty:
         st.info("No account is like this. The first tile takes every filter away.", icon=":material/filter_alt_off:")
     else:
-        session.unmark_changed(_TABLE, (scanned, _rows_of(view)))
+        widgets.unmark_changed(_TABLE, (scanned, _rows_of(view)))
         picked, marked = frame.marked(
             shown, columns=names, key=_TABLE, alt=f"Queue of {len(shown):,} accounts", height=_HEIGHT
         )

@@ -5,9 +5,10 @@ from typing import Final
 
 import streamlit as st
 
-from app import navigation, session
+from app import navigation
 from app.panels import frame
 from app.ports import Services
+from app.session import memory
 from app.steps import bulk
 from app.steps.background import Work
 from app.steps.bulk import Outcomes
@@ -27,7 +28,7 @@ def watch(name: str, work: Work, *, keep: bool = False) -> None:
         _progress(work)
         return
     if work.failed or not keep:
-        session.forget_work(name)
+        memory.forget_work(name)
     frame.attempt(work.result)
 
 
@@ -45,7 +46,7 @@ def _progress(work: Work) -> None:
 def actions(services: Services, user: User, accounts: Sequence[AccountId], *, are_marked: bool) -> None:
     """Show what can be done with the accounts that are marked, or else with all that are shown."""
     which = f"{len(accounts):,} {'marked' if are_marked else 'shown'}"
-    work = session.background(_name(user))
+    work = memory.background(_name(user))
     if not bulk.may_propose(user):
         st.caption(f"{which}. Plans are made by portfolio managers and advisors.")
         return
@@ -56,7 +57,7 @@ def actions(services: Services, user: User, accounts: Sequence[AccountId], *, ar
         disabled=not accounts or (work is not None and not work.finished),
         help="Each with its own settings, households together; the plans are kept as drafts",
     ):
-        session.start_work(
+        memory.start_work(
             _name(user),
             f"Planning {len(accounts):,} accounts",
             lambda progress: bulk.plan_accounts(services, accounts, actor=user, progress=progress),
@@ -67,7 +68,7 @@ def actions(services: Services, user: User, accounts: Sequence[AccountId], *, ar
 
 def outcomes(services: Services, user: User) -> None:
     """Show how far this person's bulk work is, and what came of it, until it is dismissed."""
-    work = session.background(_name(user))
+    work = memory.background(_name(user))
     if work is None:
         return
     watch(_name(user), work, keep=True)
@@ -89,14 +90,14 @@ def _tell(services: Services, user: User, found: Outcomes) -> None:
         and done
         and buttons[0].button(f"Propose {len(done):,} drafts", key="propose_made", type="primary", width="stretch")
     ):
-        session.start_work(
+        memory.start_work(
             _name(user),
             f"Proposing {len(done):,} plans",
             lambda progress: bulk.propose_plans(services, done, actor=user, progress=progress),
         )
         st.rerun()
     if buttons[1].button("Dismiss", key="dismiss_made", type="tertiary"):
-        session.forget_work(_name(user))
+        memory.forget_work(_name(user))
         st.rerun()
     row = frame.picked(outcome_table(found), key="bulk_outcomes", alt="What came of each account", height=260)
     if row is not None and (plan_id := (*refused, *done)[row].plan_id):

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from app import session
 from app.charts.risk import risk_figure
 from app.panels import frame
 from app.ports import Services
+from app.session import memory
 from app.steps import crm, firm, health, jobs, monitor
 from app.steps.market import judged_risk, todays_market
 from app.tables.execute import outbox_table
@@ -34,7 +34,7 @@ def summary(services: Services) -> None:
 def quality(services: Services) -> None:
     """Show what is wrong with the data: what the last scan saw in each account, and what the sources brought."""
     scanned = monitor.queue_at(services)
-    documents = session.shared(("documents", scanned), lambda: monitor.documents(services))
+    documents = memory.shared(("documents", scanned), lambda: monitor.documents(services))
     st.subheader("In the accounts")
     fenced = sum(bool(seen["fenced"]) for seen in documents.values())
     told = "Not scanned yet." if scanned is None else f"Scanned {scanned:%d %b %Y %H:%M} UTC."

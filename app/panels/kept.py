@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app import navigation, session
+from app import navigation
 from app.charts.drift import sector_figure
 from app.columns import money_columns, text_columns
 from app.panels import frame
 from app.ports import Services
+from app.session import lab_view, memory, widgets
 from app.steps import plan
 from app.steps.plan import WhatIf
 from app.tables.compare import BEST, comparison_table, differing_trades_table, settings_table
@@ -23,7 +24,7 @@ def compared(services: Services, heads: Sequence[PlanHead]) -> dict[str, WhatIf]
     """Return the kept plans that the address line lays side by side, by names of which no two are the same."""
     names = {head.plan_id: head.name or f"plan {head.plan_id[:6]}" for head in heads}
     found: dict[str, WhatIf] = {}
-    for plan_id in session.compared(names):
+    for plan_id in lab_view.compared(names):
         name = names[plan_id]
         found[f"{name} {plan_id[:6]}" if name in found else name] = _kept(services, plan_id)
     return found
@@ -37,7 +38,7 @@ def kept_plans(
     if not heads:
         st.caption("Nothing kept yet: keep a plan to compare it with others.")
         return
-    session.choose_compared({head.plan_id: f"{head.name or 'plan'} · {head.plan_id[:6]}" for head in heads})
+    lab_view.choose_compared({head.plan_id: f"{head.name or 'plan'} · {head.plan_id[:6]}" for head in heads})
     if laid:
         _side_by_side(laid, market)
         _notes(services, user, [head for each in laid.values() for head in heads if head.plan_id == each.plan_id])
@@ -45,7 +46,7 @@ def kept_plans(
 
 
 def _kept(services: Services, plan_id: PlanId) -> WhatIf:
-    return session.remember(("kept", plan_id), lambda: plan.kept(services, plan_id))
+    return memory.remember(("kept", plan_id), lambda: plan.kept(services, plan_id))
 
 
 def _side_by_side(laid: Mapping[str, WhatIf], market: MarketSnapshot) -> None:
@@ -94,13 +95,13 @@ def _notes(services: Services, user: User, heads: Sequence[PlanHead]) -> None:
         for head in heads:
             with st.container(border=True):
                 keys = (f"name:{head.plan_id}", f"remarks:{head.plan_id}")
-                session.stand(keys[0], head.name)
-                session.stand(keys[1], head.remarks)
+                widgets.stand(keys[0], head.name)
+                widgets.stand(keys[1], head.remarks)
                 who = [services, user, head.plan_id, keys]
                 st.text_input(f"Name of {head.plan_id[:6]}", key=keys[0], max_chars=60, on_change=_annotate, args=who)
                 st.text_area("Notes", key=keys[1], height=90, max_chars=1000, on_change=_annotate, args=who)
 
 
 def _annotate(services: Services, user: User, plan_id: PlanId, keys: tuple[str, str]) -> None:
-    name, remarks = (session.entered(key) for key in keys)
+    name, remarks = (widgets.entered(key) for key in keys)
     plan.annotate(services, plan_id, name=name, remarks=remarks, actor=user.user_id)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from app import session
+from app.session import lab_view, widgets
 from engine.domain.identifiers import AccountId
 from engine.domain.meanings import MEANINGS, Unit
 from engine.domain.settings import PlanSettings, override
@@ -33,7 +33,7 @@ class Form:
 
         shown: what it is to show. read: what settings come of what was entered.
         """
-        session.stand(self.key(name), shown)
+        widgets.stand(self.key(name), shown)
         reason, text = self.reasons.get(name), MEANINGS[name].text
         return {
             "key": self.key(name),
@@ -45,12 +45,12 @@ class Form:
 
     def follow(self, key: str, read: Callable[[Any], Mapping[str, Any]]) -> None:
         """Put what was entered on the address line, with all that stands there already."""
-        self.change(read(session.entered(key)))
+        self.change(read(widgets.entered(key)))
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Change settings from how they stand now."""
-        before = session.tuned(self.own)
-        session.tune(self.account_id, self.own, override(before, changes, source="settings on screen"))
+        before = lab_view.tuned(self.own)
+        lab_view.tune(self.account_id, self.own, override(before, changes, source="settings on screen"))
 
 
 def knob_key(account_id: AccountId, name: str) -> str:

@@ -7,13 +7,13 @@ from typing import Final
 
 import streamlit as st
 
-from app import session
 from app.charts.frontier import AVERSION, FULL, KEPT, Place, frontier_figure
 from app.panels import frame, scenarios, settings
 from app.panels import plan as plan_panel
 from app.panels.knobs import Form
 from app.panels.sensitivity import sensitivity
 from app.ports import Services
+from app.session import lab_view, memory, widgets
 from app.steps import firm, plan, tradeoff
 from app.steps.inputs import PlanInputs, inputs_of
 from app.steps.plan import WhatIf
@@ -35,26 +35,26 @@ def lab(services: Services, user: User, account_id: AccountId, kept: Mapping[str
 
     kept: the kept plans that are laid side by side, by name.
     """
-    whole = session.is_whole_run()
+    whole = lab_view.is_whole_run()
     if not frame.attempt(lambda: _lab(services, user, account_id, kept, whole=whole)):
         st.button(
             "Start from the account's own settings",
             key="start_again",
             icon=":material/restart_alt:",
-            on_click=session.untune,
+            on_click=lab_view.untune,
             args=[account_id],
         )
 
 
 def _lab(services: Services, user: User, account_id: AccountId, kept: Mapping[str, WhatIf], *, whole: bool) -> None:
-    version, asked = firm.version(services), session.gift()
-    present = session.shared(("inputs", account_id, version), lambda: inputs_of(services, account_id))
+    version, asked = firm.version(services), lab_view.gift()
+    present = memory.shared(("inputs", account_id, version), lambda: inputs_of(services, account_id))
     form = settings.form_of(present)
-    inputs, given = session.remember(("gift", account_id, version, asked), lambda: with_gift(present, asked))
+    inputs, given = memory.remember(("gift", account_id, version, asked), lambda: with_gift(present, asked))
     moment = (account_id, inputs.hash)
     if whole:
         _curve(form, inputs, moment)
-    found = session.shared(("what_if", moment, repr(form.now)), lambda: plan.best_plan(inputs, form.now))
+    found = memory.shared(("what_if", moment, repr(form.now)), lambda: plan.best_plan(inputs, form.now))
     knobs, result = st.columns([3, 8], gap="medium")
     with result:
         scenarios.scenarios(form, present)
@@ -74,9 +74,9 @@ def _lab(services: Services, user: User, account_id: AccountId, kept: Mapping[st
         if found.plan.trades:
             plan_panel.details(found, key="what_if")
     _steps(form, inputs, moment)
-    if _curve_key(form, moment) not in session.remembered():
+    if _curve_key(form, moment) not in memory.remembered():
         _curve(form, inputs, moment)  # nobody waits for it: the plan stands there already, on the curve before
-        session.run_again()
+        lab_view.run_again()
 
 
 def _along(form: Form) -> PlanSettings:
@@ -94,14 +94,14 @@ def _curve(form: Form, inputs: PlanInputs, moment: tuple[object, ...]) -> Curve:
     def make() -> Curve:
         return tradeoff.frontier_under(inputs, along), tradeoff.full_rebalance(inputs, along)
 
-    made = session.remember(_curve_key(form, moment), make)
-    session.remember_last(("curve", form.account_id), made)
+    made = memory.remember(_curve_key(form, moment), make)
+    memory.remember_last(("curve", form.account_id), made)
     return made
 
 
 def _frontier(form: Form, found: WhatIf, kept: Mapping[str, WhatIf], moment: tuple[object, ...]) -> None:
     """Draw the plan on the frontier; on the one before where that of these settings is still to be worked out."""
-    known = session.remembered()
+    known = memory.remembered()
     at_hand = known.get(_curve_key(form, moment))
     points, full = at_hand or known.get(("curve", form.account_id)) or ((), None)
     same = {name: each for name, each in kept.items() if each.plan.inputs_hash == found.plan.inputs_hash}
@@ -137,13 +137,13 @@ def _place(label: str, found: WhatIf, key: str = "") -> Place:
 
 def _take(form: Form, key: str, kept: Mapping[str, PlanSettings]) -> None:
     """Take the settings of the point that was clicked."""
-    kind, value, *_ = session.clicked(key) or ("", "")
+    kind, value, *_ = widgets.clicked(key) or ("", "")
     if kind == AVERSION:
         form.change({"risk_aversion": float(f"{value:.{_DIGITS}g}")})
     elif kind == FULL:
         form.change({"tax_weight": 0.0})
     elif kind == KEPT and value in kept:
-        session.tune(form.account_id, form.own, kept[value])
+        lab_view.tune(form.account_id, form.own, kept[value])
 
 
 def _keep(services: Services, user: User, found: WhatIf, *, asked: Decimal | None) -> None:
@@ -157,9 +157,9 @@ def _keep(services: Services, user: User, found: WhatIf, *, asked: Decimal | Non
             "Keep and compare", key="keep", type="primary", icon=":material/bookmark_add:", help=help_,
             disabled=asked is not None,
         ):  # fmt: skip
-            before = session.compared(head.plan_id for head in plan.plans_of(services, found.plan.account_id))
+            before = lab_view.compared(head.plan_id for head in plan.plans_of(services, found.plan.account_id))
             made = plan.keep(services, found, actor=user.user_id, note=note)
-            session.compare([*(each for each in before if each != made), made])
+            lab_view.compare([*(each for each in before if each != made), made])
             st.rerun()
 
 
@@ -169,7 +169,7 @@ def _steps(form: Form, inputs: PlanInputs, moment: tuple[object, ...]) -> None:
     )
     if steps.open:
         with steps, st.spinner("Planning again with each setting a step tighter and looser…", show_time=True):
-            changes = session.remember(
+            changes = memory.remember(
                 ("steps", moment, repr(form.now)), lambda: tradeoff.would_change_under(inputs, form.now)
             )
             sensitivity(changes, key="steps")

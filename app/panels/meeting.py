@@ -13,6 +13,7 @@ from app.panels import frame
 from app.panels.settings import targets
 from app.ports import Services
 from app.report.prepare import prepare
+from app.session import client_view, memory
 from app.steps import firm, ledger, meeting
 from app.steps.meeting import INDEX_FIRST, TAX_FIRST, Choice, Kind, Meeting, Wishes
 from app.tables.assumptions import assumptions, in_one_line
@@ -53,7 +54,7 @@ def door(services: Services) -> None:
     )
     with st.container(border=True, width=640):
         household_id = session.pick_household(ledger.household_labels(services))
-        obstacles = session.remember(
+        obstacles = memory.remember(
             ("obstacles", household_id, firm.version(services)), lambda: meeting.obstacles(services, household_id)
         )
         for why in obstacles.values():
@@ -66,7 +67,7 @@ def door(services: Services) -> None:
             icon=":material/co_present:",
             disabled=every,
             help="None of its accounts can be planned until its data are right" if every else None,
-            on_click=session.begin_meeting,
+            on_click=client_view.begin,
             args=[household_id],
         )
 
@@ -94,14 +95,14 @@ def head(household: Household) -> None:
 def controls(market: MarketSnapshot) -> tuple[Wishes, int]:
     """Ask what matters more, and what the client would like; return both."""
     labels = targets(market)
-    lean, wishes = session.lean(), session.wishes(labels)
+    lean, wishes = client_view.lean(), client_view.wishes(labels)
     with st.container(border=True):
         st.select_slider(
             "What matters more?",
             range(TAX_FIRST, INDEX_FIRST + 1),
-            key=session.tie("lean", lean),
+            key=client_view.tie("lean", lean),
             format_func=lean_words,
-            on_change=session.follow,
+            on_change=client_view.follow,
             args=["lean"],
             help="From the least tax this year to the closest to the index. In the middle stand this account's own "
             "settings.",
@@ -119,10 +120,10 @@ def controls(market: MarketSnapshot) -> tuple[Wishes, int]:
         st.multiselect(
             "leave out a company or industry",
             list(labels),
-            key=session.tie("without", list(wishes.exclude)),
+            key=client_view.tie("without", list(wishes.exclude)),
             format_func=labels.__getitem__,
             placeholder="none",
-            on_change=session.follow,
+            on_change=client_view.follow,
             args=["without"],
         )
         _dollars("gains", "agree on most net gains this year, $", wishes.gains, "no limit")
@@ -135,9 +136,9 @@ def _dollars(name: str, label: str, now: Decimal | None, empty: str) -> None:
         0,
         None,
         step=_STEP_USD,
-        key=session.tie(name, None if now is None else int(now)),
+        key=client_view.tie(name, None if now is None else int(now)),
         placeholder=empty,
-        on_change=session.follow,
+        on_change=client_view.follow,
         args=[name],
     )
 

@@ -12,6 +12,7 @@ from app import navigation, session
 from app.columns import COLUMNS
 from app.panels import frame, signing
 from app.ports import Services
+from app.session import memory
 from app.steps import approvals, crm, execute, reconcile
 from app.steps.cut_off import cut_offs
 from app.steps.outgoing import destinations
@@ -216,7 +217,7 @@ def arriving(services: Services, stored: StoredPlan) -> None:
     def look() -> None:
         plan_id = stored.plan_id
         frame.attempt(
-            lambda: session.remember(
+            lambda: memory.remember(
                 ("answers", plan_id, reconcile.answers_so_far(services, plan_id)),
                 lambda: reconcile.take_in(services, plan_id),
             )

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import streamlit as st
 
-from app import session
 from app.panels import frame
 from app.panels.knobs import Form
 from app.panels.settings import targets
+from app.session import lab_view, widgets
 from app.steps.inputs import PlanInputs
 from app.steps.scenarios import round_amounts, within_budget
 from app.tables.parts import literal, usd
@@ -55,7 +55,7 @@ def gifts(given: tuple[Gift, ...], inputs: PlanInputs, *, asked: Decimal) -> Non
     )
     with st.container(border=True):
         st.markdown(text)
-        st.button("Take back", key="gift:undo", icon=":material/undo:", on_click=session.give, args=[None])
+        st.button("Take back", key="gift:undo", icon=":material/undo:", on_click=lab_view.give, args=[None])
         lots = st.expander(f"The {len(given)} lots", key="gift:lots", on_change="rerun")
         if lots.open:
             with lots:
@@ -86,18 +86,18 @@ def _exclude(form: Form, inputs: PlanInputs) -> None:
 
 
 def _follow(form: Form, key: str, change: Any) -> None:
-    chosen = session.entered(key)
+    chosen = widgets.entered(key)
     form.change(change(None if chosen == _NONE else Decimal(chosen)))
 
 
 def _leave_out(form: Form, key: str) -> None:
-    chosen, excluded = session.entered(key), session.tuned(form.own).exclude
+    chosen, excluded = widgets.entered(key), lab_view.tuned(form.own).exclude
     form.change({"exclude": [] if chosen == _NONE else [*dict.fromkeys([*excluded, chosen])]})
 
 
 def _give(key: str) -> None:
-    chosen = session.entered(key)
-    session.give(None if chosen == _NONE else Decimal(chosen))
+    chosen = widgets.entered(key)
+    lab_view.give(None if chosen == _NONE else Decimal(chosen))
 
 
 def _budget(inputs: PlanInputs, budget: Decimal | None) -> Mapping[str, Any]:

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import streamlit as st
 
-from app import session
 from app.panels import knobs
 from app.panels.knobs import Form
+from app.session import lab_view, memory, widgets
 from app.steps.inputs import PlanInputs
 from engine.domain.accounts import Account
 from engine.domain.market import MarketSnapshot
@@ -48,7 +48,7 @@ def tune(form: Form, account: Account, market: MarketSnapshot) -> None:
         st.button(
             "Back to the account's own settings",
             key=f"untune:{account.account_id}",
-            on_click=session.untune,
+            on_click=lab_view.untune,
             args=[account.account_id],
             icon=":material/restart_alt:",
             disabled=form.now == form.own,
@@ -58,8 +58,8 @@ def tune(form: Form, account: Account, market: MarketSnapshot) -> None:
 def form_of(inputs: PlanInputs) -> Form:
     """Return the settings of an account as the address line has them. Raises DataError where they make no sense."""
     account = inputs.snapshot.account
-    session.come_back(account.account_id, drawn=knobs.knob_key(account.account_id, "risk_aversion"))
-    now = session.tuned(inputs.own)
+    lab_view.come_back(account.account_id, drawn=knobs.knob_key(account.account_id, "risk_aversion"))
+    now = lab_view.tuned(inputs.own)
     return Form(
         account_id=account.account_id,
         own=inputs.own,
@@ -133,7 +133,7 @@ def _trading(form: Form) -> None:
 
 
 def _names(form: Form, market: MarketSnapshot) -> None:
-    now, labels = form.now, session.remember(("targets", market.as_of, id(market)), lambda: targets(market))
+    now, labels = form.now, memory.remember(("targets", market.as_of, id(market)), lambda: targets(market))
     labels = labels | {name: name for name in (*now.exclude, *now.tilt) if name not in labels}
     st.multiselect(
         knobs.label("exclude"), list(labels), format_func=labels.__getitem__,
@@ -149,7 +149,7 @@ def _names(form: Form, market: MarketSnapshot) -> None:
 
 def _tilt(form: Form, name: str, words: str) -> None:
     key = form.key(f"tilt:{name}")
-    session.stand(key, round(100 * form.now.tilt[name], 8))
+    widgets.stand(key, round(100 * form.now.tilt[name], 8))
     st.number_input(
         f"{words}, active return, % a year", -100.0, 100.0, None, 0.1, key=key, format="%.2f",
         disabled="tilt" in form.reasons, on_change=form.follow,

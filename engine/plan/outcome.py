@@ -118,13 +118,6 @@ def total_of(parts: Iterable[Counted]) -> Counted:
     )
 
 
-def risk_term(problem: Problem, trade: Array) -> float:
-    """Return risk_aversion times the tracking-error variance after these trades."""
-    active = trade - problem.shortfall
-    factor = problem.loadings.T @ active
-    return problem.settings.risk_aversion * float(factor @ factor + problem.specific @ (active * active))
-
-
 def liability_usd(problem: Problem, counted: Counted) -> Decimal:
     """Return what these gains add to the year's tax: at marginal rates, or netted where the settings ask for it."""
     st_rate, lt_rate = rates(problem)

@@ -51,10 +51,10 @@ def test_the_account_looked_at_last_comes_back_until_the_firm_has_it_no_more():
 def asking():
     import streamlit as st
 
-    from app import session
+    from app.session import client_view
 
-    wishes = session.wishes(())
-    st.text(f"{session.lean()} {wishes.deposit} {wishes.withdrawal} {wishes.gains}")
+    wishes = client_view.wishes(())
+    st.text(f"{client_view.lean()} {wishes.deposit} {wishes.withdrawal} {wishes.gains}")
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ def test_numbers_of_a_meeting_that_are_too_long_are_as_if_not_given(address, tol
 def giving():
     import streamlit as st
 
-    from app import session
+    from app.session import lab_view
     from engine.domain.errors import DataError
 
     try:
-        st.text(session.gift())
+        st.text(lab_view.gift())
     except DataError as error:
         st.text(f"refused: {error}")
 
@@ -92,11 +92,11 @@ def test_a_gift_of_more_than_fifteen_digits_is_refused(text):
 def choosing():
     import streamlit as st
 
-    from app import session
+    from app.session import client_view
     from engine.domain.errors import DataError
 
     try:
-        st.text(session.pick_account_of({}))
+        st.text(client_view.pick_account({}))
     except DataError as error:
         st.text(f"refused: {error}")
 

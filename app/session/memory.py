@@ -1,0 +1,68 @@
+"""What need not be worked out again, by this session or by any? And what is worked out in the background?"""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Final, TypeVar, cast
+
+import streamlit as st
+
+from app.ports import Progress
+from app.steps.background import Work
+
+T = TypeVar("T")
+MAX_REMEMBERED: Final = 48
+_REMEMBERED: Final = "remembered"
+
+
+def remembered() -> Mapping[Hashable, Any]:
+    """Return what is remembered, by key."""
+    memory: dict[Hashable, Any] = st.session_state.setdefault(_REMEMBERED, {})
+    return memory
+
+
+def remember_last(key: Hashable, value: Any) -> None:
+    """Remember a value in the place of the one under this key before."""
+    memory: dict[Hashable, Any] = st.session_state.setdefault(_REMEMBERED, {})
+    memory.pop(key, None)
+    memory[key] = value
+
+
+def remember(key: Hashable, make: Callable[[], T]) -> T:
+    """Return a value made once a session under this key; a changed key makes it again. Few are kept, the newest."""
+    memory: dict[Hashable, Any] = st.session_state.setdefault(_REMEMBERED, {})
+    if key not in memory:
+        memory[key] = make()
+        while len(memory) > MAX_REMEMBERED:
+            memory.pop(next(iter(memory)))
+    return cast(T, memory[key])
+
+
+def shared(key: Hashable, make: Callable[[], T]) -> T:
+    """Return a value made once for all sessions under this key, not to be changed by anyone; few are kept."""
+    return cast(T, _shared(key, make))
+
+
+@st.cache_resource(max_entries=MAX_REMEMBERED, show_spinner=False)
+def _shared(key: Hashable, _make: Callable[[], object]) -> object:  # noqa: ARG001  the key of the cache
+    return _make()
+
+
+def background(name: str) -> Work | None:
+    """Return the work that was started under this name, running or done, whoever started it."""
+    return _background().get(name)
+
+
+def start_work(name: str, label: str, work: Callable[[Progress], object]) -> None:
+    """Start work in the background; nothing happens while work of this name still runs."""
+    running = _background().get(name)
+    if running is None or running.finished:
+        _background()[name] = Work(label, work)
+
+
+def forget_work(name: str) -> None:
+    """Forget finished work and what came of it."""
+    _background().pop(name, None)
+
+
+@st.cache_resource(show_spinner=False)
+def _background() -> dict[str, Work]:
+    return {}
