@@ -7,7 +7,6 @@ from app.panels import account as panel
 from app.panels import frame
 from app.session import memory
 from app.steps import firm, monitor, plan
-from app.tables.review import plan_table
 
 services = session.services()
 head, chooser, action = st.columns([2, 3, 1], vertical_alignment="bottom")
@@ -19,23 +18,16 @@ if action.button("What if?", key="to_what_if", type="primary", icon=":material/t
 
 view = memory.shared(("account", account_id, firm.version(services)), lambda: monitor.look_at(services, account_id))
 panel.header(view)
-parts = {
-    "Drift": panel.drift,
-    "Tax lots": panel.lots,
-    "Harvest": panel.harvest,
-    "Wash sales": panel.wash_sales,
-    "Tax year": panel.taxes,
-    "Rules and moves": panel.rules,
-    "Data": panel.data,
-}
-*views, plans = st.tabs([*parts, "Plans"], key="tab", bind="query-params")
-for tab, draw in zip(views, parts.values(), strict=True):
-    if tab.open:
-        with tab:
-            draw(view)
-if plans.open:
-    with plans:
-        heads = plan.plans_of(services, account_id)
-        row = frame.picked(plan_table(heads), key="account_plans", empty="No plan yet.", height=460)
-        if row is not None:
-            navigation.go(navigation.REVIEW, plan=heads[row].plan_id)
+frame.tabs(
+    {
+        "Drift": lambda: panel.drift(view),
+        "Tax lots": lambda: panel.lots(view),
+        "Harvest": lambda: panel.harvest(view),
+        "Wash sales": lambda: panel.wash_sales(view),
+        "Tax year": lambda: panel.taxes(view),
+        "Rules and moves": lambda: panel.rules(view),
+        "Data": lambda: panel.data(view),
+        "Plans": lambda: panel.plans(plan.plans_of(services, account_id)),
+    },
+    key="tab",
+)

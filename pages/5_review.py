@@ -23,18 +23,14 @@ with st.container(horizontal=True, vertical_alignment="center"):
 frame.told(session.said())
 
 if plan_id is None:
-    to_decide, with_makers, done = st.tabs(
-        ["To decide", "With their makers", "Decided and done"], key="review_list", bind="query-params"
+    frame.tabs(
+        {
+            "To decide": lambda: queue.waiting(services, user),
+            "With their makers": lambda: review.with_makers(services),
+            "Decided and done": lambda: review.decided(services),
+        },
+        key="review_list",
     )
-    if to_decide.open:
-        with to_decide:
-            queue.waiting(services, user)
-    if with_makers.open:
-        with with_makers:
-            review.with_makers(services)
-    if done.open:
-        with done:
-            review.decided(services)
     st.stop()
 
 stored = services.plans.get(plan_id)

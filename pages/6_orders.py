@@ -15,21 +15,13 @@ if plan_id is not None:
 
 sendings = orders.on_its_way(services)
 orders.tiles(services, sendings)
-to_send, sent, breaks, custodians, outbox = st.tabs(
-    ["To send", "Sent", "Breaks", "Custodians", "Outside systems"], key="orders_list", bind="query-params"
+frame.tabs(
+    {
+        "To send": lambda: orders.to_send(services, user),
+        "Sent": lambda: orders.sent(services, sendings),
+        "Breaks": lambda: orders.breaks(sendings),
+        "Custodians": lambda: orders.custodians(sendings),
+        "Outside systems": lambda: orders.outbox(services),
+    },
+    key="orders_list",
 )
-if to_send.open:
-    with to_send:
-        orders.to_send(services, user)
-if sent.open:
-    with sent:
-        orders.sent(services, sendings)
-if breaks.open:
-    with breaks:
-        orders.breaks(sendings)
-if custodians.open:
-    with custodians:
-        orders.custodians(sendings)
-if outbox.open:
-    with outbox:
-        orders.outbox(services)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import session
+from app.panels import frame
 from app.panels import ledger as panel
 from app.session import memory
 from app.steps import firm, ledger
@@ -16,8 +17,4 @@ view = memory.remember(
     ("ledger", household_id, firm.version(services)), lambda: ledger.household_ledger(services, household_id)
 )
 panel.figures(view)
-losses, locks = st.tabs(["Losses", "Locks and replacements"])
-with losses:
-    panel.losses(view)
-with locks:
-    panel.calendar(view)
+frame.tabs({"Losses": lambda: panel.losses(view), "Locks and replacements": lambda: panel.calendar(view)}, key="tab")

@@ -3,26 +3,18 @@
 import streamlit as st
 
 from app import session
-from app.panels import data
+from app.panels import data, frame
 
 services, user = session.services(), session.user()
 st.title("Firm data")
 data.summary(services)
-quality, systems, work, risk, folder = st.tabs(
-    ["Data quality", "Connections", "Jobs", "Risk model", "Bring in a folder"], key="tab", bind="query-params"
+frame.tabs(
+    {
+        "Data quality": lambda: data.quality(services),
+        "Connections": lambda: data.systems(services),
+        "Jobs": lambda: data.work(services),
+        "Risk model": lambda: data.risk(services),
+        "Bring in a folder": lambda: data.bring_in(services, user),
+    },
+    key="tab",
 )
-if quality.open:
-    with quality:
-        data.quality(services)
-if systems.open:
-    with systems:
-        data.systems(services)
-if work.open:
-    with work:
-        data.work(services)
-if risk.open:
-    with risk:
-        data.risk(services)
-if folder.open:
-    with folder:
-        data.bring_in(services, user)

@@ -1,7 +1,10 @@
 """The parts of an account: its figures, drift, tax lots, harvest, locks, tax year, rules and data."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from app import navigation
 from app.charts.drift import drift_figure
 from app.charts.ledger import lock_figure
 from app.charts.lots import lot_ladder, turning_figure
@@ -22,6 +25,8 @@ from app.tables.monitor import (
     tax_table,
 )
 from app.tables.parts import literal, usd
+from app.tables.review import plan_table
+from data.plans import PlanHead
 
 _NAMES_DRAWN = 25
 
@@ -210,3 +215,10 @@ def data(view: AccountView) -> None:
                f"Marks of {scan.as_of:%d %b %Y}.")  # fmt: skip
     st.caption(view.market.risk.quality)
     frame.table(problem_table({scan.account.account_id: view.document}), key="problems", empty="No data problem.")
+
+
+def plans(heads: Sequence[PlanHead]) -> None:
+    """Show the account's plans, the newest first; a click opens one."""
+    row = frame.picked(plan_table(heads), key="account_plans", empty="No plan yet.", height=460)
+    if row is not None:
+        navigation.go(navigation.REVIEW, plan=heads[row].plan_id)

@@ -161,6 +161,15 @@ def _png(key: str) -> dict[str, Any]:
     return {"format": "png", "scale": 2, "filename": key.replace(":", "-")}
 
 
+def tabs(parts: Mapping[str, Callable[[], object]], *, key: str, in_link: bool = True) -> None:
+    """Show parts in tabs, by their titles; only the part that is open is drawn. in_link: the address line names it."""
+    how: dict[str, Any] = {"bind": "query-params"} if in_link else {"on_change": "rerun"}
+    for tab, draw in zip(st.tabs([*parts], key=key, **how), parts.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw()
+
+
 def table(
     frame: pd.DataFrame,
     *,

@@ -34,6 +34,7 @@ from data.outbox import OutboxRow
 from data.plans import PlanHead, StoredPlan
 from engine.domain.identifiers import PlanId
 from engine.domain.lifecycle import Action, PlanState, User, legal_actions
+from engine.domain.orders import Block
 from engine.domain.plans import Side
 
 _READY: Final = (PlanState.APPROVED, PlanState.RELEASED)
@@ -173,37 +174,38 @@ def one_plan(services: Services, plan_id: PlanId) -> None:
         return
     arriving(services, stored)
     blocks = services.orders.blocks(plan_id)
-    files, ordered, filled, said, found = st.tabs(
-        ["Files", "Blocks", "Fills", "Answers", "Breaks"], key="orders_part", bind="query-params"
-    )
-    if files.open:
-        with files:
-            for each in destinations(services, blocks):
-                st.markdown(
-                    f"**{each.custodian}** ({each.comp_id}): {len(each.blocks)} blocks, sells "
-                    + literal(f"{usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}")
-                )
-            _files(services, stored)
-    if ordered.open:
-        with ordered:
-            frame.table(block_table(blocks), key="blocks", alt="Block orders", file=f"blocks-{plan_id[:12]}")
-    if filled.open:
-        with filled:
-            frame.table(
+    short = plan_id[:12]
+    frame.tabs(
+        {
+            "Files": lambda: _left_as(services, stored, blocks),
+            "Blocks": lambda: frame.table(
+                block_table(blocks), key="blocks", alt="Block orders", file=f"blocks-{short}"
+            ),
+            "Fills": lambda: frame.table(
                 fill_table(reconcile.filled_orders(services, plan_id)), key="fills", alt="Orders and their fills",
-                file=f"fills-{plan_id[:12]}",
-            )  # fmt: skip
-    if said.open:
-        with said:
-            frame.table(
+                file=f"fills-{short}",
+            ),
+            "Answers": lambda: frame.table(
                 answer_table(services.orders.acknowledgements(plan_id)), key="said", alt="Custodians' answers",
-                empty="No answer yet.", file=f"answers-{plan_id[:12]}",
-            )  # fmt: skip
-    if found.open:
-        with found:
-            present = reconcile.present_breaks(services, stored)
-            frame.table(break_table(present), key="breaks", alt="Breaks of this plan",
-                        empty="No break: what was executed is what was ordered.")  # fmt: skip
+                empty="No answer yet.", file=f"answers-{short}",
+            ),
+            "Breaks": lambda: frame.table(
+                break_table(reconcile.present_breaks(services, stored)), key="breaks", alt="Breaks of this plan",
+                empty="No break: what was executed is what was ordered.",
+            ),
+        },
+        key="orders_part",
+    )  # fmt: skip
+
+
+def _left_as(services: Services, stored: StoredPlan, blocks: Sequence[Block]) -> None:
+    """Show what went to whom, and the files."""
+    for each in destinations(services, blocks):
+        st.markdown(
+            f"**{each.custodian}** ({each.comp_id}): {len(each.blocks)} blocks, sells "
+            + literal(f"{usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}")
+        )
+    _files(services, stored)
 
 
 def arriving(services: Services, stored: StoredPlan) -> None:

@@ -132,57 +132,56 @@ def details(found: WhatIf, *, key: str) -> None:
     Only the tab that is open is made.
     """
     plan, market = found.plan, found.market
-    trades, lots, washes, sectors, left, binding, checks = st.tabs(
-        ["Trades", "Lots sold", "Wash sales", "Sectors", "Losses left", "Binding rules", "Checks"],
-        key=f"{key}:tabs",
-        on_change="rerun",
-    )
     file = f"{plan.account_id}-{key}"
-    if trades.open:
-        with trades:
-            _trades(found, key)
-    if lots.open:
-        with lots:
-            frame.table(
+    frame.tabs(
+        {
+            "Trades": lambda: _trades(found, key),
+            "Lots sold": lambda: frame.table(
                 sale_table(plan, market), key=f"{key}:sales", alt="Lots sold", empty="Nothing is sold.",
                 file=f"{file}-lots",
-            )  # fmt: skip
-    if washes.open:
-        with washes:
-            st.caption(
-                "Each loss that the plan takes: what purchases of the household within 30 days, made or arranged, take "
-                "away of it, and from which day on the household may buy it again."
-            )
-            frame.table(
-                wash_table(plan, market), key=f"{key}:washes", alt="Wash sales of the plan", empty="No loss is taken.",
-                file=f"{file}-wash-sales",
-            )  # fmt: skip
-    if sectors.open:
-        with sectors:
-            frame.chart(
-                sector_figure(
-                    [("before", plan.before.sectors), ("after", plan.after.sectors)],
-                    band=plan.settings.max_sector_active,
-                ),
-                key=f"{key}:sectors",
-                alt="Weight less target by sector, before and after the plan",
-            )
-    if left.open:
-        with left:
-            frame.table(
+            ),
+            "Wash sales": lambda: _washes(found, key, file=f"{file}-wash-sales"),
+            "Sectors": lambda: _sectors(found, key),
+            "Losses left": lambda: frame.table(
                 not_harvested_table(plan, market), key=f"{key}:left", alt="Losses left, and why",
                 empty="No loss is left.", file=f"{file}-losses-left",
-            )  # fmt: skip
-    if binding.open:
-        with binding:
-            st.caption("What each rule at its limit costs: its price is what a little more room would save.")
-            frame.table(
-                binding_table(plan, market), key=f"{key}:binding", alt="Rules at their limit",
-                empty="No rule is at its limit.", file=f"{file}-binding",
-            )  # fmt: skip
-    if checks.open:
-        with checks:
-            verdicts(plan.checks)
+            ),
+            "Binding rules": lambda: _binding(found, key, file=f"{file}-binding"),
+            "Checks": lambda: verdicts(plan.checks),
+        },
+        key=f"{key}:tabs",
+        in_link=False,
+    )  # fmt: skip
+
+
+def _washes(found: WhatIf, key: str, *, file: str) -> None:
+    st.caption(
+        "Each loss that the plan takes: what purchases of the household within 30 days, made or arranged, take "
+        "away of it, and from which day on the household may buy it again."
+    )
+    frame.table(
+        wash_table(found.plan, found.market), key=f"{key}:washes", alt="Wash sales of the plan",
+        empty="No loss is taken.", file=file,
+    )  # fmt: skip
+
+
+def _sectors(found: WhatIf, key: str) -> None:
+    plan = found.plan
+    frame.chart(
+        sector_figure(
+            [("before", plan.before.sectors), ("after", plan.after.sectors)], band=plan.settings.max_sector_active
+        ),
+        key=f"{key}:sectors",
+        alt="Weight less target by sector, before and after the plan",
+    )
+
+
+def _binding(found: WhatIf, key: str, *, file: str) -> None:
+    st.caption("What each rule at its limit costs: its price is what a little more room would save.")
+    frame.table(
+        binding_table(found.plan, found.market), key=f"{key}:binding", alt="Rules at their limit",
+        empty="No rule is at its limit.", file=file,
+    )  # fmt: skip
 
 
 @st.fragment

@@ -22,7 +22,7 @@ import requests
 from app import cli, wiring
 from app.ports import Services
 from app.settings import Settings
-from app.steps import people
+from app.steps import people, plan, review
 from connectors.salesforce.config import read_config
 from engine.domain.lifecycle import Role, User
 
@@ -132,6 +132,32 @@ def hand_firm() -> Path:
 @pytest.fixture
 def desk(new_desk) -> Desk:
     return new_desk()
+
+
+@pytest.fixture
+def services(desk) -> Iterator[Services]:
+    """The services of the desk, closed afterwards."""
+    found = desk.services()
+    yield found
+    found.database.close()
+
+
+@pytest.fixture
+def person(services):
+    return services.users.user
+
+
+@pytest.fixture
+def in_review(services, person):
+    """in_review(account, **settings) is a plan that maya made and put before the reviewers."""
+
+    def put(account_id="T1", **changes):
+        settings = replace(plan.default_settings(services, account_id), **changes)
+        plan_id = plan.keep(services, plan.what_if(services, account_id, settings), actor="maya")
+        review.submit(services, plan_id, actor=person("maya"))
+        return plan_id
+
+    return put
 
 
 @pytest.fixture(scope="session")

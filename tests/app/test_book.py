@@ -151,13 +151,6 @@ def test_an_empty_book_has_tiles_and_an_empty_queue():
     assert queue_table(empty, BookView(), plan_states={})[0].empty
 
 
-@pytest.fixture
-def services(desk):
-    found = desk.services()
-    yield found
-    found.database.close()
-
-
 def read(services) -> Book:
     queue = monitor.last_queue(services)
     return book_of(queue.table.to_pandas(), [(day, table.to_pandas()) for day, table in queue.days])

@@ -18,13 +18,6 @@ PREPARED = date(2026, 11, 23)
 
 
 @pytest.fixture
-def services(desk):
-    found = desk.services()
-    yield found
-    found.database.close()
-
-
-@pytest.fixture
 def handout(services):
     """handout(account, lean=...) is what a client's document is made of."""
 

@@ -14,13 +14,6 @@ from engine.domain.plans import Side, Washed
 
 
 @pytest.fixture
-def services(desk):
-    found = desk.services()
-    yield found
-    found.database.close()
-
-
-@pytest.fixture
 def harvests(desk, plan_of):
     """A draft of T1, which sells 12 AAA at a loss."""
     return plan_of(desk, "T1", "--as", "maya")

@@ -23,13 +23,6 @@ from engine.domain.settings import PlanSettings
 NOTHING = Wishes()
 
 
-@pytest.fixture
-def services(desk):
-    found = desk.services()
-    yield found
-    found.database.close()
-
-
 def user(services, user_id):
     return services.users.user(user_id)
 

@@ -18,13 +18,6 @@ from engine.execute.reconcile import BreakKind
 CLOSES = {"AAA": Decimal(100), "BBB": Decimal(100), "CCC": Decimal(50), "DDD": Decimal(20)}
 
 
-@pytest.fixture
-def services(desk):
-    found = desk.services()
-    yield found
-    found.database.close()
-
-
 def approve(services, account_id, **changes):
     """Return a plan that maya made, with some settings changed, and alan approved."""
     settings = replace(inputs.default_settings(services, account_id), **changes)

@@ -3,6 +3,8 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from tests.app.browser.doing import go
+
 pytestmark = pytest.mark.browser
 
 PAGES = ("book", "account?account=A00003", "account?account=A00003&tab=Tax+lots", "what-if?account=A00003", "meeting",
@@ -15,11 +17,7 @@ SEVERE = {"serious", "critical"}
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_keeps_anybody_out(app, page, path, scheme):
     page.emulate_media(color_scheme=scheme)
-    page.goto(f"{app.url}/{path}")
-    page.wait_for_function(
-        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
-        " && document.querySelectorAll('h1').length > 0"
-    )
+    go(page, f"{app.url}/{path}")
     page.wait_for_timeout(1500)
 
     found = Axe().run(page).response["violations"]

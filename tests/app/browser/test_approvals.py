@@ -12,20 +12,11 @@ from app import wiring
 from app.settings import Settings
 from app.steps import firm, plan, review
 from engine.domain.lifecycle import Action, PlanState
+from tests.app.browser.doing import become, go, settled
 
 pytestmark = pytest.mark.browser
 
 MAYA, ADA, ALAN = "Maya Manager", "Ada Advisor", "Alan Approver"
-
-
-def settled(page):
-    """Wait until the script has run to its end and say so."""
-    page.wait_for_function(
-        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
-        " && document.querySelectorAll('h1').length > 0"
-    )
-    page.wait_for_timeout(400)
-    page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
 
 
 def press(page, name, *, exact=True):
@@ -35,11 +26,8 @@ def press(page, name, *, exact=True):
 
 def see(page, app, path, person):
     """Open an address as one of the demo people."""
-    page.goto(f"{app.url}/{path}")
-    settled(page)
-    page.get_by_test_id("stSidebar").get_by_role("combobox").click()
-    page.get_by_role("option", name=re.compile(person)).click()
-    settled(page)
+    go(page, f"{app.url}/{path}")
+    become(page, person)
 
 
 @pytest.fixture

@@ -8,18 +8,11 @@ from playwright.sync_api import expect
 from data.database import open_database
 from data.plans import PlanStore
 from engine.domain.lifecycle import PlanState
+from tests.app.browser.doing import settled
 
 pytestmark = pytest.mark.browser
 
-QUIET = "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
 SHOWN = re.compile(r"Shown.* of 12")
-
-
-def settled(page):
-    """Wait until the script has run to its end and say so."""
-    page.wait_for_function(f"{QUIET} && document.querySelectorAll('h1').length > 0")
-    page.wait_for_timeout(400)
-    page.wait_for_function(QUIET)
 
 
 def tile(page, name):

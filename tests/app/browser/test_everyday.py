@@ -17,25 +17,12 @@ from app import wiring
 from app.settings import Settings
 from app.steps import inputs, plan, review
 from engine.domain.lifecycle import PlanState
+from tests.app.browser.doing import become, go, settled
 
 pytestmark = pytest.mark.browser
 
 HAND_FIRM = Path(__file__).parents[1] / "hand_firm"
 ACCOUNT = "A00003"
-
-
-def settled(page):
-    page.wait_for_function(
-        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
-        " && document.querySelectorAll('h1').length > 0"
-    )
-    page.wait_for_timeout(400)
-    page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
-
-
-def go(page, url):
-    page.goto(url)
-    settled(page)
 
 
 class Line:
@@ -193,9 +180,7 @@ def test_a_link_to_a_plan_shows_it_to_somebody_without_the_right_and_offers_no_a
     review.submit(services, plan_id, actor=services.users.user("maya"))
 
     go(page, f"{app.url}/review?plan={plan_id}")
-    page.get_by_test_id("stSidebar").get_by_role("combobox").click()
-    page.get_by_role("option", name=re.compile("Cora Compliance")).click()
-    settled(page)
+    become(page, "Cora Compliance")
 
     expect(page.get_by_role("heading", name="Checks")).to_be_visible()
     expect(page.get_by_text(re.compile("Who may.*Alan Approver"))).to_be_visible()

@@ -12,6 +12,7 @@ from data.firm import FirmStore
 from data.orders import OrderStore
 from data.plans import PlanStore
 from engine.domain.lifecycle import PlanState
+from tests.app.browser.doing import become, go, settled
 
 pytestmark = pytest.mark.browser
 
@@ -32,22 +33,9 @@ def names(database):
     return {each.household_id: each.name for each in FirmStore(database).households()}
 
 
-def settled(page):
-    """Wait until the script has run to its end and says so."""
-    page.wait_for_function(
-        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
-        " && document.querySelectorAll('h1').length > 0"
-    )
-    page.wait_for_timeout(400)
-    page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
-
-
 def become_advisor(app, page):
-    page.goto(f"{app.url}/data")
-    settled(page)
-    page.get_by_test_id("stSidebar").get_by_role("combobox").click()
-    page.get_by_role("option", name=re.compile("Ada Advisor")).click()
-    settled(page)
+    go(page, f"{app.url}/data")
+    become(page, "Ada Advisor")
 
 
 def begin(page, name):

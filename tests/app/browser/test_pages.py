@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.app.browser.doing import go
+
 pytestmark = pytest.mark.browser
 
 LOTSMITH = str(Path(sys.executable).with_name("lotsmith"))
@@ -25,20 +27,11 @@ PAGES = {
 }
 
 
-def open_page(page, url):
-    page.goto(url)
-    page.wait_for_function(
-        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
-        " && document.querySelectorAll('h1').length > 0"
-    )
-    page.wait_for_timeout(300)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_opens_without_an_error_and_carries_the_demo_label(app, page, scheme):
     page.emulate_media(color_scheme=scheme)
     for path, title in PAGES.items():
-        open_page(page, f"{app.url}/{path}")
+        go(page, f"{app.url}/{path}")
 
         expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
         expect(page.get_by_text("Demo firm: generated data, no real client")).to_be_visible()
@@ -47,21 +40,21 @@ def test_every_page_opens_without_an_error_and_carries_the_demo_label(app, page,
 
 
 def test_an_account_that_does_not_exist_is_named_and_breaks_nothing(app, page):
-    open_page(page, f"{app.url}/account?account=NOBODY")
+    go(page, f"{app.url}/account?account=NOBODY")
 
     expect(page.get_by_text("account NOBODY: no such account")).to_be_visible()
     assert page.get_by_test_id("stException").count() == 0
 
 
 def test_a_plan_that_does_not_exist_is_named_and_breaks_nothing(app, page):
-    open_page(page, f"{app.url}/review?plan=beef")
+    go(page, f"{app.url}/review?plan=beef")
 
     expect(page.get_by_text("beef").first).to_be_visible()
     assert page.get_by_test_id("stException").count() == 0
 
 
 def test_the_ledger_document_downloaded_is_what_the_command_prints(app, page):
-    open_page(page, f"{app.url}/wash-sales?household=H00002")
+    go(page, f"{app.url}/wash-sales?household=H00002")
     with page.expect_download() as download:
         page.get_by_role("button", name="Ledger document").click()
 
@@ -74,7 +67,7 @@ def test_the_ledger_document_downloaded_is_what_the_command_prints(app, page):
 
 
 def test_the_audit_log_is_verified_on_request(app, page):
-    open_page(page, f"{app.url}/audit")
+    go(page, f"{app.url}/audit")
     page.get_by_role("button", name="Verify the whole chain").click()
 
     expect(page.get_by_text("each sealed by the next")).to_be_visible()
@@ -87,10 +80,10 @@ def test_without_a_firm_every_page_says_so_and_a_folder_can_be_brought_in(empty_
         expect(page.get_by_text("No firm yet. Bring one in")).to_be_visible()
         assert page.get_by_test_id("stException").count() == 0
 
-    open_page(page, f"{empty_app.url}/data?tab=Bring+in+a+folder")
+    go(page, f"{empty_app.url}/data?tab=Bring+in+a+folder")
     page.locator("input[type=file]").set_input_files(HAND_FIRM)
     page.get_by_role("button", name="Check and bring in").click()
 
     expect(page.get_by_text("Hand-written firm")).to_be_visible()
-    open_page(page, f"{empty_app.url}/account?account=T1")
+    go(page, f"{empty_app.url}/account?account=T1")
     expect(page.get_by_role("heading", name="By sector")).to_be_visible()

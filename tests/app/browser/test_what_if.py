@@ -5,24 +5,15 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.app.browser.doing import go, settled
+
 pytestmark = pytest.mark.browser
 
 TAXED, UNTAXED = "A00003", "A00005"
 
 
-def settled(page):
-    """Wait until the script has run to its end and says so."""
-    page.wait_for_function(
-        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
-        " && document.querySelectorAll('h1').length > 0"
-    )
-    page.wait_for_timeout(400)
-    page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
-
-
 def what_if(app, page, account):
-    page.goto(f"{app.url}/what-if?account={account}")
-    settled(page)
+    go(page, f"{app.url}/what-if?account={account}")
 
 
 def enter(page, label, value):

@@ -10,31 +10,15 @@ from playwright.sync_api import expect
 
 from data.database import open_database
 from data.plans import PlanStore
+from tests.app.browser.doing import become, settled
 
 pytestmark = pytest.mark.browser
 
 MAYA, ALAN = "Maya Manager", "Alan Approver"
 
 
-def settled(page):
-    """Wait until the script has run to its end and say so."""
-    page.wait_for_function(
-        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
-        " && document.querySelectorAll('h1').length > 0"
-    )
-    page.wait_for_timeout(400)
-    page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
-
-
 def press(page, name):
     page.get_by_role("button", name=name).first.click()
-    settled(page)
-
-
-def become(page, person):
-    """Choose another demo person in the sidebar."""
-    page.get_by_test_id("stSidebar").get_by_role("combobox").click()
-    page.get_by_role("option", name=re.compile(person)).click()
     settled(page)
 
 
