@@ -25,8 +25,8 @@ class JobStore:
     def begin(self, kind: JobKind, *, actor: UserId, at: datetime) -> int:
         """Record that a job has begun; return its id."""
         with self._database.begin() as connection:
-            row = connection.execute(insert(_TABLE).values(kind=kind.value, actor=actor, began_at=at))
-            return int(row.inserted_primary_key[0])  # type: ignore[index]
+            begun = insert(_TABLE).values(kind=kind.value, actor=actor, began_at=at).returning(_TABLE.c.id)
+            return int(connection.execute(begun).scalar_one())
 
     def end(
         self, job: int, outcome: JobOutcome, *, at: datetime, detail: str, findings: Sequence[Finding] = ()

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from engine.domain.plans import Lock, SettingChange, Verdict
-from engine.domain.settings import PlanSettings
+from engine.domain.settings import PlanSettings, override
 from engine.plan.checks import plan_checks
 from engine.plan.feasibility import least_count, least_slack
 from engine.plan.pieces import piece_table
@@ -73,7 +73,7 @@ def _sufficient(problem: Problem, rule: str, needed: float, locks: Sequence[Lock
 
 
 def _serves(problem: Problem, change: SettingChange, locks: Sequence[Lock]) -> bool:
-    settings = replace(problem.settings, **{change.setting: change.value})  # type: ignore[arg-type]  # a field's name
+    settings = override(problem.settings, {change.setting: change.value}, source="repair")
     changed = build_problem(problem.snapshot, problem.market, settings, locks=locks, terms=problem.terms)
     found = search(changed)
     return found is not None and all(

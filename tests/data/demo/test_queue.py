@@ -1,58 +1,25 @@
 """The demo firm gives a portfolio manager every kind of work, and not every account the same."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from statistics import median, quantiles
 
 import pytest
 
 from data.demo.dirt import Dirt, dirty_accounts
-from engine.domain.accounts import AccountSnapshot, Registration
-from engine.domain.market import Mark, MarketSnapshot
-from engine.domain.policy import restrictions_in_force
-from engine.domain.settings import PlanSettings, settings_from_toml
+from engine.domain.accounts import Registration
 from engine.monitor.account_scan import Reason
 from engine.monitor.scan import scan_account
-from engine.risk.estimate import estimate_risk
 
 FENCED = {Dirt.NO_BASIS: 1, Dirt.LOTS_DIFFER: 1, Dirt.SHARED_NUMBER: 2}
 
 
-def marks(demo, *, days_ago):
-    """The last close of each security, of a number of sessions before its last."""
-    return {h.security_id: Mark(price=h.closes[-1 - days_ago], on=h.dates[-1 - days_ago]) for h in demo.prices}
-
-
 @pytest.fixture(scope="module")
-def scans(demo, demo_accounts):
+def scans(demo_market, demo_marks, demo_snapshots, demo_settings):
     """The scan of every account, on the day after a scan of the day before."""
-    market = MarketSnapshot(
-        as_of=demo.as_of,
-        securities={security.security_id: security for security in demo.securities},
-        marks=marks(demo, days_ago=0),
-        models={model.model_id: model for model in demo.models},
-        substitutes=demo.substitutes,
-        risk=estimate_risk(demo.prices, demo.securities, as_of=demo.as_of),
-    )
-    households = {household.household_id: household for household in demo.households}
-    settings = {name: settings_from_toml(text, source=name) for name, text in demo.settings.items()}
-    family = defaultdict(list)
-    for book in demo_accounts:
-        family[book.account.household_id].append(book)
-    yesterday = marks(demo, days_ago=1)
+    yesterday = demo_marks(1)
     return [
-        scan_account(
-            AccountSnapshot(
-                as_of=demo.as_of,
-                household=households[book.account.household_id],
-                book=book,
-                household_books=tuple(family[book.account.household_id]),
-                restrictions=restrictions_in_force(demo.restrictions, book.account, demo.as_of),
-            ),
-            market,
-            settings.get(book.account.settings, PlanSettings()),
-            last_marks=yesterday,
-        )
-        for book in demo_accounts
+        scan_account(snapshot, demo_market, demo_settings(snapshot), last_marks=yesterday)
+        for snapshot in demo_snapshots
     ]
 
 
