@@ -13,6 +13,7 @@ from data.crm import CrmLinks
 from data.database import Database
 from data.firm import FirmStore
 from data.jobs import JobStore
+from data.mailbox import Inbox
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
@@ -42,6 +43,7 @@ class Services:
     plans: PlanStore
     orders: OrderStore
     outbox: Outbox
+    inbox: Inbox
     audit: AuditLog
     scans: ScanStore
     jobs: JobStore

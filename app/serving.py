@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,8 @@ import click
 
 from app import wiring
 from app.settings import Settings, child_environment
+from app.supervision import kept_running
+from connectors.fix.destinations import session_destinations
 from engine.domain.errors import DataError
 
 _ROOT: Final = Path(__file__).parents[1]
@@ -37,6 +40,10 @@ def serve_app(settings: Settings, *, port: int, sandbox: bool, database_url: str
     with ExitStack() as stack:
         if sandbox:
             environment["LOTSMITH_CONFIG"] = str(stack.enter_context(_stand_ins(settings, environment, app_port=port)))
+        for beside in _beside(settings, home):
+            stack.enter_context(
+                kept_running(_module(beside), environment, folder=home, say=partial(click.echo, err=True))
+            )
         command = [sys.executable, "-m", "streamlit", "run", str(_ROOT / "app" / "main.py"), f"--server.port={port}"]
         app = stack.enter_context(_running(command, environment, folder=home))
         click.echo(f"Lotsmith is at http://127.0.0.1:{port}  (Ctrl-C ends it)", err=True)
@@ -44,6 +51,13 @@ def serve_app(settings: Settings, *, port: int, sandbox: bool, database_url: str
             app.wait()
         except KeyboardInterrupt:
             click.echo("ended", err=True)
+
+
+def _beside(settings: Settings, home: Path) -> list[list[str]]:
+    """Return what runs beside the app where a custodian is reached by a live session: the gateway and the desk."""
+    if not session_destinations(settings.connections.get("fix", {})):
+        return []
+    return [["app.gateway", str(home / "gateway")], ["app.desk"]]
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from data.crm import CrmLinks
 from data.database import open_database
 from data.firm import FirmStore
 from data.jobs import JobStore
+from data.mailbox import Inbox
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
@@ -34,6 +35,7 @@ def connect(settings: Settings) -> Services:
         plans=PlanStore(database),
         orders=OrderStore(database),
         outbox=Outbox(database),
+        inbox=Inbox(database),
         audit=AuditLog(database),
         scans=ScanStore(database),
         jobs=JobStore(database),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, RowMapping, Table, select
@@ -12,7 +13,7 @@ from data.codec import codec
 from data.database import Database, insert_new
 from data.rows import from_row, to_row
 from engine.domain.errors import CheckFailed, DataError
-from engine.domain.identifiers import ClOrdId, PlanId
+from engine.domain.identifiers import ClOrdId, PlanId, UserId
 from engine.domain.orders import Block, Fill, LotInstruction, Order
 
 T = TypeVar("T")
@@ -39,17 +40,59 @@ class ExportedFile:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """An execution of a block that no longer stands, by the report that said so (exec_id); at: when it was taken in."""
+
+    cl_ord_id: ClOrdId
+    exec_ref_id: str
+    exec_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedChange:
+    """A change of a sent block that a person asked for: see engine.domain.orders.Change.
+
+    taken: whether the custodian took it, None until it answers; text: why not.
+    """
+
+    cl_ord_id: ClOrdId
+    block_id: ClOrdId
+    replaces: ClOrdId
+    quantity: Decimal
+    actor: UserId
+    at: datetime
+    taken: bool | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruction:
+    """A split of a filled block over accounts and lots, as the custodian was told it; taken and text as above."""
+
+    alloc_id: ClOrdId
+    block_id: ClOrdId
+    at: datetime
+    taken: bool | None
+    text: str
+
+
 def save_blocks(connection: Connection, blocks: Sequence[Block]) -> None:
     """Write blocks and their orders in the caller's transaction; what is there already must be the same.
 
     Raises CheckFailed where an order or block of that id differs or is in another block.
     """
-    for block in blocks:
-        _insert_same(connection, tables.blocks, to_row(block, leave=["allocations"]))
-        for place, order in enumerate(block.allocations):
-            lots = _LOTS.write(order.lots)
-            row = to_row(order, leave=["lots"], lots=lots, block_id=block.cl_ord_id, place=place)
-            _insert_same(connection, tables.orders, row)
+    headers = [to_row(block, leave=["allocations"]) for block in blocks]
+    orders = [
+        to_row(order, leave=["lots"], lots=_LOTS.write(order.lots), block_id=block.cl_ord_id, place=place)
+        for block in blocks
+        for place, order in enumerate(block.allocations)
+    ]
+    for table, rows in ((tables.blocks, headers), (tables.orders, orders)):
+        if insert_new(connection, table, rows) < len(rows):
+            for row in rows:
+                insert_same(connection, table, row)
 
 
 def record_fill(connection: Connection, fill: Fill) -> bool:
@@ -57,21 +100,21 @@ def record_fill(connection: Connection, fill: Fill) -> bool:
 
     Raises DataError for a block nobody sent; CheckFailed where the execution was reported with another content before.
     """
-    _require_block(connection, fill.cl_ord_id)
-    return _insert_same(connection, tables.fills, to_row(fill))
+    require_block(connection, fill.cl_ord_id)
+    return insert_same(connection, tables.fills, to_row(fill))
 
 
 def record_acknowledgement(connection: Connection, answer: Acknowledgement) -> bool:
     """Write a custodian's answer in the caller's transaction; return False and raise as record_fill does."""
-    _require_block(connection, answer.cl_ord_id)
-    return _insert_same(connection, tables.acknowledgements, to_row(answer))
+    require_block(connection, answer.cl_ord_id)
+    return insert_same(connection, tables.acknowledgements, to_row(answer))
 
 
 def record_files(connection: Connection, plan_id: PlanId, files: Mapping[str, str], *, at: datetime) -> None:
     """Write the names and SHA-256 of the files made from a plan. Raises CheckFailed where one differs from before."""
     for name, sha256 in files.items():
         row = {"plan_id": plan_id, "file_name": name, "sha256": sha256}
-        _insert_same(connection, tables.exported_files, {**row, "at": at}, but="at")
+        insert_same(connection, tables.exported_files, {**row, "at": at}, but="at")
 
 
 class OrderStore:
@@ -96,14 +139,35 @@ class OrderStore:
     def block(self, cl_ord_id: ClOrdId) -> Block:
         """Return the block of an id. Raises DataError for an unknown one."""
         with self._database.read() as connection:
-            _require_block(connection, cl_ord_id)
+            require_block(connection, cl_ord_id)
             return _blocks(connection, [cl_ord_id])[0]
 
     def fills(self, plan_id: PlanId) -> tuple[Fill, ...]:
-        """Return the executions of a plan's blocks, by time."""
-        return tuple(
-            sorted(self._of_plan(tables.fills, Fill, plan_id), key=lambda fill: (fill.executed_at, fill.exec_id))
-        )
+        """Return the executions of a plan's blocks that stand, by time: those taken back or corrected are left out."""
+        gone = {(one.cl_ord_id, one.exec_ref_id) for one in self.corrections(plan_id)}
+        found = self._of_plan(tables.fills, Fill, plan_id)
+        standing = [fill for fill in found if (fill.cl_ord_id, fill.exec_id) not in gone]
+        return tuple(sorted(standing, key=lambda fill: (fill.executed_at, fill.exec_id)))
+
+    def corrections(self, plan_id: PlanId) -> tuple[Correction, ...]:
+        """Return what was taken back or corrected of the executions of a plan's blocks."""
+        return tuple(self._of_plan(tables.fill_corrections, Correction, plan_id))
+
+    def changes(self, plan_id: PlanId) -> tuple[AskedChange, ...]:
+        """Return the changes that people asked for in a plan's blocks, by time."""
+        return tuple(sorted(self._of_plan(tables.order_changes, AskedChange, plan_id), key=lambda one: one.at))
+
+    def instructions(self, plan_id: PlanId) -> tuple[Instruction, ...]:
+        """Return the splits over accounts that custodians were told after the fills of a plan's blocks, by time."""
+        found = self._of_plan(tables.allocation_instructions, Instruction, plan_id)
+        return tuple(sorted(found, key=lambda one: one.at))
+
+    def corrected_plans(self) -> frozenset[PlanId]:
+        """Return every plan in whose blocks an execution was taken back or corrected."""
+        column = tables.orders.c.plan_id
+        of_block = tables.fill_corrections.c.cl_ord_id == tables.orders.c.block_id
+        with self._database.read() as connection:
+            return frozenset(connection.scalars(select(column).join(tables.fill_corrections, of_block)))
 
     def acknowledgements(self, plan_id: PlanId) -> tuple[Acknowledgement, ...]:
         """Return the answers to a plan's blocks, by time."""
@@ -119,8 +183,9 @@ class OrderStore:
 
     def _of_plan(self, table: Table, kind: type[T], plan_id: PlanId) -> list[T]:
         own = select(tables.orders.c.block_id).where(tables.orders.c.plan_id == plan_id)
+        block = table.c.block_id if "block_id" in table.c else table.c.cl_ord_id
         with self._database.read() as connection:
-            rows = connection.execute(select(table).where(table.c.cl_ord_id.in_(own))).mappings()
+            rows = connection.execute(select(table).where(block.in_(own))).mappings()
             return [from_row(kind, row) for row in rows]
 
 
@@ -136,14 +201,18 @@ def _blocks(connection: Connection, ids: Any) -> tuple[Block, ...]:
     return tuple(sorted(found, key=lambda block: block.cl_ord_id))
 
 
-def _require_block(connection: Connection, cl_ord_id: ClOrdId) -> None:
+def require_block(connection: Connection, cl_ord_id: ClOrdId) -> None:
+    """Raise DataError for a block nobody sent."""
     column = tables.blocks.c.cl_ord_id
     if connection.execute(select(column).where(column == cl_ord_id)).one_or_none() is None:
         raise DataError(f"block {cl_ord_id}: expected one that was sent, found none of that id")
 
 
-def _insert_same(connection: Connection, table: Table, row: Mapping[str, Any], *, but: str | None = None) -> bool:
-    """Insert a row, or hold the one that is there against it; return whether it is new."""
+def insert_same(connection: Connection, table: Table, row: Mapping[str, Any], *, but: str | None = None) -> bool:
+    """Insert a row, or hold the one that is there against it; return whether it is new.
+
+    but: a column that may differ. Raises CheckFailed where another does.
+    """
     if insert_new(connection, table, [row]):
         return True
     key = list(table.primary_key)

@@ -264,6 +264,52 @@ acknowledgements = Table(
     Column("at", UtcTime, nullable=False),
 )
 
+fill_corrections = Table(
+    "fill_corrections",
+    metadata,
+    Column("cl_ord_id", Text, ForeignKey("blocks.cl_ord_id"), primary_key=True),
+    Column("exec_ref_id", Text, primary_key=True),  # the execution that no longer stands
+    Column("exec_id", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+order_changes = Table(
+    "order_changes",
+    metadata,
+    Column("cl_ord_id", Text, primary_key=True),
+    Column("block_id", Text, ForeignKey("blocks.cl_ord_id"), nullable=False, index=True),
+    Column("replaces", Text, nullable=False),
+    Column("quantity", Exact, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("taken", Boolean),
+    Column("text", Text, nullable=False),
+)
+
+allocation_instructions = Table(
+    "allocation_instructions",
+    metadata,
+    Column("alloc_id", Text, primary_key=True),
+    Column("block_id", Text, ForeignKey("blocks.cl_ord_id"), nullable=False, index=True),
+    Column("at", UtcTime, nullable=False),
+    Column("taken", Boolean),
+    Column("text", Text, nullable=False),
+)
+
+fix_inbox = Table(
+    "fix_inbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("custodian", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("taken_at", UtcTime),
+    Column("problem", Text),
+    UniqueConstraint("custodian", "key"),
+    Index(None, "taken_at", "id"),
+)
+
 exported_files = Table(
     "exported_files",
     metadata,

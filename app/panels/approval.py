@@ -8,13 +8,13 @@ from typing import Final
 import streamlit as st
 
 from app import session
-from app.panels import frame, signing
+from app.panels import destination, frame, signing
 from app.ports import Services
 from app.session import memory, widgets
 from app.steps import approvals, firm, review
 from app.steps import plan as planning
 from app.steps.market import todays_market
-from app.steps.outgoing import Outgoing, outgoing
+from app.steps.outgoing import Outgoing, by_route, outgoing
 from app.steps.plan import WhatIf
 from app.steps.queue import Entry, Standing
 from app.tables.execute import outgoing_table
@@ -133,10 +133,11 @@ def preview(services: Services, entry: Entry) -> None:
         return
     for each in built["out"].destinations:
         st.markdown(
-            f"**{each.custodian}** ({each.comp_id}), `{each.files[0]}`: {len(each.blocks)} blocks, "
+            f"**{each.custodian}** ({each.comp_id}), {by_route(each.profile)}: {len(each.blocks)} blocks, "
             f"{len(each.orders)} allocations, sells {literal(usd(each.usd(Side.SELL)))}, "
             f"buys {literal(usd(each.usd(Side.BUY)))}"
         )
+        destination.lots(each)
     frame.table(
         outgoing_table(built["out"].blocks, todays_market(services).securities), key="preview",
         alt="Block orders that would be sent", height=_BLOCKS_PX, file=f"orders-{entry.head.plan_id[:12]}",

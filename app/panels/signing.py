@@ -6,12 +6,12 @@ from typing import Final
 import streamlit as st
 
 from app import session
-from app.panels import frame
+from app.panels import destination, frame
 from app.ports import Services
 from app.steps import approvals, execute
 from app.steps.approvals import Outcome
 from app.steps.market import todays_market
-from app.steps.outgoing import Outgoing, outgoing
+from app.steps.outgoing import Outgoing, by_route, outgoing
 from app.steps.queue import Entry, Standing
 from app.tables.execute import signed_table
 from app.tables.parts import literal, usd
@@ -121,9 +121,10 @@ def _statement(services: Services, stated: Outgoing, heads: Sequence[PlanHead]) 
             literal(
                 f":material/account_balance: **{each.custodian}** ({each.comp_id}): {len(each.blocks)} blocks for "
                 f"{len(each.orders)} orders, sells {usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}, "
-                f"as `{each.files[0]}` with `{each.files[1]}`"
+                f"{by_route(each.profile)}: {' with '.join(f'`{name}`' for name in each.files)}"
             )
         )
+        destination.lots(each)
     table = signed_table(stated.blocks, todays_market(services).securities)
     st.table(
         table.style.format({"Shares": _SHARES, "Dollars": "${:,.2f}"}),

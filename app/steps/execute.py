@@ -9,9 +9,12 @@ from typing import Any, Final
 
 from app.ports import Services
 from app.steps.market import todays_market
-from app.steps.outgoing import one_plan_an_account, seal_of, targets
+from app.steps.outgoing import one_plan_an_account, profiles, seal_of
 from app.steps.people import SYSTEM
-from connectors.fix.export import MANIFEST, Manifest, export_files
+from app.steps.readback import refuse_other
+from connectors.fix.destinations import SENDER, Route
+from connectors.fix.export import MANIFEST, Manifest, Release, export_files, order_messages, render
+from data.mailbox import to_session
 from data.orders import record_files, save_blocks
 from data.outbox import OutboxItem, OutboxRow
 from data.plans import StoredPlan
@@ -19,7 +22,7 @@ from engine.domain.errors import CheckFailed, DataError, IllegalMove
 from engine.domain.identifiers import PlanId
 from engine.domain.lifecycle import Action, PlanState, User
 from engine.domain.orders import Block, Order
-from engine.domain.plans import Check, Plan
+from engine.domain.plans import Check, Plan, Side
 from engine.execute.blocks import build_blocks
 from engine.execute.orders import ApprovedPlan, build_orders
 from engine.plan.document import plan_from_document
@@ -29,7 +32,6 @@ from engine.review.validity import why_stale
 FILES: Final = "fix.files"
 _LEASE: Final = timedelta(minutes=2)
 _RETRY: Final = timedelta(minutes=1)
-_SENDER: Final = "LOTSMITH"
 _OUT: Final = frozenset({PlanState.SENT, PlanState.FILLED, PlanState.RECONCILED})
 
 
@@ -82,6 +84,8 @@ def send(
 
     confirmed: the seal of what a person was shown; where something else would go, nothing does.
 
+    What a custodian takes over a live session goes to the gateway's outbox with the move itself; files follow at once.
+    Before anything moves, and again once files are written, they are read back and must reproduce the plans exactly.
     Sending again what is sent already writes the same bytes and no second order. A plan that has gone stale is marked
     so and nothing is sent. Raises CheckFailed for a plan that does not pass, or is not what was confirmed, DataError
     for two plans of one account, NotAllowed and IllegalMove as the life cycle does; DataError also where the files
@@ -94,6 +98,8 @@ def send(
     blocks, at = _blocks(services, plan_ids), services.now()
     if confirmed is not None and confirmed != seal_of(blocks):
         raise CheckFailed("what would be sent is no longer what was confirmed, and nothing was sent; look at it again")
+    release = _release(services, blocks, plan_ids, at)
+    refuse_other(services, release, render(release)[0])
     approved = [plan_id for plan_id, state in states.items() if state is PlanState.APPROVED]
     if approved:
         services.plans.move_all(approved, Action.RELEASE, actor, at=at, expected=_same(approved))
@@ -107,7 +113,7 @@ def send(
         actor,
         at=at,
         expected=_same(plan_ids),
-        outbox=[message],
+        outbox=[message, *_live(release)],
         within=lambda connection: save_blocks(connection, blocks),
     )
     deliver(services)
@@ -214,17 +220,34 @@ def _approval(services: Services, plan_id: PlanId) -> tuple[datetime | None, Any
     return (approvals[-1].at, approvals[-1].actor) if approvals else (None, None)
 
 
+def _release(services: Services, blocks: Sequence[Block], plan_ids: Iterable[PlanId], at: datetime) -> Release:
+    return Release(
+        blocks=sorted(blocks, key=lambda block: (block.custodian, block.side is Side.BUY, block.security_id)),
+        sender=str(services.connections.get("fix", {}).get("sender", SENDER)),
+        destinations=profiles(services, {block.custodian for block in blocks}),
+        at=at,
+        plan_ids=tuple(plan_ids),
+    )
+
+
+def _live(release: Release) -> list[OutboxItem]:
+    """Return the orders that go over live sessions, for the gateway to take."""
+    return [
+        to_session(destination.custodian, key, text.decode())
+        for destination in release.destinations.values()
+        if destination.route is Route.SESSION
+        for key, text in order_messages(release, destination)
+    ]
+
+
 def _write(services: Services, payload: Mapping[str, Any], folder: Path) -> Manifest:
+    """Write the files of a sending, and read them back from the disk. Raises DataError where they say anything else."""
     plan_ids = [PlanId(name) for name in payload["plan_ids"]]
     blocks = {block.cl_ord_id: block for plan_id in plan_ids for block in services.orders.blocks(plan_id)}
-    return export_files(
-        [blocks[name] for name in sorted(blocks)],
-        folder=folder,
-        sender=services.connections.get("fix", {}).get("sender", _SENDER),
-        targets=targets(services, {block.custodian for block in blocks.values()}),
-        at=datetime.fromisoformat(payload["at"]),
-        plan_ids=plan_ids,
-    )
+    release = _release(services, list(blocks.values()), plan_ids, datetime.fromisoformat(payload["at"]))
+    manifest = export_files(release, folder)
+    refuse_other(services, release, {file.name: (folder / file.name).read_bytes() for file in manifest.files})
+    return manifest
 
 
 def _delivered(services: Services, message: OutboxRow, manifest: Manifest) -> None:

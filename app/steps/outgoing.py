@@ -7,24 +7,41 @@ from decimal import Decimal
 
 from app.ports import Services
 from app.steps.market import todays_market
+from connectors.fix import destinations as profile
+from connectors.fix.destinations import LotHandling, Route
 from connectors.fix.export import file_names
+from engine.domain.accounts import AccountSnapshot
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, PlanId
 from engine.domain.orders import Block, LotInstruction, Order
 from engine.domain.plans import Side
 from engine.execute.blocks import build_blocks
+from engine.execute.fallback import AtRisk, at_risk, total
 from engine.execute.orders import orders_if_approved
 from engine.plan.document import canonical_json, plan_from_document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """What goes, or would go, to one custodian. comp_id: its name in FIX; files: the order file, then the lot sheet."""
+    """What goes, or would go, to one custodian. risk: what its default closing method would cost; None: not asked."""
 
-    custodian: str
-    comp_id: str
-    files: tuple[str, str]
+    profile: profile.Destination
     blocks: tuple[Block, ...]
+    risk: AtRisk | None = None
+
+    @property
+    def custodian(self) -> str:
+        return self.profile.custodian
+
+    @property
+    def comp_id(self) -> str:
+        """Its name in FIX."""
+        return self.profile.target
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The order file, where it gets one, then the lot sheet."""
+        return file_names(self.profile)
 
     @property
     def orders(self) -> tuple[Order, ...]:
@@ -60,24 +77,61 @@ def outgoing(services: Services, plan_ids: Sequence[PlanId]) -> Outgoing:
     """
     one_plan_an_account(services, plan_ids)
     orders: list[Order] = []
+    risks: dict[str, list[AtRisk]] = {}
     for plan_id in sorted(plan_ids):
         plan, _ = plan_from_document(services.plans.get(plan_id).document)
         snapshot, securities = services.firm.snapshot(plan.account_id), todays_market(services).securities
-        orders += orders_if_approved(plan_id, plan, snapshot.account, securities, snapshot.lots)
+        own = orders_if_approved(plan_id, plan, snapshot.account, securities, snapshot.lots)
+        risks.setdefault(snapshot.account.custodian, []).append(_risk(services, own, snapshot))
+        orders += own
     blocks = build_blocks(orders)
-    return Outgoing(plan_ids=tuple(plan_ids), destinations=destinations(services, blocks), seal=seal_of(blocks))
+    found = destinations(services, blocks, {name: total(parts) for name, parts in risks.items()})
+    return Outgoing(plan_ids=tuple(plan_ids), destinations=found, seal=seal_of(blocks))
 
 
-def destinations(services: Services, blocks: Iterable[Block]) -> tuple[Destination, ...]:
-    """Return where blocks go, by custodian."""
+def destinations(
+    services: Services, blocks: Iterable[Block], risks: Mapping[str, AtRisk] | None = None
+) -> tuple[Destination, ...]:
+    """Return where blocks go, by custodian. risks: what each one's default closing method would cost, where known."""
     own: dict[str, list[Block]] = {}
     for block in blocks:
         own.setdefault(block.custodian, []).append(block)
-    names = targets(services, own)
+    known = profiles(services, own)
     return tuple(
-        Destination(custodian=name, comp_id=names[name], files=file_names(name), blocks=tuple(own[name]))
-        for name in sorted(own)
+        Destination(profile=known[name], blocks=tuple(own[name]), risk=(risks or {}).get(name)) for name in sorted(own)
     )
+
+
+def risk_of_plan(services: Services, plan_id: PlanId, orders: Iterable[Order]) -> AtRisk:
+    """Return what the custodian's default closing method would cost, or have cost, in the sales of one plan.
+
+    orders: the plan's own. The lots are those that the plan was computed from.
+    """
+    return _risk(services, orders, services.plans.inputs(plan_id)[0])
+
+
+def _risk(services: Services, orders: Iterable[Order], snapshot: AccountSnapshot) -> AtRisk:
+    method = profiles(services, [snapshot.account.custodian])[snapshot.account.custodian].default_method
+    return at_risk(orders, snapshot.account, snapshot.lots, method=method, on=snapshot.as_of)
+
+
+def on_lots(destination: profile.Destination) -> str:
+    """Return in a few words what a custodian honours of the lots that a plan sells."""
+    method = destination.default_method.value.replace("_", " ").upper()
+    return {
+        LotHandling.ORDER: f"sells the lots that each order names; left to itself {method}",
+        LotHandling.SHEET: f"sells the lots of the sheet; without it {method}",
+        LotHandling.DEFAULT: f"takes no lot instructions, and sells by {method}",
+    }[destination.lots]
+
+
+def by_route(destination: profile.Destination) -> str:
+    """Return in a few words how orders travel to a custodian."""
+    return {
+        Route.FILE: f"file in {destination.dialect.name}",
+        Route.SESSION: f"live session in {destination.dialect.name}",
+        Route.FIDELITY: "file of Fidelity's order import",
+    }[destination.route]
 
 
 def notional(block: Block) -> Decimal:
@@ -95,10 +149,9 @@ def one_plan_an_account(services: Services, plan_ids: Iterable[PlanId]) -> None:
             raise DataError(f"account {account_id}: expected one plan of it to send, found two")
 
 
-def targets(services: Services, custodians: Iterable[str]) -> Mapping[str, str]:
-    """Return each custodian's name in FIX (TargetCompID): the firm's setting, or its letters and digits."""
-    named = services.connections.get("fix", {}).get("targets", {})
-    return {name: named.get(name, _comp_id(name)) for name in custodians}
+def profiles(services: Services, custodians: Iterable[str]) -> Mapping[str, profile.Destination]:
+    """Return each custodian's destination profile. Raises DataError for one that the connections state wrongly."""
+    return profile.read_destinations(services.connections.get("fix", {}), custodians)
 
 
 def seal_of(blocks: Iterable[Block]) -> str:
@@ -118,7 +171,3 @@ def seal_of(blocks: Iterable[Block]) -> str:
 
 def _lot(lot: LotInstruction) -> list[str]:
     return [lot.lot_id, str(lot.quantity), lot.acquired.isoformat(), str(lot.cost_per_share)]
-
-
-def _comp_id(custodian: str) -> str:
-    return "".join(letter for letter in custodian.upper() if letter.isalnum())

@@ -6,31 +6,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
 from app.ports import Services
+from app.steps import splits
+from app.steps.answers import ENDED, REJECTED, STATUS, record_answer, take_in_sessions
 from app.steps.execute import FILES
 from app.steps.jobs import recorded
 from app.steps.people import SYSTEM
-from connectors.fix.messages import Acknowledged, Corrected, Ended, Rejected, fills_of, read_answer
-from connectors.fix.wire import FixMessage, decode, read_utc_timestamp
+from connectors.fix.wire import decode
 from data.firm import apply_fills
-from data.orders import Acknowledgement, record_acknowledgement, record_fill
 from data.plans import PlanHead
 from engine.domain.errors import DataError, IllegalMove
 from engine.domain.identifiers import AccountId, ClOrdId, PlanId
 from engine.domain.jobs import JobKind
 from engine.domain.lifecycle import Action, PlanState
-from engine.domain.orders import Fill
 from engine.execute.booking import booked
 from engine.execute.fills import FilledOrder, allocate
-from engine.execute.reconcile import Break, BreakKind, Reconciliation, reconcile
+from engine.execute.reconcile import Break, BreakKind, Reconciliation, Said, reconcile
 
 PRICE_TOLERANCE: Final = Decimal("0.02")
-_REJECTED: Final = "rejected"
-_ENDED: Final = "ended"
+_LEAVES_IT_DONE: Final = frozenset({BreakKind.PRICE, BreakKind.LOT})
 _FEWER_SHARES: Final = frozenset({BreakKind.MISSING, BreakKind.REJECTED})
 
 
@@ -52,14 +50,8 @@ def read_answers(services: Services, file: Path) -> int:
         messages = decode(file.read_bytes())
     except OSError as error:
         raise DataError(f"{file}: expected a readable file of FIX messages: {error}") from error
-    answers = [read_answer(each) for each in messages]
-    received = list(zip(messages, answers, strict=True))
     with services.database.begin() as connection:
-        new = sum(record_fill(connection, fill) for fill in fills_of(answers))
-        for raw, answer in received:
-            if not isinstance(answer, Fill | Corrected):
-                new += record_acknowledgement(connection, _acknowledgement(raw, answer))
-    return new
+        return sum(record_answer(connection, each, at=services.now()) for each in messages)
 
 
 def inbound(services: Services) -> tuple[Path, ...]:
@@ -81,11 +73,13 @@ def answers_so_far(services: Services, plan_id: PlanId) -> tuple[tuple[str, int,
 
 
 def take_in(services: Services, plan_id: PlanId) -> int:
-    """Take in the answers beside what was sent for one plan, and book and close what is done; return the new ones.
+    """Take in the answers beside what was sent for one plan and those of live sessions; book and close what is done.
+
+    Returns how many answers were new.
 
     Raises DataError as read_answers does.
     """
-    new = sum(read_answers(services, file) for file in inbound_of(services, plan_id))
+    new = sum(read_answers(services, file) for file in inbound_of(services, plan_id)) + take_in_sessions(services)
     sendings = [message for message in services.outbox.all(FILES) if plan_id in message.payload["plan_ids"]]
     together = {each for message in sendings for each in message.payload["plan_ids"]}
     for each in sorted(together):
@@ -121,7 +115,7 @@ def arrivals(services: Services, plan_id: PlanId) -> tuple[Arrival, ...]:
     """Return what came back so far for a sent plan, by custodian. A fill acknowledges its block too."""
     blocks = services.orders.blocks(plan_id)
     answers, fills = services.orders.acknowledgements(plan_id), services.orders.fills(plan_id)
-    rejected = {answer.cl_ord_id for answer in answers if answer.status == _REJECTED}
+    rejected = {answer.cl_ord_id for answer in answers if answer.status == REJECTED}
     heard = {answer.cl_ord_id for answer in answers} | {fill.cl_ord_id for fill in fills}
     found = []
     for custodian in sorted({block.custodian for block in blocks}):
@@ -181,6 +175,11 @@ def present_breaks(services: Services, head: PlanHead) -> tuple[Break, ...]:
     detail=lambda done: f"{len(done):,} plans, {sum(bool(r.outcome.breaks) for r in done):,} with breaks",
 )
 def reconcile_all(services: Services) -> tuple[Reconciled, ...]:
+    """Hold every sent plan against what was executed, and leave a job behind; see reconcile_sent."""
+    return reconcile_sent(services)
+
+
+def reconcile_sent(services: Services) -> tuple[Reconciled, ...]:
     """Hold every sent plan against what was executed; book those that are done and close those without a break.
 
     One plan that somebody else booked meanwhile is left out. Raises DataError, after all the others, for those that
@@ -205,11 +204,26 @@ def breaks_of(services: Services, plan_id: PlanId) -> Reconciliation:
         services.orders.blocks(plan_id),
         services.orders.fills(plan_id),
         price_tolerance=PRICE_TOLERANCE,
-        rejects={
-            answer.cl_ord_id: answer.text
-            for answer in services.orders.acknowledgements(plan_id)
-            if answer.status == _REJECTED
-        },
+        said=_said(services, plan_id),
+    )
+
+
+def _said(services: Services, plan_id: PlanId) -> Said:
+    answers, fills = services.orders.acknowledgements(plan_id), services.orders.fills(plan_id)
+    held: dict[ClOrdId, Decimal] = {}
+    for change in services.orders.changes(plan_id):
+        if change.taken:
+            filled = sum((fill.quantity for fill in fills if fill.cl_ord_id == change.block_id), Decimal(0))
+            held[change.block_id] = change.quantity or filled
+    told: dict[ClOrdId, Decimal] = {}
+    for answer in answers:
+        if answer.status == STATUS:
+            told[answer.cl_ord_id] = max(Decimal(answer.text), told.get(answer.cl_ord_id, Decimal(0)))
+    return Said(
+        rejects={answer.cl_ord_id: answer.text for answer in answers if answer.status == REJECTED},
+        held=held,
+        refused_splits={one.block_id: one.text for one in services.orders.instructions(plan_id) if one.taken is False},
+        filled=told,
     )
 
 
@@ -226,21 +240,30 @@ def filled_orders(services: Services, plan_id: PlanId) -> tuple[FilledOrder, ...
 
 def _reconcile(services: Services, plan_id: PlanId, account_id: AccountId, state: PlanState) -> Reconciled:
     outcome = breaks_of(services, plan_id)
+    splits.tell(services, plan_id, _over(services, plan_id, outcome))
     if state is PlanState.SENT and _done(services, plan_id, outcome):
         state = _book(services, plan_id, account_id)
-    if state is PlanState.FILLED and not outcome.breaks:
+    if state is PlanState.FILLED and not outcome.breaks and not splits.unanswered(services, plan_id):
         state = services.plans.move(plan_id, Action.RECONCILE, SYSTEM, at=services.now())
     return Reconciled(plan_id=plan_id, state=state, outcome=outcome)
 
 
 def _done(services: Services, plan_id: PlanId, outcome: Reconciliation) -> bool:
     """Return whether no more shares will come: each block is filled, or its custodian rejected or ended it."""
+    over = _over(services, plan_id, outcome)
+    return all(block.cl_ord_id in over for block in services.orders.blocks(plan_id))
+
+
+def _over(services: Services, plan_id: PlanId, outcome: Reconciliation) -> frozenset[ClOrdId]:
+    """Return the blocks of a plan of which no more shares will come."""
     answers = services.orders.acknowledgements(plan_id)
-    over = {answer.cl_ord_id for answer in answers if answer.status in (_REJECTED, _ENDED)}
-    return all(
-        each.kind is BreakKind.PRICE or (each.kind in _FEWER_SHARES and each.cl_ord_id in over)
+    ended = {answer.cl_ord_id for answer in answers if answer.status in (REJECTED, ENDED)}
+    waiting = {
+        each.cl_ord_id
         for each in outcome.breaks
-    )
+        if each.kind not in _LEAVES_IT_DONE and not (each.kind in _FEWER_SHARES and each.cl_ord_id in ended)
+    }
+    return frozenset({block.cl_ord_id for block in services.orders.blocks(plan_id)} - waiting)
 
 
 def _book(services: Services, plan_id: PlanId, account_id: AccountId) -> PlanState:
@@ -253,20 +276,3 @@ def _book(services: Services, plan_id: PlanId, account_id: AccountId) -> PlanSta
         apply_fills(connection, book, actor=SYSTEM.user_id, at=at)
 
     return services.plans.move(plan_id, Action.FILL, SYSTEM, at=at, within=within)
-
-
-def _acknowledgement(raw: FixMessage, answer: Any) -> Acknowledgement:
-    status, text = "answered", ""
-    if isinstance(answer, Rejected):
-        status, text = _REJECTED, answer.text
-    if isinstance(answer, Acknowledged):
-        status, text = "acknowledged", answer.order_id
-    if isinstance(answer, Ended):
-        status, text = _ENDED, answer.how
-    return Acknowledgement(
-        message_id=raw.get(17) or raw.require(34),
-        cl_ord_id=ClOrdId(answer.cl_ord_id),
-        status=status,
-        text=text,
-        at=read_utc_timestamp(raw.get(60) or raw.require(52)),  # the custodian's, so that reading again changes nothing
-    )

@@ -1,36 +1,56 @@
-"""Which files carry the released blocks to the custodians? One FIX file and one lot sheet each, and a manifest."""
+"""Which files carry the released blocks to the custodians? Orders in each one's own format, a lot sheet, a manifest."""
 
-import csv
 import hashlib
-import io
 import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from connectors.fix.messages import NEW_ORDER, message, new_order, number
+from connectors.fix import fidelity, lot_sheet
+from connectors.fix.destinations import Destination, Route
+from connectors.fix.messages import message, number
+from connectors.fix.readback import orders_in, with_sheet
+from connectors.fix.wire import decode
 from engine.domain.errors import DataError
-from engine.domain.identifiers import PlanId
+from engine.domain.identifiers import ClOrdId, PlanId
 from engine.domain.orders import Block
 from engine.domain.plans import Side
+from engine.execute.written import WrittenOrder
 
 MANIFEST: Final = "manifest.json"
-LOT_COLUMNS: Final = ("cl_ord_id", "block_id", "account", "symbol", "cusip", "quantity", "acquired", "cost_per_share",
-                      "lot_id")  # fmt: skip
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-_OURS: Final = ("orders-*.fix", "lots-*.csv", MANIFEST)
+_OURS: Final = ("orders-*.fix", "orders-*.csv", "lots-*.csv", MANIFEST)
+_ORDER_FILES: Final = {Route.FILE: "orders-{}.fix", Route.FIDELITY: "orders-{}.csv"}
 _UNSAFE: Final = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What is exported: blocks to their destinations (by custodian), for some plans.
+
+    sender: our CompID. at: the stored time of release, which is the time in the files: exporting again gives the same
+    bytes.
+    """
+
+    blocks: Sequence[Block]
+    sender: str
+    destinations: Mapping[str, Destination]
+    at: datetime
+    plan_ids: tuple[PlanId, ...]
+
+    def to(self, destination: Destination) -> tuple[Block, ...]:
+        """Return the blocks of one destination."""
+        return tuple(block for block in self.blocks if block.custodian == destination.custodian)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedFile:
-    """records: FIX messages, or lot rows without the header."""
+    """records: FIX messages, or rows without a header."""
 
     name: str
     custodian: str
@@ -53,26 +73,17 @@ class Manifest:
     shares_sold: Decimal
 
 
-def export_files(
-    blocks: Sequence[Block],
-    *,
-    folder: Path,
-    sender: str,
-    targets: Mapping[str, str],
-    at: datetime,
-    plan_ids: Iterable[PlanId],
-) -> Manifest:
-    """Write orders-<custodian>.fix, lots-<custodian>.csv and manifest.json into a folder; return the manifest.
+def export_files(release: Release, folder: Path) -> Manifest:
+    """Write the files of a release into a folder; return the manifest.
 
-    sender and targets (by custodian) are FIX CompIDs. at is the stored time of release, so that exporting again gives
-    the same bytes: a folder that holds them already is left alone. Each file appears whole or not at all, the manifest
-    last. Raises DataError for no blocks, a custodian without a target, text that FIX cannot carry, or a folder that
+    Each custodian gets its orders as its profile says (none where they go over a live session) and always the sheet of
+    its lots. A folder that holds the same export already is left alone. Each file appears whole or not at all, the
+    manifest last. Raises DataError for no blocks, what a format cannot carry, or a folder that cannot be written, or
     holds another export or altered files.
     """
-    if not blocks:
+    if not release.blocks:
         raise DataError(f"export to {folder}: expected at least one block, found none")
-    contents, manifest = _render(blocks, sender=sender, targets=targets, at=at, plan_ids=plan_ids)
-    contents[MANIFEST] = _manifest_bytes(manifest)
+    contents, manifest = render(release)
     try:
         if _already_there(folder, contents):
             return manifest
@@ -84,27 +95,52 @@ def export_files(
     return manifest
 
 
-def file_names(custodian: str) -> tuple[str, str]:
-    """Return the names of a custodian's order file and lot sheet. Raises DataError for a name without a letter."""
-    slug = _slug(custodian)
-    return f"orders-{slug}.fix", f"lots-{slug}.csv"
+def order_messages(release: Release, destination: Destination) -> tuple[tuple[ClOrdId, bytes], ...]:
+    """Return one destination's orders as whole FIX messages, each with its block's id.
+
+    Raises DataError for text that FIX cannot carry.
+    """
+    dialect = destination.dialect
+    return tuple(
+        (
+            block.cl_ord_id,
+            message(
+                *dialect.new_order(block, at=release.at, lots=destination.lots_on_orders), begin=dialect.begin,
+                sender=release.sender, target=destination.target, sequence=sequence, sent=release.at,
+            ),
+        )
+        for sequence, block in enumerate(release.to(destination), start=1)
+    )  # fmt: skip
 
 
-def _render(
-    blocks: Sequence[Block], *, sender: str, targets: Mapping[str, str], at: datetime, plan_ids: Iterable[PlanId]
-) -> tuple[dict[str, bytes], Manifest]:
+def read_back(destination: Destination, orders: bytes, sheet: bytes) -> tuple[WrittenOrder, ...]:
+    """Return what a custodian's orders state, as a file or as the messages of a session, with the lots of its sheet.
+
+    Raises DataError where one does not read, or orders and sheet disagree.
+    """
+    found = fidelity.read(orders) if destination.route is Route.FIDELITY else orders_in(decode(orders))
+    return with_sheet(found, lot_sheet.read(sheet))
+
+
+def file_names(destination: Destination) -> tuple[str, ...]:
+    """Return the names of a custodian's order file, where it gets one, and of its lot sheet, which is the last.
+
+    Raises DataError for a custodian's name without a letter.
+    """
+    slug = _slug(destination.custodian)
+    orders = _ORDER_FILES.get(destination.route)
+    return (*([orders.format(slug)] if orders else []), f"lots-{slug}.csv")
+
+
+def render(release: Release) -> tuple[Mapping[str, bytes], Manifest]:
+    """Return the files of a release by name, the manifest last, as export_files writes them; raises as it does."""
     contents: dict[str, bytes] = {}
     files: list[ExportedFile] = []
-    for custodian in sorted({block.custodian for block in blocks}):
-        own = [block for block in blocks if block.custodian == custodian]
-        if custodian not in targets:
-            raise DataError(f"custodian {custodian}: expected a FIX TargetCompID in the settings, found none")
-        rows = _lot_rows(own)
-        orders, lots = file_names(custodian)
-        for name, content, records in (
-            (orders, _orders(own, sender, targets[custodian], at), len(own)),
-            (lots, _csv(rows), len(rows)),
-        ):
+    for custodian in sorted({block.custodian for block in release.blocks}):
+        destination = release.destinations[custodian]
+        names = file_names(destination)
+        parts = (*_orders(release, destination), lot_sheet.write(release.to(destination)))
+        for name, (content, records) in zip(names, parts, strict=True):
             if name in contents:
                 raise DataError(
                     f"custodian {custodian}: its file {name} is another custodian's too; rename one of them"
@@ -113,16 +149,26 @@ def _render(
             files.append(ExportedFile(name=name, custodian=custodian, sha256=hashlib.sha256(content).hexdigest(),
                                       size=len(content), records=records))  # fmt: skip
     manifest = Manifest(
-        sender=sender,
-        at=at.astimezone(UTC).isoformat(timespec="milliseconds"),
-        plan_ids=tuple(sorted(set(plan_ids))),
+        sender=release.sender,
+        at=release.at.astimezone(UTC).isoformat(timespec="milliseconds"),
+        plan_ids=tuple(sorted(set(release.plan_ids))),
         files=tuple(files),
-        blocks=len(blocks),
-        orders=sum(len(block.allocations) for block in blocks),
-        shares_bought=_shares(blocks, Side.BUY),
-        shares_sold=_shares(blocks, Side.SELL),
+        blocks=len(release.blocks),
+        orders=sum(len(block.allocations) for block in release.blocks),
+        shares_bought=_shares(release.blocks, Side.BUY),
+        shares_sold=_shares(release.blocks, Side.SELL),
     )
+    contents[MANIFEST] = _manifest_bytes(manifest)
     return contents, manifest
+
+
+def _orders(release: Release, destination: Destination) -> list[tuple[bytes, int]]:
+    if destination.route is Route.SESSION:
+        return []
+    if destination.route is Route.FIDELITY:
+        return [fidelity.write(release.to(destination))]
+    messages = order_messages(release, destination)
+    return [(b"".join(text for _, text in messages), len(messages))]
 
 
 def _slug(custodian: str) -> str:
@@ -130,34 +176,6 @@ def _slug(custodian: str) -> str:
     if not slug:
         raise DataError(f"custodian {custodian!r}: expected letters or digits for a file name, found none")
     return slug
-
-
-def _orders(blocks: Sequence[Block], sender: str, target: str, at: datetime) -> bytes:
-    return b"".join(
-        message(NEW_ORDER, new_order(block, at=at), sender=sender, target=target, sequence=sequence, sent=at)
-        for sequence, block in enumerate(blocks, start=1)
-    )
-
-
-def _lot_rows(blocks: Sequence[Block]) -> list[tuple[str, ...]]:
-    return [
-        (order.cl_ord_id, block.cl_ord_id, order.account_number, block.ticker, block.cusip or "", number(lot.quantity),
-         lot.acquired.isoformat(), number(lot.cost_per_share), lot.lot_id)
-        for block in blocks for order in block.allocations for lot in order.lots
-    ]  # fmt: skip
-
-
-def _csv(rows: Sequence[tuple[str, ...]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(LOT_COLUMNS)
-    writer.writerows([_cell(cell) for cell in row] for row in rows)
-    return text.getvalue().encode()
-
-
-def _cell(text: str) -> str:
-    # A spreadsheet runs what begins like a formula; an apostrophe in front makes it text.
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _shares(blocks: Sequence[Block], side: Side) -> Decimal:

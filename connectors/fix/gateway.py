@@ -6,28 +6,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from connectors.fix.wire import BEGIN
+from connectors.fix.bilateral import with_lots
+from connectors.fix.dialect import AllocationType, Dialect
 from engine.domain.errors import DataError
 
 _SECRETS: Final = re.compile(r"(\x01(?:554|925|96)=)[^\x01]*")
+LOOPBACK: Final = "127.0.0.1"
 
 
 class Outcome(StrEnum):
-    """What became of an order that was taken from the mailbox."""
+    """What became of a message that was taken from the mailbox."""
 
     ACCEPTED = "accepted"  # the custodian holds it
     REFUSED = "refused"  # the custodian, or FIX itself, turned it down
     EXPIRED = "expired"  # too old to be sent; the custodian never got it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
-    """One order to send. key: ClOrdID of the block; text: the whole FIX message as it is exported."""
+class Outgoing(NamedTuple):
+    """One message to send. key: the id that it gives itself (ClOrdID, AllocID); text: the whole FIX message."""
 
     key: str
     text: str
+
+
+class Settled(NamedTuple):
+    """What a custodian's answer says of one of our messages, by its key."""
+
+    key: str
+    outcome: Outcome
 
 
 class Mailbox(Protocol):
@@ -37,30 +45,48 @@ class Mailbox(Protocol):
     exception from a mailbox ends the gateway; a restart goes on where the database and the session's store stand.
     """
 
-    def take(self, custodian: str) -> Outgoing | None:
-        """Return the oldest order of this custodian never taken before, and remember it as taken."""
+    def take(self, custodian: str, most: int) -> Sequence[tuple[str, str]]:
+        """Return the oldest messages never taken before, each as key and text, and remember them as taken."""
 
-    def unanswered(self, custodian: str) -> Sequence[Outgoing]:
-        """Return the orders taken but not done: perhaps sent, perhaps not."""
+    def unanswered(self, custodian: str) -> Sequence[tuple[str, str]]:
+        """Return the messages taken but not done, each as key and text: perhaps sent, perhaps not."""
 
-    def done(self, key: str, outcome: Outcome, text: str) -> None:
-        """Remember what became of an order, with the FIX text that says so. Called again, the first outcome stays."""
+    def received(self, custodian: str, key: str, text: str, settled: tuple[str, str] | None) -> None:
+        """Keep a custodian's message, and the outcome that it settles (key first) of one of ours.
 
-    def received(self, custodian: str, key: str, text: str) -> None:
-        """Keep a message of the custodian (reports, rejects). Called again with a key it has, it keeps nothing."""
+        Called again with a key it has, it keeps no second one; the first outcome of a message stays.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelConfig:
+    """TLS in front of a session: the name and authority that the custodian must prove, and our own certificate."""
+
+    host_name: str
+    ca: str
+    certificate: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionConfig:
-    """One custodian's session. sender and target are CompIDs; the password never shows in a repr or a log."""
+    """One custodian's session. sender and target are CompIDs; the password never shows in a repr or a log.
+
+    mass_status: one question about all orders after a logon, in place of one an order. tls: None where the line itself
+    is private.
+    """
 
     custodian: str
     sender: str
     target: str
     host: str
     port: int
+    dialect: Dialect
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    allocations: AllocationType = AllocationType.NONE
+    mass_status: bool = False
+    tls: TunnelConfig | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,31 +111,54 @@ def settings_text(config: GatewayConfig) -> str:
     lines = [
         "[DEFAULT]",
         "ConnectionType=initiator",
-        f"BeginString={BEGIN}",
         f"FileStorePath={config.folder / 'store'}",
         f"HeartBtInt={config.heartbeat_s}",
         f"ReconnectInterval={config.reconnect_s}",
         f"StartTime={config.start_time}",
         f"EndTime={config.end_time}",
         "UseDataDictionary=Y",
-        f"DataDictionary={dictionary_path()}",
     ]
     for session in config.sessions:
         lines += [
             "[SESSION]",
+            f"BeginString={session.dialect.begin}",
             f"SenderCompID={session.sender}",
             f"TargetCompID={session.target}",
             f"SocketConnectHost={session.host}",
             f"SocketConnectPort={session.port}",
+            *dictionary_lines(session.dialect, config.folder),
         ]
     return "\n".join(lines) + "\n"
 
 
-def dictionary_path() -> Path:
-    """Return the FIX 4.4 dictionary that quickfix installs. Raises DataError where it is missing."""
-    path = Path(sys.prefix) / "share" / "quickfix" / "FIX44.xml"
+def dictionary_lines(dialect: Dialect, folder: Path) -> list[str]:
+    """Return the settings that lead quickfix to a version's dictionaries; one made by agreement lies in the folder."""
+    application = dictionary_file(dialect, folder)
+    if dialect.transport is None:
+        return [f"DataDictionary={application}"]
+    return [
+        "DefaultApplVerID=" + dialect.name,
+        f"TransportDataDictionary={dictionary_path(dialect.transport)}",
+        f"AppDataDictionary={application}",
+    ]
+
+
+def dictionary_file(dialect: Dialect, folder: Path) -> Path:
+    """Return the dictionary of a version's messages; one that lots are added to is written into the folder."""
+    stock = dictionary_path(dialect.application)
+    if not dialect.lots_by_agreement:
+        return stock
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"lots-{dialect.application}"
+    path.write_text(with_lots(stock.read_text(encoding="utf-8")), encoding="utf-8")
+    return path
+
+
+def dictionary_path(name: str) -> Path:
+    """Return a dictionary that quickfix installs. Raises DataError where it is missing."""
+    path = Path(sys.prefix) / "share" / "quickfix" / name
     if not path.is_file():
-        raise DataError(f"{path}: expected the FIX 4.4 dictionary that comes with quickfix, found none")
+        raise DataError(f"{path}: expected the dictionary that comes with quickfix, found none")
     return path
 
 

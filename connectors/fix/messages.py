@@ -1,17 +1,16 @@
-"""How do we say a block in FIX 4.4, and what does a custodian's answer mean? Pure mapping, both ways."""
+"""What is every message made of, and what does a custodian's answer mean, whatever the version of FIX? Pure mapping."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
-from connectors.fix.wire import Field, FixMessage, encode, read_utc_timestamp, utc_timestamp
+from connectors.fix.wire import FIX44, Field, FixMessage, encode, read_utc_timestamp, utc_timestamp
 from engine.domain.errors import DataError
 from engine.domain.identifiers import ClOrdId
-from engine.domain.orders import Block, Fill, Order
-from engine.domain.plans import Side
+from engine.domain.orders import Fill
 
 LOGON: Final = "A"
 NEW_ORDER: Final = "D"
@@ -19,13 +18,27 @@ EXECUTION_REPORT: Final = "8"
 SESSION_REJECT: Final = "3"
 BUSINESS_REJECT: Final = "j"
 STATUS_REQUEST: Final = "H"
+MASS_STATUS: Final = "AF"
+CANCEL: Final = "F"
+REPLACE: Final = "G"
+CANCEL_REJECT: Final = "9"
+ALLOCATION: Final = "J"
+ALLOCATION_ANSWER: Final = "P"
 
 _NUMBER: Final = re.compile(r"-?\d{1,18}(\.\d{0,12})?")  # FIX knows no exponents
-_SIDES: Final = {Side.BUY: "1", Side.SELL: "2"}
-_WORKING: Final = frozenset({"0", "A", "D", "9", "7"})  # new, pending new, restated, suspended, stopped
+_WORKING: Final = frozenset({"0", "A", "D", "9", "7", "6", "E"})  # new, restated, ..., a change is being looked at
 _ENDED: Final = {"3": "done for the day", "4": "cancelled", "C": "expired"}
-_TRADE, _TRADE_CORRECT, _TRADE_CANCEL, _REJECTED, _STATUS = "F", "G", "H", "8", "I"
+_TRADE, _TRADE_CORRECT, _TRADE_CANCEL, _REJECTED, _STATUS, _REPLACED = "F", "G", "H", "8", "I", "5"
 _UNKNOWN_ORDER, _DUPLICATE_ORDER = "5", "6"
+_ALLOCATION_REFUSED: Final = frozenset({"1", "2", "5"})  # the block, some accounts, or by an intermediary
+_ALLOCATION_TAKEN: Final = "0"
+
+
+class Said(NamedTuple):
+    """A message of ours without its header: MsgType and fields in order."""
+
+    kind: str
+    fields: tuple[Field, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,56 +77,77 @@ class Corrected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The answer to a status request. known is False where the custodian never got the order; filled in shares."""
+    """The answer to a status request. known is False where the custodian never got the order; filled in shares.
+
+    request_id: the question's, "" where this version of FIX gives it none. last: no other order follows in the answer
+    to a question about all of them.
+    """
 
     cl_ord_id: ClOrdId
     request_id: str
     known: bool
     refused: bool
     filled: Decimal
+    last: bool
 
 
-Answer = Acknowledged | Rejected | Ended | Corrected | Status | Fill
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """The custodian took our change: the order is now held under this id, for quantity shares in all."""
+
+    cl_ord_id: ClOrdId
+    quantity: Decimal
 
 
-def new_order(block: Block, *, at: datetime) -> tuple[Field, ...]:
-    """Return the fields of NewOrderSingle (35=D) for a block: at market, for the day, allocated in advance.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRejected:
+    """Our wish to cancel or replace was refused; the order stands as it was. code: CxlRejReason (102)."""
 
-    at is the time of release (TransactTime). The fields come in the standard's order and hold standard tags only.
+    cl_ord_id: ClOrdId
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationAnswer:
+    """What the custodian says to a split over accounts and lots; alloc_id is that of our instruction.
+
+    taken: True accepted, False refused, None not decided yet. text: its reasons, each account's with its number.
     """
-    allocations = [field for order in block.allocations for field in _allocation(order)]
-    cusip = [(48, block.cusip), (22, "1")] if block.cusip else []
-    return (
-        (11, block.cl_ord_id),
-        (591, "0"),  # partial fills are shared pro rata
-        (70, block.cl_ord_id),
-        (78, str(len(block.allocations))),
-        *allocations,
-        (21, "1"),  # no manual handling
-        (55, block.ticker),
-        *cusip,
-        (54, _SIDES[block.side]),
-        (60, utc_timestamp(at)),
-        (38, number(block.quantity)),
-        (40, "1"),  # market
-        (15, "USD"),
-        (59, "0"),  # day
-    )
+
+    alloc_id: ClOrdId
+    taken: bool | None
+    text: str
 
 
-def _allocation(order: Order) -> tuple[Field, ...]:
-    return (79, order.account_number), (661, "99"), (467, order.cl_ord_id), (80, number(order.quantity))
+Answer = Acknowledged | Rejected | Ended | Corrected | Status | Replaced | ChangeRejected | AllocationAnswer | Fill
 
 
-def status_request(order: FixMessage, request_id: str) -> tuple[Field, ...]:
-    """Return the fields of OrderStatusRequest (35=H) for an order sent before; request_id comes back as tag 790."""
-    return (11, order.require(11)), (790, request_id), (55, order.require(55)), (54, order.require(54))
-
-
-def message(kind: str, fields: Iterable[Field], *, sender: str, target: str, sequence: int, sent: datetime) -> bytes:
+def message(
+    kind: str,
+    fields: Iterable[Field],
+    *,
+    sender: str,
+    target: str,
+    sequence: int,
+    sent: datetime,
+    begin: str = FIX44,
+) -> bytes:
     """Return a whole message of this type: header, fields, length and checksum. Raises DataError as encode does."""
     header = (35, kind), (49, sender), (56, target), (34, str(sequence)), (52, utc_timestamp(sent))
-    return encode((*header, *fields))
+    return encode((*header, *fields), begin=begin)
+
+
+def refusal(kind: str, key: str, reason: str) -> Said:
+    """Return what a custodian would have answered to a message of ours that FIX itself, or we, did not let through.
+
+    kind: its MsgType; key: the id that it gives itself. So that one reader learns of every refusal.
+    """
+    if kind in (CANCEL, REPLACE):
+        return Said(CANCEL_REJECT, ((11, key), (102, "99"), (58, reason)))
+    if kind == ALLOCATION:
+        return Said(ALLOCATION_ANSWER, ((70, key), (87, "1"), (88, "99"), (58, reason)))
+    return Said(EXECUTION_REPORT, ((11, key), (17, f"refused-{key}"), (150, "8"), (103, "99"), (58, reason)))
 
 
 def number(value: Decimal) -> str:
@@ -132,27 +166,39 @@ def read_number(message: FixMessage, tag: int) -> Decimal:
 def read_answer(message: FixMessage) -> Answer:
     """Return what a custodian's message says about one of our orders.
 
-    A rejection as a duplicate (103=6) counts as an acknowledgement: the custodian holds that order. Raises DataError
-    for a message that is no execution report or business reject, or an execution type with no known meaning.
+    message: in the words of FIX 4.4 or later. A rejection as a duplicate (103=6) counts as an acknowledgement: the
+    custodian holds that order. Raises DataError for a message of another type than those that answer ours, or an
+    execution type with no known meaning.
     """
     if message.type == BUSINESS_REJECT:
         order = ClOrdId(message.require(379))
         return Rejected(cl_ord_id=order, code=message.require(380), text=message.get(58) or "")
+    if message.type == CANCEL_REJECT:
+        asked = ClOrdId(message.require(11))
+        return ChangeRejected(cl_ord_id=asked, code=message.get(102) or "", text=message.get(58) or "")
+    if message.type == ALLOCATION_ANSWER:
+        return _read_allocation(message)
     if message.type != EXECUTION_REPORT:
-        raise DataError(f"FIX message 35={message.type}: expected an execution report (8) or business reject (j)")
-    return _read_report(message, ClOrdId(message.require(11)), message.require(150))
+        raise DataError(
+            f"FIX message 35={message.type}: expected an execution report (8), a reject (9, j) or an allocation's "
+            "answer (P)"
+        )
+    return _read_report(message, ClOrdId(message.get(11) or ""), message.require(150))
 
 
 def _read_report(message: FixMessage, order: ClOrdId, kind: str) -> Answer:
+    if kind == _STATUS or (message.get(103) == _UNKNOWN_ORDER and (message.get(790) or message.get(584))):
+        return _read_status(message, order)
+    order = ClOrdId(message.require(11))
     if kind == _TRADE:
         return _read_fill(message, order)
     if kind in (_TRADE_CORRECT, _TRADE_CANCEL):
         instead = _read_fill(message, order) if kind == _TRADE_CORRECT else None
         return Corrected(cl_ord_id=order, exec_ref_id=message.require(19), instead=instead)
-    if kind == _STATUS or (message.get(103) == _UNKNOWN_ORDER and message.get(790)):
-        return _read_status(message, order)
     if kind in _WORKING or (kind == _REJECTED and message.get(103) == _DUPLICATE_ORDER):
         return Acknowledged(cl_ord_id=order, order_id=message.require(37))
+    if kind == _REPLACED:
+        return Replaced(cl_ord_id=order, quantity=read_number(message, 38))
     if kind == _REJECTED:
         return Rejected(cl_ord_id=order, code=message.get(103) or "", text=message.get(58) or "")
     if kind in _ENDED:
@@ -160,14 +206,31 @@ def _read_report(message: FixMessage, order: ClOrdId, kind: str) -> Answer:
     raise DataError(f"execution report of {order}: expected a known ExecType (150), found {kind}")
 
 
+def _read_allocation(message: FixMessage) -> AllocationAnswer:
+    status = message.require(87)
+    taken = True if status == _ALLOCATION_TAKEN else False if status in _ALLOCATION_REFUSED else None
+    reasons, account = [message.get(58)], ""
+    for tag, value in message.fields:
+        if tag == 79:
+            account = value
+        if tag == 161:
+            reasons.append(f"{account}: {value}")
+    said = "; ".join(reason for reason in reasons if reason)
+    code = message.get(88)
+    return AllocationAnswer(
+        alloc_id=ClOrdId(message.require(70)), taken=taken, text=said or (f"reason {code}" if code else "")
+    )
+
+
 def _read_status(message: FixMessage, order: ClOrdId) -> Status:
     known = message.get(103) != _UNKNOWN_ORDER
     return Status(
         cl_ord_id=order,
-        request_id=message.get(790) or "",
+        request_id=message.get(790) or message.get(584) or "",
         known=known,
         refused=known and message.require(39) == _REJECTED,
         filled=read_number(message, 14),
+        last=message.get(912) == "Y" or not known,
     )
 
 
@@ -182,23 +245,3 @@ def _read_fill(message: FixMessage, order: ClOrdId) -> Fill:
         price=price,
         executed_at=read_utc_timestamp(message.get(60) or message.require(52)),
     )
-
-
-def fills_of(answers: Iterable[Answer]) -> tuple[Fill, ...]:
-    """Return the executions that stand after corrections and cancellations, whatever order the answers came in.
-
-    A report that came twice counts once. Raises DataError when two reports of one execution
-    differ, or a correction names no execution among the answers.
-    """
-    fills: dict[tuple[ClOrdId, str], Fill] = {}
-    replaced: set[tuple[ClOrdId, str]] = set()
-    for answer in answers:
-        if isinstance(answer, Corrected):
-            replaced.add((answer.cl_ord_id, answer.exec_ref_id))
-        fill = answer.instead if isinstance(answer, Corrected) else answer
-        if isinstance(fill, Fill) and fills.setdefault((fill.cl_ord_id, fill.exec_id), fill) != fill:
-            raise DataError(f"execution {fill.exec_id} of {fill.cl_ord_id}: expected one content, found two")
-    strays = sorted(replaced - set(fills))
-    if strays:
-        raise DataError(f"correction of execution {strays[0][1]} of {strays[0][0]}: found no such execution")
-    return tuple(fill for key, fill in fills.items() if key not in replaced)

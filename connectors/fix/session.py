@@ -1,10 +1,10 @@
 """How do orders get to a custodian over a live FIX session, each exactly once, whatever crashes?
 
-Run it in a process of its own. An order is taken from the mailbox before it is sent, so a crash can leave one of which
-nobody knows whether it left. After every logon the gateway asks the custodian about each such order (35=H). FIX keeps
-messages in order, so "unknown" means that the order can no longer arrive, and it is sent again under the same ClOrdID.
-Reports are stored before the session counts them as received: a crash in between brings them again, and their key
-keeps them single.
+Run it in a process of its own. A message is taken from the mailbox before it is sent, so a crash can leave one of which
+nobody knows whether it left. After every logon the gateway asks the custodian about each such order (see questions).
+Changes and allocations it sends again under the same id, marked as perhaps sent before (97=Y): a custodian that has
+one answers it again. Answers are stored before the session counts them as received: a crash in between brings them
+again, and their key keeps them single.
 """
 
 import functools
@@ -13,43 +13,58 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, ParamSpec, TypeVar
 
 import quickfix as fix
 
+from connectors.fix.fix42 import modern
 from connectors.fix.gateway import (
     GatewayConfig,
     Mailbox,
     Outcome,
     Outgoing,
     SessionConfig,
+    Settled,
+    dictionary_file,
     dictionary_path,
     redacted,
     settings_text,
 )
 from connectors.fix.messages import (
+    ALLOCATION_ANSWER,
     BUSINESS_REJECT,
+    CANCEL_REJECT,
     EXECUTION_REPORT,
     LOGON,
+    MASS_STATUS,
     NEW_ORDER,
+    REPLACE,
     SESSION_REJECT,
-    STATUS_REQUEST,
+    AllocationAnswer,
+    Answer,
+    ChangeRejected,
     Rejected,
+    Said,
     Status,
     message,
     read_answer,
-    status_request,
+    refusal,
 )
-from connectors.fix.wire import BEGIN, FixMessage, decode, read_utc_timestamp
+from connectors.fix.questions import Questions
+from connectors.fix.wire import FixMessage, decode, read_utc_timestamp
 from engine.domain.errors import DataError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _POLL_S: Final = 0.05
+_AT_ONCE: Final = 100  # messages taken in one transaction
 _OWNER_ONLY: Final = 0o077
+_AGES: Final = frozenset({NEW_ORDER, REPLACE})
+_ANSWERS: Final = frozenset({EXECUTION_REPORT, BUSINESS_REJECT, CANCEL_REJECT, ALLOCATION_ANSWER})
+_HAS_IT_ALREADY: Final = "6"  # CxlRejReason, AllocRejCode: our id came before
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -119,13 +134,13 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
         super().__init__()
         self._max_age = timedelta(seconds=config.max_order_age_s)
         self._mailbox = mailbox
-        self._dictionary = fix.DataDictionary(str(dictionary_path()))
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._sessions = {_name(session): session for session in config.sessions}
+        self._dictionaries = {session.custodian: _dictionaries(session, config) for session in config.sessions}
         self._fresh: set[str] = set()  # custodians logged on since their unanswered orders were last asked about
-        self._asked: dict[str, dict[str, Outgoing]] = {}  # by custodian and OrdStatusReqID: not answered yet
-        self._unknown: dict[str, list[Outgoing]] = {}  # by custodian: orders that it says it never got
-        self._sent: dict[tuple[str, str], str] = {}  # (custodian, MsgSeqNum) -> ClOrdID of an order
+        self._no_mass: set[str] = set()  # custodians that refused the question about all orders
+        self._questions = {session.custodian: Questions() for session in config.sessions}
+        self._sent: dict[tuple[str, str], tuple[str, str]] = {}  # (custodian, MsgSeqNum) -> MsgType and key of ours
         self._request_ids = (f"{time.time_ns():x}-{number}" for number in itertools.count(1))
 
     @guarded
@@ -158,103 +173,151 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
         if reject.type != SESSION_REJECT:
             return
         with self._lock:
-            self._mailbox.received(custodian, _key(reject), text)
-            order = self._sent.get((custodian, reject.require(45)))
-            if order is not None:
-                self._mailbox.done(order, Outcome.REFUSED, text)
+            self._mailbox.received(custodian, _key(reject), text, None)
+            ours = self._sent.get((custodian, reject.require(45)))
+            if ours is not None:
+                reason = f"rejected by the session: {reject.get(58) or reject.get(373) or 'no reason given'}"
+                self._refuse(self._session(session_id), *ours, Outcome.REFUSED, reason)
+            self._note_refused_question(custodian, reject)
 
     @guarded
     def toApp(self, outgoing: Any, session_id: Any) -> None:  # noqa: N802  quickfix's name
         text = wire_text(outgoing)
-        order = parsed(text)
-        if order.type == NEW_ORDER:
-            if order.get(43) == "Y" and self._too_old(order):
-                _LOG.warning("order %s is too old to be sent again; left out", order.require(11))
-                raise fix.DoNotSend
-            self._sent[self._session(session_id).custodian, order.require(34)] = order.require(11)
+        ours = parsed(text)
+        if ours.get(43) == "Y" and self._too_old(ours):
+            _LOG.warning("order %s is too old to be sent again; left out", ours.require(11))
+            raise fix.DoNotSend
+        key = ours.get(11) or ours.get(70)
+        if key is not None:
+            with self._lock:
+                self._sent[self._session(session_id).custodian, ours.require(34)] = ours.type, key
         _LOG.info("-> %s", redacted(text))
 
     @guarded
     def fromApp(self, incoming: Any, session_id: Any) -> None:  # noqa: N802  quickfix's name
         text, custodian = wire_text(incoming), self._session(session_id).custodian
         _LOG.info("<- %s", redacted(text))
-        report = parsed(text)
+        report = modern(parsed(text))
         with self._lock:
-            self._mailbox.received(custodian, _key(report), text)
-            if report.type in (EXECUTION_REPORT, BUSINESS_REJECT):
-                self._settle(custodian, report, text)
+            self._mailbox.received(custodian, _key(report), text, self._settled(custodian, report))
+            self._note_refused_question(custodian, report)
 
-    def _settle(self, custodian: str, report: FixMessage, text: str) -> None:
+    def _settled(self, custodian: str, report: FixMessage) -> Settled | None:
+        """Return what an answer says of one of our messages; what is unknown there is noted, to be sent again."""
+        if report.type not in _ANSWERS:
+            return None
         try:
             answer = read_answer(report)
         except DataError as error:
             _LOG.warning("kept for a person to read: %s", error)
-            return
-        if not isinstance(answer, Status):
-            outcome = Outcome.REFUSED if isinstance(answer, Rejected) else Outcome.ACCEPTED
-            self._mailbox.done(answer.cl_ord_id, outcome, text)
-            return
-        order = self._asked.get(custodian, {}).pop(answer.request_id, None)
-        if answer.known:
-            outcome = Outcome.REFUSED if answer.refused else Outcome.ACCEPTED
-            self._mailbox.done(answer.cl_ord_id, outcome, text)
-        elif order is not None:
-            self._unknown.setdefault(custodian, []).append(order)
+            return None
+        if isinstance(answer, Status):
+            self._questions[custodian].answered(answer)
+            if not answer.known:
+                return None
+        return Settled(_answered(answer), _outcome(answer))
+
+    def _note_refused_question(self, custodian: str, reject: FixMessage) -> None:
+        if reject.type in (SESSION_REJECT, BUSINESS_REJECT) and reject.get(372) == MASS_STATUS:
+            self._no_mass.add(custodian)
+            self._fresh.add(custodian)
 
     def work(self) -> None:
         """Ask about unanswered orders after a logon, send again what never arrived, then what is new."""
         for session in self._sessions.values():
             if _logged_on(session):
-                self._ask(session)
+                self._after_logon(session)
                 with self._lock:
-                    again = self._unknown.pop(session.custodian, [])
+                    again = self._questions[session.custodian].never_arrived()
                 for order in again:
                     self._send(session, order)
                 self._send_new(session)
 
-    def _ask(self, session: SessionConfig) -> None:
+    def _after_logon(self, session: SessionConfig) -> None:
         with self._lock:
             if session.custodian not in self._fresh:
                 return
             self._fresh.discard(session.custodian)
-            orders = {next(self._request_ids): order for order in self._mailbox.unanswered(session.custodian)}
-            self._asked[session.custodian] = orders  # a late answer to an older question no longer counts
-        for request_id, order in orders.items():
-            fields = status_request(parsed(order.text), request_id)
-            text = message(STATUS_REQUEST, fields, sender=session.sender, target=session.target, sequence=1,
-                           sent=datetime.now(UTC)).decode()  # fmt: skip
+            left = [(Outgoing(*each), parsed(each[1])) for each in self._mailbox.unanswered(session.custodian)]
+            questions = self._ask(session, [pair for pair in left if pair[1].type == NEW_ORDER])
+        for said in questions:
+            text = message(*said, sender=session.sender, target=session.target, sequence=1, sent=datetime.now(UTC),
+                           begin=session.dialect.begin).decode()  # fmt: skip
             self._pass_on(session, text)
+        for each, read in left:
+            if read.type != NEW_ORDER:
+                self._send(session, each, again=True)
+
+    def _ask(self, session: SessionConfig, orders: Sequence[tuple[Outgoing, FixMessage]]) -> Sequence[Said]:
+        questions, dialect = self._questions[session.custodian], session.dialect
+        if session.mass_status and dialect.mass_status is not None and session.custodian not in self._no_mass:
+            return questions.ask_all((order for order, _ in orders), dialect.mass_status(next(self._request_ids)))
+        return questions.ask_each(((next(self._request_ids), *order) for order in orders), dialect)
 
     def _send_new(self, session: SessionConfig) -> None:
         while _logged_on(session):
             with self._lock:
-                order = self._mailbox.take(session.custodian)
-            if order is None:
+                taken = self._mailbox.take(session.custodian, _AT_ONCE)
+            if not taken:
                 return
-            self._send(session, order)
+            for each in taken:
+                self._send(session, Outgoing(*each))
 
-    def _send(self, session: SessionConfig, order: Outgoing) -> None:
+    def _send(self, session: SessionConfig, ours: Outgoing, *, again: bool = False) -> None:
+        """Pass on one of our messages. again: it may have been sent before, under the same id."""
+        kind = NEW_ORDER
         try:
-            if self._too_old(parsed(order.text)):
-                with self._lock:
-                    self._mailbox.done(order.key, Outcome.EXPIRED, "")
+            read = parsed(ours.text)
+            kind = read.type
+            if self._too_old(read):
+                self._refuse(session, kind, ours.key, Outcome.EXPIRED, "too old to be sent, and not sent")
                 return
-            self._pass_on(session, order.text)
+            self._pass_on(session, ours.text, again=again)
         except (DataError, fix.FIXException) as error:
-            _LOG.error("order %s cannot be sent: %s", order.key, error)
-            with self._lock:
-                self._mailbox.done(order.key, Outcome.REFUSED, "")
+            _LOG.error("%s cannot be sent: %s", ours.key, error)
+            self._refuse(session, kind, ours.key, Outcome.REFUSED, f"cannot be sent: {error}")
 
-    def _pass_on(self, session: SessionConfig, text: str) -> None:
+    def _refuse(self, session: SessionConfig, kind: str, key: str, outcome: Outcome, reason: str) -> None:
+        """Keep for a message of ours that did not get through what a custodian would have said."""
+        printable = "".join(letter if letter.isprintable() and letter.isascii() else "?" for letter in reason)
+        text = message(*refusal(kind, key, printable), sender=session.target, target=session.sender, sequence=1,
+                       sent=datetime.now(UTC)).decode()  # fmt: skip
+        with self._lock:
+            self._mailbox.received(session.custodian, f"ours:{key}", text, Settled(key, outcome))
+
+    def _pass_on(self, session: SessionConfig, text: str, *, again: bool = False) -> None:
         """Hand a message to the session, which writes its own header. Delivered later if the line drops just now."""
-        outgoing = fix.Message(text, self._dictionary, True)
+        outgoing = fix.Message(text, *self._dictionaries[session.custodian], True)
+        if again:
+            outgoing.getHeader().setField(97, "Y")
         fix.Session.sendToTarget(outgoing, _session_id(session))
 
-    def _too_old(self, order: FixMessage) -> bool:
-        return datetime.now(UTC) - read_utc_timestamp(order.require(60)) > self._max_age
+    def _too_old(self, ours: FixMessage) -> bool:
+        return ours.type in _AGES and datetime.now(UTC) - read_utc_timestamp(ours.require(60)) > self._max_age
 
     def _session(self, session_id: Any) -> SessionConfig:
         return self._sessions[str(session_id.toString())]
+
+
+def _dictionaries(session: SessionConfig, config: GatewayConfig) -> tuple[Any, ...]:
+    """Return the dictionaries that a message is read by: the session layer's, where it is another, and its own."""
+    application = fix.DataDictionary(str(dictionary_file(session.dialect, config.folder)))
+    transport = session.dialect.transport
+    return (application,) if transport is None else (fix.DataDictionary(str(dictionary_path(transport))), application)
+
+
+def _answered(answer: Answer) -> str:
+    return answer.alloc_id if isinstance(answer, AllocationAnswer) else answer.cl_ord_id
+
+
+def _outcome(answer: Answer) -> Outcome:
+    refused = (
+        isinstance(answer, Rejected)
+        or (isinstance(answer, ChangeRejected) and answer.code != _HAS_IT_ALREADY)
+        or (isinstance(answer, AllocationAnswer) and answer.taken is False)
+        or (isinstance(answer, Status) and answer.refused)
+    )
+    return Outcome.REFUSED if refused else Outcome.ACCEPTED
 
 
 def _name(session: SessionConfig) -> str:
@@ -262,7 +325,7 @@ def _name(session: SessionConfig) -> str:
 
 
 def _session_id(session: SessionConfig) -> Any:
-    return fix.SessionID(BEGIN, session.sender, session.target)
+    return fix.SessionID(session.dialect.begin, session.sender, session.target)
 
 
 def _logged_on(session: SessionConfig) -> bool:
@@ -271,7 +334,13 @@ def _logged_on(session: SessionConfig) -> bool:
     return found is not None and bool(found.isLoggedOn())
 
 
-def _key(report: FixMessage) -> str:
-    if report.type == EXECUTION_REPORT:
-        return ":".join((report.get(11) or "", report.require(17), report.get(790) or ""))
-    return ":".join((report.type, report.require(34), report.get(122) or report.require(52)))
+def _key(answer: FixMessage) -> str:
+    """Return what tells an answer from every other: the same one, sent again, has the same."""
+    if answer.type == EXECUTION_REPORT:
+        question = answer.get(790) or answer.get(584) or ""
+        return ":".join((answer.get(11) or "", answer.require(17), question))
+    if answer.type == ALLOCATION_ANSWER:
+        return ":".join((answer.type, answer.require(70), answer.require(87)))
+    if answer.type == CANCEL_REJECT:
+        return ":".join((answer.type, answer.require(11)))
+    return ":".join((answer.type, answer.require(34), answer.get(122) or answer.require(52)))

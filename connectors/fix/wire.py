@@ -9,8 +9,10 @@ from typing import Final
 from engine.domain.errors import DataError
 
 SOH: Final = "\x01"
-BEGIN: Final = "FIX.4.4"
-_HEAD: Final = re.compile(rb"8=FIX\.4\.4\x019=(\d{1,7})\x01")
+FIX42: Final = "FIX.4.2"
+FIX44: Final = "FIX.4.4"
+FIXT11: Final = "FIXT.1.1"
+_HEAD: Final = re.compile(rb"8=(?:FIX\.4\.2|FIX\.4\.4|FIXT\.1\.1)\x019=(\d{1,7})\x01")
 _TAIL: Final = re.compile(rb"10=(\d{3})\x01")
 _BLANKS: Final = re.compile(rb"[\r\n]*")
 
@@ -45,7 +47,7 @@ class FixMessage:
         return tuple(value for found, value in self.fields if found == tag)
 
 
-def encode(fields: Sequence[Field]) -> bytes:
+def encode(fields: Sequence[Field], *, begin: str = FIX44) -> bytes:
     """Return the message with begin string, body length and checksum around these fields (35 first).
 
     Raises DataError for a value that is empty or not printable ASCII: it would break the framing, or a counterparty.
@@ -54,12 +56,12 @@ def encode(fields: Sequence[Field]) -> bytes:
         if not value or not value.isascii() or not value.isprintable():
             raise DataError(f"FIX tag {tag}: expected printable ASCII text, found {value!r}")
     body = "".join(f"{tag}={value}{SOH}" for tag, value in fields).encode("ascii")
-    front = f"8={BEGIN}{SOH}9={len(body)}{SOH}".encode("ascii") + body
+    front = f"8={begin}{SOH}9={len(body)}{SOH}".encode("ascii") + body
     return front + f"10={sum(front) % 256:03d}{SOH}".encode("ascii")
 
 
 def decode(data: bytes) -> tuple[FixMessage, ...]:
-    """Return the messages of a FIX 4.4 stream or file; line breaks between messages are skipped.
+    """Return the messages of a FIX 4.2, 4.4 or FIXT.1.1 stream or file; line breaks between messages are skipped.
 
     Raises DataError, with the position, where the framing, a body length, a checksum or a field is wrong.
     """
@@ -97,7 +99,10 @@ def _skip_blanks(data: bytes, place: int) -> int:
 def _message_at(data: bytes, place: int) -> tuple[FixMessage, int]:
     head = _HEAD.match(data, place)
     if head is None:
-        raise DataError(f"FIX data, byte {place}: expected 8={BEGIN} and 9=, found {data[place : place + 24]!r}")
+        raise DataError(
+            f"FIX data, byte {place}: expected 8=FIX.4.2, FIX.4.4 or FIXT.1.1, and 9=; "
+            f"found {data[place : place + 24]!r}"
+        )
     body_end = head.end() + int(head[1])
     tail = _TAIL.match(data, body_end)
     if tail is None or data[body_end - 1 : body_end] != SOH.encode():

@@ -69,3 +69,20 @@ class Fill:
     quantity: Decimal
     price: Decimal
     executed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A person's wish to take back what is left of a block (quantity 0), or to have no more than quantity shares of it.
+
+    cl_ord_id names the wish itself; replaces is the id under which the custodian holds the order at that time.
+    """
+
+    cl_ord_id: ClOrdId
+    block_id: ClOrdId
+    replaces: ClOrdId
+    quantity: Decimal
+
+    @property
+    def cancels(self) -> bool:
+        return not self.quantity

@@ -1,13 +1,13 @@
 """Who gets what of a fill? Executions of a block, shared among its orders pro rata at one average price."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from engine.domain.errors import DataError
 from engine.domain.identifiers import ClOrdId
-from engine.domain.orders import Block, Fill, Order
+from engine.domain.orders import Block, Fill, LotInstruction, Order
 
 _PRICE_STEP: Final = Decimal("0.000001")
 _SHARE: Final = Decimal(1)
@@ -20,6 +20,15 @@ class FilledOrder:
     order: Order
     quantity: Decimal
     price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """One order's part of some shares of its block, and the lots that a sale takes for it, first instruction first."""
+
+    order: Order
+    quantity: Decimal
+    lots: tuple[LotInstruction, ...]
 
 
 def distinct_fills(fills: Iterable[Fill]) -> Mapping[ClOrdId, tuple[Fill, ...]]:
@@ -65,11 +74,30 @@ def allocate(block: Block, fills: Sequence[Fill]) -> tuple[FilledOrder, ...]:
         return tuple(FilledOrder(order=order, quantity=Decimal(0), price=order.reference_price)
                      for order in block.allocations)  # fmt: skip
     price = average_price(own)
-    shares = _largest_remainder(filled, block)
     return tuple(
-        FilledOrder(order=order, quantity=quantity, price=price)
-        for order, quantity in zip(block.allocations, shares, strict=True)
+        FilledOrder(order=share.order, quantity=share.quantity, price=price) for share in shared(block, filled)
     )
+
+
+def shared(block: Block, quantity: Decimal) -> tuple[Share, ...]:
+    """Return how some shares of a block are shared among its orders, in the block's order; a part may be 0.
+
+    quantity: at most the block's; the rule is that of allocate.
+    """
+    parts = zip(block.allocations, _largest_remainder(quantity, block), strict=True)
+    return tuple(Share(order=order, quantity=part, lots=first_lots(order, part)) for order, part in parts)
+
+
+def first_lots(order: Order, quantity: Decimal) -> tuple[LotInstruction, ...]:
+    """Return the lots that a partial sale takes: those of the instructions, in their order, until it is full."""
+    taken: list[LotInstruction] = []
+    for lot in order.lots:
+        part = min(lot.quantity, quantity)
+        if not part:
+            break
+        taken.append(replace(lot, quantity=part))
+        quantity -= part
+    return tuple(taken)
 
 
 def _largest_remainder(filled: Decimal, block: Block) -> list[Decimal]:

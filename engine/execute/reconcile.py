@@ -1,9 +1,10 @@
 """Did we get what we ordered? Blocks against executions, every difference a break with a name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from engine.domain.identifiers import ClOrdId
 from engine.domain.orders import Block, Fill
@@ -15,6 +16,8 @@ class BreakKind(StrEnum):
     REJECTED = "rejected"  # fewer shares than ordered, and the custodian said why
     OVER_FILLED = "over_filled"
     PRICE = "price"  # average price too far from the plan's mark
+    LOT = "lot"  # the custodian refuses the split over accounts and lots
+    UNREPORTED = "unreported"  # the custodian says that it filled more than its executions sum to
     UNKNOWN = "unknown"  # an execution of nothing that we ordered
 
 
@@ -30,6 +33,23 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What custodians said of blocks, by their id, beside executions.
+
+    rejects: why a block was rejected. held: shares that are still wanted, where a change was taken. refused_splits: why
+    a split over accounts and lots was refused. filled: the most shares that an answer to a question said are filled.
+    """
+
+    rejects: Mapping[ClOrdId, str] = field(default_factory=dict)
+    held: Mapping[ClOrdId, Decimal] = field(default_factory=dict)
+    refused_splits: Mapping[ClOrdId, str] = field(default_factory=dict)
+    filled: Mapping[ClOrdId, Decimal] = field(default_factory=dict)
+
+
+NOTHING_SAID: Final = Said()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
     """complete: every ordered share is filled, none more, and nothing else. A price break does not undo it."""
 
@@ -42,19 +62,20 @@ def reconcile(
     fills: Sequence[Fill],
     *,
     price_tolerance: Decimal,
-    rejects: Mapping[ClOrdId, str] | None = None,
+    said: Said = NOTHING_SAID,
 ) -> Reconciliation:
     """Return the breaks between what was ordered and what was executed, in the order of the blocks.
 
-    price_tolerance: largest difference from the reference price, as a fraction of it (0.02 is 2 %). rejects: the
-    custodian's reason, by block. An execution reported twice counts once; DataError when two such reports differ.
+    price_tolerance: largest difference from the reference price, as a fraction of it (0.02 is 2 %). Where a custodian
+    took a change of a block, the shares then wanted are what was ordered. An execution reported twice counts once;
+    DataError when two such reports differ.
     """
     executed = distinct_fills(fills)
     breaks: list[Break] = []
     for block in blocks:
         own = executed.get(block.cl_ord_id, ())
-        reason = (rejects or {}).get(block.cl_ord_id)
-        breaks += _quantity_breaks(block, own, reason) + _price_breaks(block, own, price_tolerance)
+        breaks += [*_quantity_breaks(block, own, said), *_price_breaks(block, own, price_tolerance)]
+        breaks += _said_breaks(block, own, said)
     ordered = {block.cl_ord_id for block in blocks}
     breaks += [_unknown(cl_ord_id, own) for cl_ord_id, own in executed.items() if cl_ord_id not in ordered]
     return Reconciliation(breaks=tuple(breaks), complete=all(each.kind is BreakKind.PRICE for each in breaks))
@@ -64,15 +85,28 @@ def _shares(fills: Sequence[Fill]) -> Decimal:
     return sum((fill.quantity for fill in fills), Decimal(0))
 
 
-def _quantity_breaks(block: Block, fills: Sequence[Fill], reason: str | None) -> list[Break]:
-    filled = _shares(fills)
-    if filled == block.quantity:
+def _quantity_breaks(block: Block, fills: Sequence[Fill], said: Said) -> list[Break]:
+    filled, wanted = _shares(fills), said.held.get(block.cl_ord_id, block.quantity)
+    if filled == wanted:
         return []
-    sentence = f"{_name(block)}: ordered {block.quantity} shares, filled {filled}"
-    kind = BreakKind.OVER_FILLED if filled > block.quantity else BreakKind.MISSING
+    reason = said.rejects.get(block.cl_ord_id)
+    sentence = f"{_name(block)}: ordered {wanted} shares, filled {filled}"
+    kind = BreakKind.OVER_FILLED if filled > wanted else BreakKind.MISSING
     if kind is BreakKind.MISSING and reason is not None:
         kind, sentence = BreakKind.REJECTED, f"{sentence}; rejected: {reason}"
-    return [_break(kind, block.cl_ord_id, block.quantity, filled, sentence)]
+    return [_break(kind, block.cl_ord_id, wanted, filled, sentence)]
+
+
+def _said_breaks(block: Block, fills: Sequence[Fill], said: Said) -> list[Break]:
+    breaks, filled = [], _shares(fills)
+    told = said.filled.get(block.cl_ord_id, Decimal(0))
+    if told > filled:
+        sentence = f"{_name(block)}: the custodian says {told} shares are filled, its executions sum to {filled}"
+        breaks.append(_break(BreakKind.UNREPORTED, block.cl_ord_id, told, filled, sentence))
+    if block.cl_ord_id in said.refused_splits:
+        sentence = f"{_name(block)}: split over accounts and lots refused: {said.refused_splits[block.cl_ord_id]}"
+        breaks.append(_break(BreakKind.LOT, block.cl_ord_id, filled, filled, sentence))
+    return breaks
 
 
 def _price_breaks(block: Block, fills: Sequence[Fill], tolerance: Decimal) -> list[Break]:

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.fix.messages import NEW_ORDER, message, new_order
+from connectors.fix.dialects import DIALECTS
+from connectors.fix.messages import message
 from engine.domain.identifiers import AccountId, ClOrdId, LotId, PlanId, SecurityId
 from engine.domain.orders import Block, LotInstruction, Order
 from engine.domain.plans import Side
@@ -64,9 +65,13 @@ def make_block(
     )
 
 
-def make_order_text(block: Block, *, at: datetime = RELEASED, target: str = "ALPHA") -> str:
+def make_order_text(
+    block: Block, *, at: datetime = RELEASED, target: str = "ALPHA", version: str = "FIX.4.4", lots: bool = False
+) -> str:
     """The block as the whole FIX message that is exported and put in the outbox."""
-    return message(NEW_ORDER, new_order(block, at=at), sender="LOTSMITH", target=target, sequence=1, sent=at).decode()
+    dialect = DIALECTS[version]
+    said = dialect.new_order(block, at=at, lots=lots)
+    return message(*said, sender="LOTSMITH", target=target, sequence=1, sent=at, begin=dialect.begin).decode()
 
 
 @pytest.fixture

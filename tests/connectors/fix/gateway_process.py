@@ -7,7 +7,8 @@ import sys
 import threading
 from pathlib import Path
 
-from connectors.fix.gateway import GatewayConfig, Outcome, Outgoing, SessionConfig
+from connectors.fix.dialects import DIALECTS
+from connectors.fix.gateway import GatewayConfig, SessionConfig
 from connectors.fix.session import run_gateway
 
 SCHEMA = """
@@ -19,6 +20,8 @@ create table if not exists broken (flag integer);
 
 
 class SqliteMailbox:
+    at_once = 1  # so that a kill can strike between two orders
+
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
         self._db.executescript(f"pragma journal_mode = wal; {SCHEMA}")
@@ -26,34 +29,34 @@ class SqliteMailbox:
     def put(self, key: str, custodian: str, text: str) -> None:
         self._db.execute("insert into outbox (key, custodian, text) values (?, ?, ?)", (key, custodian, text))
 
-    def take(self, custodian: str) -> Outgoing | None:
-        row = self._db.execute(
-            "update outbox set taken = 1 where id = (select min(id) from outbox where taken = 0 and custodian = ?) "
-            "returning key, text",
-            (custodian,),
-        ).fetchone()
-        return Outgoing(key=row[0], text=row[1]) if row else None
+    def take(self, custodian: str, most: int) -> list[tuple[str, str]]:
+        rows = self._db.execute(
+            "update outbox set taken = 1 where id in (select id from outbox where taken = 0 and custodian = ? "
+            "order by id limit ?) returning key, text",
+            (custodian, min(most, self.at_once)),
+        ).fetchall()
+        return list(rows)
 
-    def unanswered(self, custodian: str) -> list[Outgoing]:
+    def unanswered(self, custodian: str) -> list[tuple[str, str]]:
         rows = self._db.execute(
             "select key, text from outbox where taken = 1 and outcome is null and custodian = ? order by id",
             (custodian,),
         )
-        return [Outgoing(key=key, text=text) for key, text in rows]
+        return list(rows)
 
-    def done(self, key: str, outcome: Outcome, text: str) -> None:
-        self._db.execute("update outbox set outcome = ? where key = ? and outcome is null", (outcome, key))
-
-    def received(self, custodian: str, key: str, text: str) -> None:
+    def received(self, custodian: str, key: str, text: str, settled: tuple[str, str] | None) -> None:
         if self.rows("select flag from broken"):
             raise OSError("the disk is full")
         self._db.execute("insert or ignore into inbox values (?, ?, ?)", (custodian, key, text))
+        if settled is not None:
+            key, outcome = settled
+            self._db.execute("update outbox set outcome = ? where key = ? and outcome is null", (outcome, key))
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         return self._db.execute(query).fetchall()
 
 
-def main(folder: Path, port: int, max_order_age_s: int) -> None:
+def main(folder: Path, port: int, max_order_age_s: int, version: str, mass_status: bool) -> None:
     logging.basicConfig(filename=folder / "gateway.log", level=logging.DEBUG)
     config = GatewayConfig(
         folder=folder / "gateway",
@@ -64,6 +67,8 @@ def main(folder: Path, port: int, max_order_age_s: int) -> None:
                 target="ALPHA",
                 host="127.0.0.1",
                 port=port,
+                dialect=DIALECTS[version],
+                mass_status=mass_status,
                 username="desk",
                 password="s3cret-word",
             ),
@@ -77,4 +82,4 @@ def main(folder: Path, port: int, max_order_age_s: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5] == "mass")

@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 import simplefix
 
-from connectors.fix.export import export_files
+from connectors.fix.destinations import read_destinations
+from connectors.fix.export import Release, export_files
 from connectors.fix.wire import decode
 from engine.domain.errors import DataError
 from engine.domain.plans import Side
 
-TARGETS = {"Alpha": "ALPHA", "Beta & Co.": "BETA"}
+PROFILES = {"destinations": {"Beta & Co.": {"target": "BETA"}}}
 
 
 @pytest.fixture
@@ -34,15 +35,11 @@ def blocks(block):
 @pytest.fixture
 def export(blocks, tmp_path, released):
     def run(folder="out", **changes):
-        arguments = {
-            "folder": tmp_path / folder,
-            "sender": "LOTSMITH",
-            "targets": TARGETS,
-            "at": released,
-            "plan_ids": ["p2", "p1", "p2"],
-            **changes,
-        }
-        return export_files(arguments.pop("blocks", blocks), **arguments)
+        given = changes.pop("blocks", blocks)
+        profiles = read_destinations(changes.pop("profiles", PROFILES), {block.custodian for block in given})
+        where = changes.pop("folder", tmp_path / folder)
+        arguments = {"sender": "LOTSMITH", "at": released, "plan_ids": ("p2", "p1", "p2"), **changes}
+        return export_files(Release(blocks=given, destinations=profiles, **arguments), where)
 
     return run
 
@@ -112,7 +109,7 @@ def test_a_folder_with_another_export_is_refused_and_kept(export, tmp_path, rele
     with pytest.raises(DataError, match="found other content"):
         export(blocks=blocks[:2])
     with pytest.raises(DataError, match="found other content"):
-        export(plan_ids=["p1"])
+        export(plan_ids=("p1",))
     assert contents(tmp_path / "out") == before
 
 
@@ -163,7 +160,6 @@ def test_a_cell_that_a_spreadsheet_would_run_is_made_text(export, block, tmp_pat
     ("changes", "found"),
     [
         ({"blocks": ()}, "at least one block"),
-        ({"targets": {"Alpha": "ALPHA"}}, "custodian Beta & Co.: expected a FIX TargetCompID"),
         ({"sender": "LOT\x01SMITH"}, "FIX tag 49"),
         ({"folder": Path("/dev/null/out")}, "expected a folder that can be written"),
     ],
@@ -175,9 +171,9 @@ def test_what_cannot_be_exported_is_refused_in_a_sentence(export, changes, found
 
 def test_custodians_whose_files_would_collide_or_have_no_name_are_refused(export, block, tmp_path):
     with pytest.raises(DataError, match="another custodian's too"):
-        export(blocks=[block("B1"), block("B2", custodian="alpha")], targets={"Alpha": "A", "alpha": "B"})
+        export(blocks=[block("B1"), block("B2", custodian="alpha")])
     with pytest.raises(DataError, match="expected letters or digits"):
-        export(blocks=[block("B1", custodian="../")], targets={"../": "A"})
+        export(blocks=[block("B1", custodian="../")])
     assert not (tmp_path / "out").exists()
 
 

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from connectors.fix.fix44 import new_order, status_request
 from connectors.fix.messages import (
     Acknowledged,
+    AllocationAnswer,
+    ChangeRejected,
     Corrected,
     Ended,
     Rejected,
+    Replaced,
     Status,
-    fills_of,
     message,
-    new_order,
     number,
     read_answer,
-    status_request,
 )
 from connectors.fix.wire import decode, encode
 from engine.domain.errors import DataError
@@ -56,7 +57,7 @@ def report(*changes, kind="F", **header):
 
 
 def test_a_block_is_a_market_order_for_the_day_with_one_allocation_an_account(block, released):
-    assert new_order(block(), at=released) == (
+    assert new_order(block(), at=released, lots=False).fields == (
         (11, "BLOCK1"), (591, "0"), (70, "BLOCK1"), (78, "2"),
         (79, "77-1"), (661, "99"), (467, "BLOCK1O1"), (80, "30"),
         (79, "77-2"), (661, "99"), (467, "BLOCK1O2"), (80, "20"),
@@ -66,7 +67,7 @@ def test_a_block_is_a_market_order_for_the_day_with_one_allocation_an_account(bl
 
 
 def test_a_sale_without_cusip_has_side_2_and_no_security_id(block, released):
-    fields = dict(new_order(block(side=Side.SELL, cusip=None), at=released))
+    fields = dict(new_order(block(side=Side.SELL, cusip=None), at=released, lots=False).fields)
 
     assert fields[54] == "2"
     assert 48 not in fields
@@ -86,7 +87,7 @@ def test_orders_and_status_requests_are_valid_by_the_standard_dictionary(block, 
 
     dictionary = fix.DataDictionary(str(Path(sys.prefix) / "share" / "quickfix" / "FIX44.xml"))
     sale = order_text(block(side=Side.SELL))
-    request = message("H", status_request(decode(sale.encode())[0], "R1"), sender="LOTSMITH", target="ALPHA",
+    request = message(*status_request(decode(sale.encode())[0], "R1"), sender="LOTSMITH", target="ALPHA",
                       sequence=2, sent=NOON).decode()  # fmt: skip
 
     for text in (order_text(block()), sale, order_text(block(cusip=None)), request):
@@ -117,15 +118,25 @@ def test_without_transact_time_the_sending_time_counts():
         (report(kind="C"), Ended(cl_ord_id="BLOCK1", how="expired")),
         (report((19, "E0"), kind="H"), Corrected(cl_ord_id="BLOCK1", exec_ref_id="E0", instead=None)),
         (report((790, "R1"), kind="I"), Status(cl_ord_id="BLOCK1", request_id="R1", known=True, refused=False,
-                                               filled=Decimal(10))),
+                                               filled=Decimal(10), last=False)),
         (report((790, "R1"), (39, "8"), kind="I"), Status(cl_ord_id="BLOCK1", request_id="R1", known=True,
-                                                          refused=True, filled=Decimal(10))),
+                                                          refused=True, filled=Decimal(10), last=False)),
         (report((790, "R1"), (39, "8"), (103, "5"), (14, "0"), kind="I"),
-         Status(cl_ord_id="BLOCK1", request_id="R1", known=False, refused=False, filled=Decimal(0))),
+         Status(cl_ord_id="BLOCK1", request_id="R1", known=False, refused=False, filled=Decimal(0), last=True)),
         (report((790, "R1"), (39, "8"), (103, "5"), (14, "0"), kind="8"),
-         Status(cl_ord_id="BLOCK1", request_id="R1", known=False, refused=False, filled=Decimal(0))),
+         Status(cl_ord_id="BLOCK1", request_id="R1", known=False, refused=False, filled=Decimal(0), last=True)),
         (report((35, "j"), (379, "BLOCK1"), (380, "4"), (58, "down")),
          Rejected(cl_ord_id="BLOCK1", code="4", text="down")),
+        (report((11, "CHANGE1"), (41, "BLOCK1"), (38, "30"), kind="5"),
+         Replaced(cl_ord_id="CHANGE1", quantity=Decimal(30))),
+        (report((35, "9"), (11, "CHANGE1"), (41, "BLOCK1"), (434, "1"), (102, "0"), (58, "too late")),
+         ChangeRejected(cl_ord_id="CHANGE1", code="0", text="too late")),
+        (report((584, "M1"), (912, "Y"), kind="I"), Status(cl_ord_id="BLOCK1", request_id="M1", known=True,
+                                                           refused=False, filled=Decimal(10), last=True)),
+        (report((35, "P"), (70, "ALLOC1"), (87, "3")), AllocationAnswer(alloc_id="ALLOC1", taken=None, text="")),
+        (report((35, "P"), (70, "ALLOC1"), (87, "0")), AllocationAnswer(alloc_id="ALLOC1", taken=True, text="")),
+        (report((35, "P"), (70, "ALLOC1"), (87, "2"), (58, "lots"), (79, "77-1"), (161, "no such lot")),
+         AllocationAnswer(alloc_id="ALLOC1", taken=False, text="lots; 77-1: no such lot")),
     ],
 )  # fmt: skip
 def test_every_kind_of_answer_means_one_thing(message, answer):
@@ -146,30 +157,3 @@ def test_every_kind_of_answer_means_one_thing(message, answer):
 def test_an_answer_without_sense_is_refused(message, found):
     with pytest.raises(DataError, match=found):
         read_answer(message)
-
-
-def test_corrections_and_cancellations_replace_what_they_name():
-    answers = [
-        read_answer(m)
-        for m in (
-            report(),  # 10 at 101.25, twice
-            report(),
-            report((17, "E2"), (32, "5")),  # taken back below
-            report((17, "E3"), (32, "7")),
-            report((17, "E4"), (19, "E1"), (31, "101.20"), kind="G"),
-            report((17, "E5"), (19, "E2"), kind="H"),
-        )
-    ]
-
-    assert [(f.exec_id, f.quantity, f.price) for f in fills_of(answers)] == [
-        ("E3", 7, Decimal("101.25")),
-        ("E4", 10, Decimal("101.20")),
-    ]
-    assert set(fills_of(reversed(answers))) == set(fills_of(answers))
-
-
-def test_a_correction_of_nothing_and_two_contents_of_one_execution_are_refused():
-    with pytest.raises(DataError, match="found no such execution"):
-        fills_of([read_answer(report((17, "E5"), (19, "E2"), kind="H"))])
-    with pytest.raises(DataError, match="one content, found two"):
-        fills_of([read_answer(report()), read_answer(report((32, "11")))])

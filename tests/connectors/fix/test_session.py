@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.fix.messages import fills_of, read_answer
+from connectors.fix.fix42 import modern
+from connectors.fix.messages import read_answer
 from connectors.fix.wire import decode
+from engine.domain.orders import Fill
 
 pytestmark = [pytest.mark.fix, pytest.mark.skipif(importlib.util.find_spec("quickfix") is None, reason="no quickfix")]
 
@@ -35,13 +37,13 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 class Floor:
     """A custodian and a gateway to start and kill, and a look into both their databases."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, fills_of: Callable[..., tuple[Fill, ...]], version: str = "FIX.4.4") -> None:
+        self.folder, self.fills_of, self.version = folder, fills_of, version
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         (folder / "custodian").mkdir()
-        (folder / "custodian" / "prices.csv").write_text("ticker,close\nABC,100\n")
+        (folder / "custodian" / "prices.csv").write_text("ticker,close\nABC,100\nDEF,50\n")
         spec = importlib.util.spec_from_file_location("gateway_process", GATEWAY)
         assert spec is not None
         assert spec.loader is not None
@@ -53,11 +55,13 @@ class Floor:
     def start_custodian(self, delay: float = 0.2) -> subprocess.Popen[bytes]:
         return self._start(
             "-m", "connectors.sandbox.custodian", "--port", str(self.port), "--dir", str(self.folder / "custodian"),
-            "--custodian", "ALPHA", "--delay", str(delay),
+            "--custodian", f"ALPHA={self.version}", "--delay", str(delay),
         )  # fmt: skip
 
-    def start_gateway(self, max_order_age_s: int = 600) -> subprocess.Popen[bytes]:
-        return self._start(str(GATEWAY), str(self.folder), str(self.port), str(max_order_age_s))
+    def start_gateway(self, max_order_age_s: int = 600, questions: str = "each") -> subprocess.Popen[bytes]:
+        return self._start(
+            str(GATEWAY), str(self.folder), str(self.port), str(max_order_age_s), self.version, questions
+        )
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / "errors.log").open("ab") as errors:
@@ -79,10 +83,10 @@ class Floor:
 
     def answers(self) -> list[object]:
         rows = self.mailbox.rows("select text from inbox")
-        return [read_answer(decode(str(text).encode())[0]) for (text,) in rows]
+        return [read_answer(modern(decode(str(text).encode())[0])) for (text,) in rows]
 
     def filled(self) -> Decimal:
-        return sum((fill.quantity for fill in fills_of(self.answers())), Decimal(0))
+        return sum((fill.quantity for fill in self.fills_of(self.answers())), Decimal(0))
 
     def outcomes(self) -> list[object]:
         return [outcome for (outcome,) in self.mailbox.rows("select outcome from outbox order by id")]
@@ -94,8 +98,8 @@ class Floor:
 
 
 @pytest.fixture
-def floor(tmp_path):
-    made = Floor(tmp_path)
+def floor(tmp_path, fills_of):
+    made = Floor(tmp_path, fills_of)
     yield made
     made.close()
 
@@ -137,7 +141,7 @@ def test_each_order_and_each_fill_arrives_once_though_both_sides_are_killed_midw
     assert [name for (name,) in arrived] == names
     # A second arrival would have been rejected as a duplicate (103=6) and reported.
     assert floor.at_custodian("""select count(*) from reports where fields like '%[103, "6"]%'""") == [(0,)]
-    executions = fills_of(floor.answers())
+    executions = floor.fills_of(floor.answers())
     assert len({fill.exec_id for fill in executions}) == len(executions)
     assert {name: sum(f.quantity for f in executions if f.cl_ord_id == name) for name in names} == dict.fromkeys(
         names, Decimal(50)
@@ -146,7 +150,7 @@ def test_each_order_and_each_fill_arrives_once_though_both_sides_are_killed_midw
 
 def test_an_order_taken_just_before_a_crash_is_asked_about_then_sent(floor, put):
     put("BLOCK1", "BLOCK2")
-    assert floor.mailbox.take("Alpha").key == "BLOCK1"  # and then the process died
+    assert floor.mailbox.take("Alpha", 1)[0][0] == "BLOCK1"  # and then the process died
 
     floor.start_custodian(delay=0)
     floor.start_gateway()

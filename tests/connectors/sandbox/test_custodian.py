@@ -6,19 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.fix.messages import (
-    NEW_ORDER,
-    Acknowledged,
-    Rejected,
-    Status,
-    fills_of,
-    message,
-    new_order,
-    read_answer,
-    status_request,
-)
+from connectors.fix.fix44 import new_order, status_request
+from connectors.fix.messages import Acknowledged, Rejected, Status, message, read_answer
 from connectors.fix.wire import decode, encode
-from connectors.sandbox.custodian import answer, fill_file, read_closes, status, status_unknown
+from connectors.sandbox.custodian import answer, fill_file, read_closes
+from connectors.sandbox.custodian_changes import Held, status, status_unknown
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, ClOrdId, LotId, PlanId, SecurityId
 from engine.domain.orders import Block, LotInstruction, Order
@@ -61,7 +53,8 @@ def order(name="BLOCK1", quantity="50", ticker="ABC"):
             ),
         ),
     )
-    return message(NEW_ORDER, new_order(block, at=AT), sender="LOTSMITH", target="ALPHA", sequence=1, sent=AT)
+    said = new_order(block, at=AT, lots=False)
+    return message(*said, sender="LOTSMITH", target="ALPHA", sequence=1, sent=AT)
 
 
 def parsed(data):
@@ -121,15 +114,15 @@ def test_a_status_request_is_answered_from_the_reports_sent_so_far():
     request = parsed(order())
     reports = answer(request, CLOSES, used=False)
 
-    assert read(status(request, reports, "R1")) == Status(
-        cl_ord_id="BLOCK1", request_id="R1", known=True, refused=False, filled=Decimal(50)
+    assert read(status(Held(order=request, reports=reports), (790, "R1"))) == Status(
+        cl_ord_id="BLOCK1", request_id="R1", known=True, refused=False, filled=Decimal(50), last=False
     )
-    assert read(status(request, (), "R1")).filled == 0
-    asked = encode(((35, "H"), *status_request(request, "R2")))
+    assert read(status(Held(order=request, reports=()), (790, "R1"))).filled == 0
+    asked = encode(((35, "H"), *status_request(request, "R2").fields))
     assert read(status_unknown(parsed(asked))).known is False
 
 
-def test_an_exported_file_is_filled_offline_the_same_each_time(tmp_path):
+def test_an_exported_file_is_filled_offline_the_same_each_time(tmp_path, fills_of):
     (tmp_path / "orders.fix").write_bytes(order("B1") + order("B2", ticker="ZZZ") + order("B1"))
 
     count = fill_file(tmp_path / "orders.fix", CLOSES, tmp_path / "fills.fix")
@@ -151,14 +144,14 @@ def test_its_reports_are_valid_by_the_standard_dictionary(tmp_path):
 
     from connectors.fix.gateway import dictionary_path
 
-    dictionary = fix.DataDictionary(str(dictionary_path()))
+    dictionary = fix.DataDictionary(str(dictionary_path("FIX44.xml")))
     (tmp_path / "orders.fix").write_bytes(order("B1") + order("B2", ticker="ZZZ") + order("B1"))
     fill_file(tmp_path / "orders.fix", CLOSES, tmp_path / "fills.fix")
     request = parsed(order())
-    asked = parsed(encode(((35, "H"), *status_request(request, "R2"))))
+    asked = parsed(encode(((35, "H"), *status_request(request, "R2").fields)))
     extra = b"".join(
         message("8", report, sender="ALPHA", target="LOTSMITH", sequence=1, sent=AT)
-        for report in (status(request, (), "R1"), status_unknown(asked))
+        for report in (status(Held(order=request, reports=()), (790, "R1")), status_unknown(asked))
     )
 
     stream = ((tmp_path / "fills.fix").read_bytes() + extra).decode()
@@ -168,7 +161,7 @@ def test_its_reports_are_valid_by_the_standard_dictionary(tmp_path):
         dictionary.validate(fix.Message(f"8=FIX{rest}", dictionary, True))
 
 
-def test_a_market_of_another_day_fills_on_that_day_at_the_same_prices(tmp_path):
+def test_a_market_of_another_day_fills_on_that_day_at_the_same_prices(tmp_path, fills_of):
     orders, today, friday = tmp_path / "orders.fix", tmp_path / "today.fix", tmp_path / "friday.fix"
     orders.write_bytes(order("B1"))
 
@@ -184,7 +177,7 @@ def test_a_market_of_another_day_fills_on_that_day_at_the_same_prices(tmp_path):
 
 
 def test_only_new_orders_are_filled(tmp_path):
-    (tmp_path / "orders.fix").write_bytes(encode(((35, "H"), *status_request(parsed(order()), "R2"))))
+    (tmp_path / "orders.fix").write_bytes(encode(((35, "H"), *status_request(parsed(order()), "R2").fields)))
 
     with pytest.raises(DataError, match=r"orders\.fix: expected new orders .* found 35=H"):
         fill_file(tmp_path / "orders.fix", CLOSES, tmp_path / "fills.fix")

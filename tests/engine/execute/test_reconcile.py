@@ -6,7 +6,7 @@ import pytest
 
 from engine.domain.errors import DataError
 from engine.domain.identifiers import ClOrdId
-from engine.execute.reconcile import BreakKind, reconcile
+from engine.execute.reconcile import BreakKind, Said, reconcile
 
 TOLERANCE = Decimal("0.02")
 
@@ -36,7 +36,10 @@ def test_a_partial_fill_and_no_fill_are_missing(blocks, fill):
 
 def test_a_reject_is_named_with_its_reason(blocks, fill):
     result = reconcile(
-        blocks, [fill("E1", "30", "100")], price_tolerance=TOLERANCE, rejects={ClOrdId("B2"): "unknown symbol"}
+        blocks,
+        [fill("E1", "30", "100")],
+        price_tolerance=TOLERANCE,
+        said=Said(rejects={ClOrdId("B2"): "unknown symbol"}),
     )
 
     (only,) = result.breaks

@@ -1,0 +1,102 @@
+"""Who got what, to be told to the custodian? After the fills of a block, its split over accounts and lots."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from app.ports import Services
+from connectors.fix.destinations import SENDER, Destination, session_destinations
+from connectors.fix.dialect import AllocationType
+from connectors.fix.messages import message
+from data.mailbox import to_session
+from data.order_events import record_instruction
+from data.orders import Instruction
+from data.outbox import OutboxItem, enqueue
+from engine.domain.identifiers import ClOrdId, PlanId
+from engine.domain.orders import Block, Fill
+from engine.execute.fills import average_price
+from engine.execute.orders import identifier
+
+_ZERO: Final = Decimal(0)
+
+
+def tell(services: Services, plan_id: PlanId, over: Iterable[ClOrdId]) -> None:
+    """Tell custodians that want it how the blocks of a plan that are over were split; once for each outcome.
+
+    over: blocks of which no more shares come.
+    """
+    wanted = _wanted(services)
+    if not wanted:
+        return
+    fills, over = services.orders.fills(plan_id), set(over)
+    told = services.orders.instructions(plan_id)
+    for block in services.orders.blocks(plan_id):
+        own = [fill for fill in fills if fill.cl_ord_id == block.cl_ord_id]
+        if block.custodian in wanted and block.cl_ord_id in over and own:
+            before = [one.alloc_id for one in told if one.block_id == block.cl_ord_id]
+            _tell(services, wanted[block.custodian], block, own, before)
+
+
+def unanswered(services: Services, plan_id: PlanId) -> bool:
+    """Return whether a filled block of a plan waits for its custodian's word on the split."""
+    wanted = _wanted(services)
+    if not wanted:
+        return False
+    filled = {fill.cl_ord_id for fill in services.orders.fills(plan_id)}
+    newest = {one.block_id: one for one in services.orders.instructions(plan_id)}
+    return any(
+        block.custodian in wanted
+        and block.cl_ord_id in filled
+        and (block.cl_ord_id not in newest or newest[block.cl_ord_id].taken is None)
+        for block in services.orders.blocks(plan_id)
+    )
+
+
+def _wanted(services: Services) -> dict[str, Destination]:
+    found = session_destinations(services.connections.get("fix", {}))
+    return {
+        each.custodian: each
+        for each in found
+        if each.session is not None and each.session.allocations is not AllocationType.NONE
+    }
+
+
+def _tell(
+    services: Services, destination: Destination, block: Block, fills: Sequence[Fill], before: Sequence[ClOrdId]
+) -> None:
+    filled, price = sum((fill.quantity for fill in fills), _ZERO), average_price(fills)
+    alloc_id = identifier("A", block.cl_ord_id, str(filled), str(price))
+    if alloc_id in before:
+        return
+    at = services.now()
+    item = _message(services, destination, block, alloc_id, filled, price, max(fill.executed_at for fill in fills))
+    with services.database.begin() as connection:
+        instruction = Instruction(alloc_id=alloc_id, block_id=block.cl_ord_id, at=at, taken=None, text="")
+        if record_instruction(connection, instruction):
+            enqueue(connection, [item], at=at)
+
+
+def _message(
+    services: Services,
+    destination: Destination,
+    block: Block,
+    alloc_id: ClOrdId,
+    filled: Decimal,
+    price: Decimal,
+    at: datetime,
+) -> OutboxItem:
+    assert destination.session is not None
+    dialect = destination.dialect
+    said = dialect.allocation(
+        block,
+        alloc_id=alloc_id,
+        filled=filled,
+        price=price,
+        at=at,
+        kind=destination.session.allocations,
+        lots=destination.lots_on_orders,
+    )
+    sender = str(services.connections.get("fix", {}).get("sender", SENDER))
+    text = message(*said, sender=sender, target=destination.target, sequence=1, sent=at, begin=dialect.begin)
+    return to_session(destination.custodian, alloc_id, text.decode())

@@ -1,0 +1,56 @@
+"""Keep a process running: whenever it ends, start it again, after longer and longer waits while it keeps ending."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+_FIRST_WAIT_S: Final = 1.0
+_LONGEST_WAIT_S: Final = 60.0
+_SETTLED_S: Final = 60.0  # one that ran so long may start again at once
+_LOOK_S: Final = 0.1
+
+
+@contextmanager
+def kept_running(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    folder: Path,
+    say: Callable[[str], None],
+    first_wait_s: float = _FIRST_WAIT_S,
+) -> Iterator[None]:
+    """Run a command, and again each time it ends, until the block is left; it is then asked to end, and waited for.
+
+    The wait before a restart doubles from first_wait_s to a minute, and begins anew after a minute's run. say: told in
+    a sentence of each end.
+    """
+    over = threading.Event()
+
+    def keep() -> None:
+        wait_s = first_wait_s
+        while not over.is_set():
+            began = time.monotonic()
+            process = subprocess.Popen(command, env=dict(environment), cwd=folder)  # noqa: S603  our own modules
+            while process.poll() is None and not over.wait(_LOOK_S):
+                pass
+            if over.is_set():
+                process.terminate()
+                process.wait()
+                return
+            if time.monotonic() - began > _SETTLED_S:
+                wait_s = first_wait_s
+            say(f"{' '.join(command[1:3])} ended with {process.returncode}; it starts again in {wait_s:g} s")
+            over.wait(wait_s)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    thread = threading.Thread(target=keep)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,103 @@
+"""How is a block said in FIX 4.2, and its answers understood? Accounts and shares alone; lots go by the sheet.
+
+4.2 tells executions apart by ExecTransType (20) where later versions have their own ExecType (150): an answer is
+turned into the words of 4.4 first, so that one reader understands both.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from connectors.fix import fix44
+from connectors.fix.dialect import AllocationType, Dialect
+from connectors.fix.messages import (
+    ALLOCATION,
+    CANCEL,
+    EXECUTION_REPORT,
+    NEW_ORDER,
+    REPLACE,
+    STATUS_REQUEST,
+    Said,
+    number,
+)
+from connectors.fix.wire import FIX42, Field, FixMessage, utc_timestamp
+from engine.domain.identifiers import ClOrdId
+from engine.domain.orders import Block, Change
+from engine.execute.fills import Share, shared
+
+_BY_TRANSACTION: Final = {"1": "H", "2": "G", "3": "I"}  # ExecTransType: cancel, correct, status
+_EXECUTIONS: Final = frozenset({"1", "2"})  # ExecType: partial fill, fill
+
+
+def new_order(block: Block, *, at: datetime, lots: bool) -> Said:  # noqa: ARG001  4.2 has no tags for lots
+    """Return NewOrderSingle (35=D); see fix44. Lots are not said."""
+    return Said(NEW_ORDER, ((11, block.cl_ord_id), *_order(block, block.quantity, at)))
+
+
+def change(asked: Change, block: Block, *, at: datetime, lots: bool) -> Said:  # noqa: ARG001  as above
+    """Return OrderCancelRequest (35=F) or OrderCancelReplaceRequest (35=G)."""
+    ids = (41, asked.replaces), (11, asked.cl_ord_id)
+    if asked.cancels:
+        return Said(CANCEL, (*ids, *fix44.instrument(block), (60, utc_timestamp(at)), (38, number(block.quantity))))
+    return Said(REPLACE, (*ids, *_order(block, asked.quantity, at)))
+
+
+def allocation(
+    block: Block,
+    *,
+    alloc_id: ClOrdId,
+    filled: Decimal,
+    price: Decimal,
+    at: datetime,
+    kind: AllocationType,  # noqa: ARG001  4.2 has no such field
+    lots: bool,  # noqa: ARG001  as above
+) -> Said:
+    """Return Allocation (35=J): how the shares that were filled are split over accounts."""
+    return Said(
+        ALLOCATION,
+        (
+            (70, alloc_id), (71, "0"), (73, "1"), (11, block.cl_ord_id), *fix44.instrument(block),
+            (53, number(filled)), (6, number(price)), (15, "USD"), (75, at.strftime("%Y%m%d")),
+            (60, utc_timestamp(at)), *_allocations(shared(block, filled)),
+        ),
+    )  # fmt: skip
+
+
+def status_request(order: FixMessage, request_id: str) -> Said:  # noqa: ARG001  4.2 gives a question no name
+    """Return OrderStatusRequest (35=H) about an order sent before."""
+    return Said(STATUS_REQUEST, ((11, order.require(11)), (55, order.require(55)), (54, order.require(54))))
+
+
+def modern(report: FixMessage) -> FixMessage:
+    """Return an answer in the words of 4.4; one that is so already, or is no execution report, stays as it is."""
+    transaction = report.get(20)
+    if report.type != EXECUTION_REPORT or transaction is None:
+        return report
+    kind = _BY_TRANSACTION.get(transaction) or ("F" if report.get(150) in _EXECUTIONS else report.require(150))
+    return FixMessage(fields=tuple((tag, kind if tag == 150 else value) for tag, value in report.fields if tag != 20))
+
+
+def _order(block: Block, quantity: Decimal, at: datetime) -> tuple[Field, ...]:
+    return (
+        *_allocations(shared(block, quantity)), (21, "1"), *fix44.instrument(block), (60, utc_timestamp(at)),
+        (38, number(quantity)), (40, "1"), (15, "USD"), (59, "0"),
+    )  # fmt: skip
+
+
+def _allocations(shares: Iterable[Share]) -> tuple[Field, ...]:
+    entries = [((79, share.order.account_number), (80, number(share.quantity))) for share in shares if share.quantity]
+    return (78, str(len(entries))), *(field for entry in entries for field in entry)
+
+
+DIALECT: Final = Dialect(
+    name="FIX.4.2",
+    begin=FIX42,
+    application="FIX42.xml",
+    carries_lots=False,
+    new_order=new_order,
+    change=change,
+    allocation=allocation,
+    status_request=status_request,
+    mass_status=None,
+)

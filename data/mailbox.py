@@ -1,0 +1,111 @@
+"""What passes between the app and the gateway? Messages to custodians in the outbox, their answers in the inbox.
+
+The gateway's mailbox over SQL: see connectors.fix.gateway.Mailbox, whose words these are. A message is taken once its
+attempts are counted, and done once it has an answer.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, select, update
+
+from data import tables
+from data.database import Database, insert_new
+from data.outbox import OutboxItem
+
+_OUT: Final = tables.outbox
+_IN: Final = tables.fix_inbox
+SESSION: Final = "fix.session:"
+"""What the topic of every message to a live session begins with; the custodian's name follows."""
+
+
+def to_session(custodian: str, key: str, text: str) -> OutboxItem:
+    """Return the message to enqueue for a custodian's live session."""
+    return OutboxItem(topic=SESSION + custodian, key=key, payload={"text": text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One message of a custodian as it came. problem: why the app could not take it in, None where it could."""
+
+    id: int
+    custodian: str
+    text: str
+    at: datetime
+    problem: str | None
+
+
+class SqlMailbox:
+    """The gateway's side. Every call is one transaction, done when it returns."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def take(self, custodian: str, most: int) -> Sequence[tuple[str, str]]:
+        """Return the oldest messages never taken before, each as key and text, and remember them as taken."""
+        own = _OUT.c.topic == SESSION + custodian, _OUT.c.sent_at.is_(None), _OUT.c.attempts == 0
+        query = select(_OUT.c.id, _OUT.c.key, _OUT.c.payload).where(*own).order_by(_OUT.c.id).limit(most)
+        with self._database.read() as connection:
+            if connection.execute(query.limit(1)).first() is None:
+                return ()  # so that waiting for orders takes no turn at writing
+        with self._database.begin() as connection:
+            rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+            connection.execute(update(_OUT).where(_OUT.c.id.in_([row.id for row in rows])).values(attempts=1))
+        return tuple((row.key, row.payload["text"]) for row in rows)
+
+    def unanswered(self, custodian: str) -> Sequence[tuple[str, str]]:
+        """Return the messages taken but not done, each as its key and text."""
+        open_ = _OUT.c.topic == SESSION + custodian, _OUT.c.sent_at.is_(None), _OUT.c.attempts > 0
+        with self._database.read() as connection:
+            rows = connection.execute(select(_OUT.c.key, _OUT.c.payload).where(*open_).order_by(_OUT.c.id))
+            return tuple((row.key, row.payload["text"]) for row in rows)
+
+    def received(self, custodian: str, key: str, text: str, settled: tuple[str, str] | None) -> None:
+        """Keep a custodian's message, and the outcome that it settles (key first) of one of ours.
+
+        Called again with a key it has, it keeps no second one; the first outcome of a message stays.
+        """
+        row = {"custodian": custodian, "key": key, "text": text, "at": self._now()}
+        with self._database.begin() as connection:
+            insert_new(connection, _IN, [row])
+            if settled is not None:
+                ours, outcome = settled
+                open_ = _OUT.c.key == ours, _OUT.c.sent_at.is_(None)
+                answer = {"outcome": str(outcome), "text": text}
+                connection.execute(update(_OUT).where(*open_).values(sent_at=self._now(), answer=answer, error=None))
+
+
+class Inbox:
+    """The app's side: what custodians said over live sessions, each message taken in once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take(self, connection: Connection, most: int) -> tuple[Received, ...]:
+        """Return the oldest messages not taken in yet, held for this transaction."""
+        query = select(_IN).where(_IN.c.taken_at.is_(None)).order_by(_IN.c.id).limit(most)
+        rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+        return tuple(_received(row) for row in rows)
+
+    def waiting(self) -> bool:
+        """Return whether a message is not taken in yet."""
+        with self._database.read() as connection:
+            return connection.execute(select(_IN.c.id).where(_IN.c.taken_at.is_(None)).limit(1)).first() is not None
+
+    def taken(self, connection: Connection, problems: dict[int, str | None], *, at: datetime) -> None:
+        """Remember messages as taken in, each with what was wrong with it, if anything."""
+        for id_, problem in problems.items():
+            connection.execute(update(_IN).where(_IN.c.id == id_).values(taken_at=at, problem=problem))
+
+    def not_understood(self) -> tuple[Received, ...]:
+        """Return the messages that could not be taken in, oldest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(_IN).where(_IN.c.problem.is_not(None)).order_by(_IN.c.id))
+            return tuple(_received(row) for row in rows)
+
+
+def _received(row: Any) -> Received:
+    return Received(id=row.id, custodian=row.custodian, text=row.text, at=row.at, problem=row.problem)
