@@ -12,7 +12,7 @@ def _texts(*names: str) -> list[sa.Column[str]]:
 
 
 def _of_a_block(table: str, column: str) -> sa.ForeignKeyConstraint:
-    name = op.f(f"fk_{table}_{column}_blocks")
+    name = op.f(f"fk_{table}_{column}")
     return sa.ForeignKeyConstraint([column], ["blocks.cl_ord_id"], name=name)
 
 
@@ -45,8 +45,8 @@ def upgrade() -> None:
         *_texts("custodian", "key", "text", "at"),
         *(sa.Column(name, sa.Text()) for name in ("taken_at", "problem")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_fix_inbox")),
-        sa.UniqueConstraint("custodian", "key", name=op.f("uq_fix_inbox_custodian")),
+        sa.UniqueConstraint("custodian", "key", name=op.f("uq_fix_inbox_custodian_key")),
     )
-    op.create_index(op.f("ix_fix_inbox_taken_at"), "fix_inbox", ["taken_at", "id"])
+    op.create_index(op.f("ix_fix_inbox_taken_at_id"), "fix_inbox", ["taken_at", "id"])
     for table in ("order_changes", "allocation_instructions"):
         op.create_index(op.f(f"ix_{table}_block_id"), table, ["block_id"])
