@@ -64,6 +64,8 @@ def record_answer(connection: Connection, message: FixMessage, *, at: datetime) 
     answer = read_answer(message)
     if isinstance(answer, AllocationAnswer):
         return _record_split(connection, answer)
+    if isinstance(answer, Status) and not answer.known:
+        return False  # the gateway has asked, and sends it again
     own = answer.cl_ord_id
     block = block_of(connection, own)
     if block != own:
