@@ -12,23 +12,20 @@ from app import wiring
 from app.ports import Services
 from app.settings import read_settings
 from app.steps import execute, reconcile
-from app.steps.answers import take_in_sessions
 from engine.domain.errors import LotsmithError
 
 _EVERY_S: Final = 1.0
 _LOG: Final = logging.getLogger(__name__)
 
 
-def turn(services: Services, *, first: bool = False) -> int:
-    """Deliver and take in once, and book and close what is done; return how many answers were new.
+def turn(services: Services, *, first: bool = False) -> None:
+    """Deliver what waits, take answers in, and book and close what is done.
 
     first: book also where nothing is new: the desk before this one may have ended in between.
     """
     execute.deliver(services)
-    new = take_in_sessions(services)
-    if new or first:
+    if services.inbox.waiting() or first:
         reconcile.reconcile_sent(services)
-    return new
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, case, func, select, update
 
 from data import tables
 from data.database import Database, insert_new
@@ -35,6 +35,15 @@ class Received:
     text: str
     at: datetime
     problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """One live session: how many of our messages have no answer yet, and when one was last answered."""
+
+    custodian: str
+    waiting: int
+    answered_at: datetime | None
 
 
 class SqlMailbox:
@@ -95,10 +104,27 @@ class Inbox:
         with self._database.read() as connection:
             return connection.execute(select(_IN.c.id).where(_IN.c.taken_at.is_(None)).limit(1)).first() is not None
 
+    def newest(self) -> int:
+        """Return the number of the newest message, 0 before the first."""
+        with self._database.read() as connection:
+            return connection.scalar(select(func.max(_IN.c.id))) or 0
+
     def taken(self, connection: Connection, problems: dict[int, str | None], *, at: datetime) -> None:
         """Remember messages as taken in, each with what was wrong with it, if anything."""
         for id_, problem in problems.items():
             connection.execute(update(_IN).where(_IN.c.id == id_).values(taken_at=at, problem=problem))
+
+    def traffic(self) -> tuple[Traffic, ...]:
+        """Return how many messages wait for each live session, and when one was last answered, by custodian."""
+        ours = _OUT.c.topic.startswith(SESSION, autoescape=True)
+        waiting = func.sum(case((_OUT.c.sent_at.is_(None), 1), else_=0))
+        query = select(_OUT.c.topic, waiting, func.max(_OUT.c.sent_at)).where(ours).group_by(_OUT.c.topic)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(_OUT.c.topic)).all()
+        return tuple(
+            Traffic(custodian=topic.removeprefix(SESSION), waiting=int(count), answered_at=last)
+            for topic, count, last in rows
+        )
 
     def not_understood(self) -> tuple[Received, ...]:
         """Return the messages that could not be taken in, oldest first."""

@@ -85,9 +85,10 @@ class Outbox:
         """Record a failure and when to try again; does nothing where the lease ran out and another has claimed it."""
         self._mark(claimed, {"error": error, "due_at": retry_at}, own_claim=True)
 
-    def waiting(self, topic: str | None = None) -> tuple[OutboxRow, ...]:
-        """Return every message not sent yet, oldest first."""
-        return self._select(_TABLE.c.sent_at.is_(None), *([] if topic is None else [_TABLE.c.topic == topic]))
+    def waiting(self, *, but: str | None = None) -> tuple[OutboxRow, ...]:
+        """Return every message not sent yet, oldest first. but: topics that begin so are left out."""
+        others = [] if but is None else [~_TABLE.c.topic.startswith(but, autoescape=True)]
+        return self._select(_TABLE.c.sent_at.is_(None), *others)
 
     def all(self, topic: str) -> tuple[OutboxRow, ...]:
         """Return every message of a topic, sent or not, oldest first."""

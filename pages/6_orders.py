@@ -10,7 +10,7 @@ st.title("Orders")
 frame.told(session.said())
 plan_id = session.plan_id()
 if plan_id is not None:
-    orders.one_plan(services, plan_id)
+    orders.one_plan(services, plan_id, user)
     st.stop()
 
 sendings = orders.on_its_way(services)
@@ -19,7 +19,7 @@ frame.tabs(
     {
         "To send": lambda: orders.to_send(services, user),
         "Sent": lambda: orders.sent(services, sendings),
-        "Breaks": lambda: orders.breaks(sendings),
+        "Breaks": lambda: orders.breaks(services, sendings),
         "Custodians": lambda: orders.custodians(sendings),
         "Outside systems": lambda: orders.outbox(services),
     },

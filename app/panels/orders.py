@@ -10,12 +10,12 @@ import streamlit as st
 
 from app import navigation, session
 from app.columns import COLUMNS
-from app.panels import frame, signing
+from app.panels import amending, destination, frame, signing
 from app.ports import Services
 from app.session import memory
-from app.steps import approvals, crm, execute, reconcile
+from app.steps import approvals, crm, execute, realised, reconcile
 from app.steps.cut_off import cut_offs
-from app.steps.outgoing import destinations
+from app.steps.outgoing import by_route, destinations, risk_of_plan
 from app.steps.reconcile import Sending
 from app.tables.execute import (
     all_breaks_table,
@@ -25,7 +25,9 @@ from app.tables.execute import (
     break_table,
     custodian_table,
     fill_table,
+    not_understood_table,
     outbox_table,
+    outcome_table,
     sent_table,
 )
 from app.tables.parts import literal, usd
@@ -135,8 +137,8 @@ def sent(services: Services, sendings: Sequence[Sending]) -> None:
         st.caption(f"The newest {_CLOSED_SHOWN} of {len(closed):,}; each account lists all of its plans.")
 
 
-def breaks(sendings: Sequence[Sending]) -> None:
-    """Show every break of what is not closed, and by how much it is off."""
+def breaks(services: Services, sendings: Sequence[Sending]) -> None:
+    """Show every break of what is not closed, by how much it is off, and what custodians said of nothing of ours."""
     st.caption(
         "Shares: every share ordered must be filled, and no other; no tolerance. Price: the average may be "
         f"{reconcile.PRICE_TOLERANCE:.0%} from the plan's price. Shares that may still be filled are no break yet."
@@ -145,6 +147,12 @@ def breaks(sendings: Sequence[Sending]) -> None:
         all_breaks_table(sendings), key="breaks_queue", alt="Breaks", file="breaks", height=_TABLE_PX,
         empty="No break: what was executed is what was ordered.",
     )  # fmt: skip
+    unknown = services.inbox.not_understood()
+    if unknown:
+        st.subheader("Messages that belong to no order of ours, or make no sense")
+        frame.table(
+            not_understood_table(unknown), key="not_understood", alt="Messages not taken in", file="unknown-messages"
+        )
 
 
 def custodians(sendings: Sequence[Sending]) -> None:
@@ -159,7 +167,7 @@ def custodians(sendings: Sequence[Sending]) -> None:
     _open_clicked(own, key=f"plans_of:{chosen}", empty="Nothing is on its way there.")
 
 
-def one_plan(services: Services, plan_id: PlanId) -> None:
+def one_plan(services: Services, plan_id: PlanId, user: User) -> None:
     """Show one plan that left the house: its answers as they come in, files, blocks, fills and breaks."""
     stored = services.plans.get(plan_id)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -178,6 +186,7 @@ def one_plan(services: Services, plan_id: PlanId) -> None:
     frame.tabs(
         {
             "Files": lambda: _left_as(services, stored, blocks),
+            "Outcome": lambda: _outcome(services, plan_id),
             "Blocks": lambda: frame.table(
                 block_table(blocks), key="blocks", alt="Block orders", file=f"blocks-{short}"
             ),
@@ -193,18 +202,34 @@ def one_plan(services: Services, plan_id: PlanId) -> None:
                 break_table(reconcile.present_breaks(services, stored)), key="breaks", alt="Breaks of this plan",
                 empty="No break: what was executed is what was ordered.",
             ),
+            "Changes": lambda: amending.changes(services, plan_id, user),
         },
         key="orders_part",
     )  # fmt: skip
 
 
+def _outcome(services: Services, plan_id: PlanId) -> None:
+    """Show what the plan said it would do, and what its fills did."""
+    frame.table(
+        outcome_table(realised.outcome(services, plan_id)), key="outcome", alt="Predicted and realised figures",
+        file=f"outcome-{plan_id[:12]}",
+    )  # fmt: skip
+    st.caption(
+        "Tax at the account's own rates. Cost: how much worse than the plan's prices the fills were; predicted from "
+        "the settings. Tracking error: at the plan's prices, with what was filled."
+    )
+
+
 def _left_as(services: Services, stored: StoredPlan, blocks: Sequence[Block]) -> None:
     """Show what went to whom, and the files."""
-    for each in destinations(services, blocks):
+    own = [order for block in blocks for order in block.allocations if order.plan_id == stored.plan_id]
+    risk = risk_of_plan(services, stored.plan_id, own)
+    for each in destinations(services, blocks, {order.custodian: risk for order in own}):
         st.markdown(
-            f"**{each.custodian}** ({each.comp_id}): {len(each.blocks)} blocks, sells "
+            f"**{each.custodian}** ({each.comp_id}), {by_route(each.profile)}: {len(each.blocks)} blocks, sells "
             + literal(f"{usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}")
         )
+        destination.lots(each)
     _files(services, stored)
 
 

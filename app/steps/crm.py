@@ -7,6 +7,7 @@ from app.ports import Services
 from app.steps.plan import kept, summary_text
 from connectors.salesforce.mapping import ReviewVerdict
 from data.crm import link
+from data.mailbox import SESSION
 from data.outbox import OutboxItem, OutboxRow
 from engine.domain.errors import DataError, ExternalRefusal
 from engine.domain.identifiers import PlanId
@@ -61,13 +62,13 @@ def deliver(services: Services) -> None:
 
 
 def undelivered(services: Services) -> tuple[OutboxRow, ...]:
-    """Return what still waits for an outside system, with its last error."""
-    return services.outbox.waiting()
+    """Return what still waits for an outside system, with its last error; orders for live sessions are too many."""
+    return services.outbox.waiting(but=SESSION)
 
 
 def untold(services: Services, plan_id: PlanId | None = None) -> tuple[OutboxRow, ...]:
     """Return what the CRM has yet to hear, of one plan or of any, oldest first, with its last error."""
-    messages = [message for message in services.outbox.waiting() if message.topic in TOPICS]
+    messages = [message for message in services.outbox.waiting(but=SESSION) if message.topic in TOPICS]
     return tuple(message for message in messages if plan_id in (None, message.payload["plan_id"]))
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from app.ports import Services
 from app.steps import crm, execute
+from connectors.fix.destinations import session_destinations
 from data.outbox import OutboxRow
 from engine.domain.jobs import JobKind, JobOutcome
 
@@ -38,7 +39,24 @@ def connections(services: Services) -> tuple[Connection, ...]:
         _messages(
             "Salesforce", services.crm is not None, [row for topic in crm.TOPICS for row in services.outbox.all(topic)]
         ),
-        _messages("Custodians, FIX files", True, services.outbox.all(execute.FILES)),
+        _messages("Custodians, files", True, services.outbox.all(execute.FILES)),
+        *_sessions(services),
+    )
+
+
+def _sessions(services: Services) -> tuple[Connection, ...]:
+    """Return each live session to a custodian; the gateway alone knows whether it is up, an answer proves it."""
+    known = {each.custodian for each in session_destinations(services.connections.get("fix", {}))}
+    traffic = {each.custodian: each for each in services.inbox.traffic()}
+    return tuple(
+        Connection(
+            name=f"{name}, live session",
+            standing=_standing(name in known, used=name in traffic, error=""),
+            last_success=traffic[name].answered_at if name in traffic else None,
+            waiting=traffic[name].waiting if name in traffic else 0,
+            error="",
+        )
+        for name in sorted(known | traffic.keys())
     )
 
 

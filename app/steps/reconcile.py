@@ -67,9 +67,13 @@ def inbound_of(services: Services, plan_id: PlanId) -> tuple[Path, ...]:
 
 
 def answers_so_far(services: Services, plan_id: PlanId) -> tuple[tuple[str, int, int], ...]:
-    """Return the answer files of one plan as they stand: path, size and time of change; another value, another read."""
+    """Return the answers to one plan as they stand; another value, another read.
+
+    Of each file its path, size and time of change; of the live sessions' inbox how many messages it has.
+    """
     found = ((file, file.stat()) for file in inbound_of(services, plan_id))
-    return tuple((str(file), status.st_size, status.st_mtime_ns) for file, status in found)
+    files = tuple((str(file), status.st_size, status.st_mtime_ns) for file, status in found)
+    return (*files, ("inbox", services.inbox.newest(), 0))
 
 
 def take_in(services: Services, plan_id: PlanId) -> int:
@@ -154,19 +158,44 @@ class Sending:
 
 
 def sendings(services: Services, *, states: Iterable[PlanState]) -> tuple[Sending, ...]:
-    """Return the plans that left the house and stand in these states: those with breaks first, then the newest."""
+    """Return the plans that left the house and stand in these states: those with breaks first, then the newest.
+
+    Plans in other states come too where an execution was taken back after it was booked.
+    """
+    heads = {head.plan_id: head for head in services.plans.heads(states=states)}
+    for plan_id in services.orders.corrected_plans() - heads.keys():
+        head = services.plans.get(plan_id)
+        if late_corrections(services, head):
+            heads[plan_id] = head
     found = [
         Sending(head=head, arrivals=arrivals(services, head.plan_id), breaks=present_breaks(services, head))
-        for head in services.plans.heads(states=states)
+        for head in heads.values()
     ]
     return tuple(sorted(found, key=lambda one: not one.breaks))
+
+
+def late_corrections(services: Services, head: PlanHead) -> tuple[Break, ...]:
+    """Return a break for each execution that was taken back or corrected after its plan was booked."""
+    booked = [move.at for move in services.plans.history(head.plan_id) if move.action is Action.FILL]
+    return tuple(
+        Break(
+            kind=BreakKind.BOOKED,
+            cl_ord_id=one.cl_ord_id,
+            expected=Decimal(0),
+            found=Decimal(0),
+            sentence=f"{one.cl_ord_id}: execution {one.exec_ref_id} was taken back or corrected by {one.exec_id} after "
+            "it was booked; the account's lots and cash are to be set right by the next import",
+        )
+        for one in services.orders.corrections(head.plan_id)
+        if booked and one.at > booked[0]
+    )
 
 
 def present_breaks(services: Services, head: PlanHead) -> tuple[Break, ...]:
     """Return a sent plan's breaks; shares that may still come, with no word of the custodian, are none yet."""
     found = breaks_of(services, head.plan_id).breaks
     if head.state is not PlanState.SENT:
-        return found
+        return found + late_corrections(services, head)
     return tuple(each for each in found if each.kind is not BreakKind.MISSING)
 
 
@@ -182,9 +211,10 @@ def reconcile_all(services: Services) -> tuple[Reconciled, ...]:
 def reconcile_sent(services: Services) -> tuple[Reconciled, ...]:
     """Hold every sent plan against what was executed; book those that are done and close those without a break.
 
-    One plan that somebody else booked meanwhile is left out. Raises DataError, after all the others, for those that
-    could not be booked.
+    What live sessions received is taken in first. One plan that somebody else booked meanwhile is left out. Raises
+    DataError, after all the others, for those that could not be booked.
     """
+    take_in_sessions(services)
     found, refused = [], []
     for head in reversed(services.plans.heads(states=[PlanState.SENT, PlanState.FILLED])):
         try:

@@ -5,10 +5,14 @@ from typing import Any
 
 import pandas as pd
 
+from app.steps.amend import Working
 from app.steps.outgoing import notional
+from app.steps.realised import Outcome
 from app.steps.reconcile import Arrival, Sending
 from app.tables.parts import table_of
-from data.orders import Acknowledgement
+from connectors.fix.gateway import redacted
+from data.mailbox import Received
+from data.orders import Acknowledgement, AskedChange
 from data.outbox import OutboxRow
 from engine.domain.identifiers import SecurityId
 from engine.domain.market import Security
@@ -194,6 +198,77 @@ def answer_table(answers: Iterable[Acknowledgement]) -> pd.DataFrame:
     return table_of(
         [{"at": one.at, "status": one.status, "text": one.text, "cl_ord_id": one.cl_ord_id} for one in answers],
         "at status text cl_ord_id",
+    )
+
+
+def outcome_table(outcome: Outcome) -> pd.DataFrame:
+    """Return tax, trading cost and tracking error: predicted, as the fills made them, and the difference."""
+    said, did = outcome.predicted, outcome.realised
+    figures = (
+        ("Tax, $", float(said.tax), None if did is None else float(did.tax)),
+        ("Trading cost, bp of what is traded", said.cost_bp, None if did is None else did.cost_bp),
+        ("Tracking error, % a year", 100 * said.tracking_error, None if did is None else 100 * did.tracking_error),
+    )
+    return table_of(
+        [
+            {
+                "figure": name,
+                "predicted": predicted,
+                "realised": realised,
+                "difference": None if realised is None else realised - predicted,
+            }
+            for name, predicted, realised in figures
+        ],
+        "figure predicted realised difference",
+    )
+
+
+def working_table(working: Iterable[Working]) -> pd.DataFrame:
+    """Return one row a block that its custodian may still fill."""
+    return table_of(
+        [
+            {
+                "custodian": one.block.custodian,
+                "side": one.block.side.value,
+                "ticker": one.block.ticker,
+                "shares": float(one.wanted),
+                "filled": float(one.filled),
+                "status": "change not answered yet" if one.open else "working",
+                "cl_ord_id": one.block.cl_ord_id,
+            }
+            for one in working
+        ],
+        "custodian side ticker shares filled status cl_ord_id",
+    )
+
+
+def change_table(changes: Iterable[AskedChange]) -> pd.DataFrame:
+    """Return one row a change that somebody asked for."""
+    words = {None: "not answered yet", True: "taken", False: "refused"}
+    return table_of(
+        [
+            {
+                "at": one.at,
+                "actor": one.actor,
+                "asked": "cancel what is left" if not one.quantity else f"{one.quantity:f} shares in all",
+                "status": words[one.taken],
+                "text": one.text,
+                "cl_ord_id": one.block_id,
+            }
+            for one in changes
+        ],
+        "at actor asked status text cl_ord_id",
+    )
+
+
+def not_understood_table(messages: Iterable[Received]) -> pd.DataFrame:
+    """Return one row a message of a custodian that could not be taken in, and why."""
+    return table_of(
+        [
+            {"at": one.at, "custodian": one.custodian, "problem": one.problem, "message": redacted(one.text)}
+            for one in messages
+        ],
+        "at custodian problem message",
     )
 
 

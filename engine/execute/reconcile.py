@@ -18,6 +18,7 @@ class BreakKind(StrEnum):
     PRICE = "price"  # average price too far from the plan's mark
     LOT = "lot"  # the custodian refuses the split over accounts and lots
     UNREPORTED = "unreported"  # the custodian says that it filled more than its executions sum to
+    BOOKED = "booked"  # an execution was taken back or corrected after it was booked
     UNKNOWN = "unknown"  # an execution of nothing that we ordered
 
 
