@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from data import tables
 from data.database import Database, insert_new
@@ -72,19 +72,27 @@ class SqlMailbox:
             rows = connection.execute(select(_OUT.c.key, _OUT.c.payload).where(*open_).order_by(_OUT.c.id))
             return tuple((row.key, row.payload["text"]) for row in rows)
 
-    def received(self, custodian: str, key: str, text: str, settled: tuple[str, str] | None) -> None:
-        """Keep a custodian's message, and the outcome that it settles (key first) of one of ours.
+    def received(self, batch: Sequence[tuple[str, str, str, str | None, str | None]]) -> None:
+        """Keep messages of custodians: custodian, key, text, and the key and outcome of one of ours that it settles.
 
-        Called again with a key it has, it keeps no second one; the first outcome of a message stays.
+        A message whose key it has is not kept twice; the first outcome of one of ours stays.
         """
-        row = {"custodian": custodian, "key": key, "text": text, "at": self._now()}
+        at = self._now()
+        first: dict[str, dict[str, Any]] = {}
+        for _, _, text, ours, outcome in batch:
+            if ours is not None:
+                first.setdefault(ours, {"ours": ours, "sent_at": at, "answer": {"outcome": outcome, "text": text}})
+        rows = {(custodian, key): text for custodian, key, text, _, _ in batch}
         with self._database.begin() as connection:
-            insert_new(connection, _IN, [row])
-            if settled is not None:
-                ours, outcome = settled
-                open_ = _OUT.c.key == ours, _OUT.c.sent_at.is_(None)
-                answer = {"outcome": str(outcome), "text": text}
-                connection.execute(update(_OUT).where(*open_).values(sent_at=self._now(), answer=answer, error=None))
+            insert_new(
+                connection,
+                _IN,
+                [{"custodian": one, "key": key, "text": text, "at": at} for (one, key), text in rows.items()],
+            )
+            if first:
+                open_ = _OUT.c.key == bindparam("ours"), _OUT.c.sent_at.is_(None)
+                values = {"sent_at": bindparam("sent_at"), "answer": bindparam("answer"), "error": None}
+                connection.execute(update(_OUT).where(*open_).values(**values), list(first.values()))
 
 
 class Inbox:
@@ -111,8 +119,11 @@ class Inbox:
 
     def taken(self, connection: Connection, problems: dict[int, str | None], *, at: datetime) -> None:
         """Remember messages as taken in, each with what was wrong with it, if anything."""
+        if problems:
+            connection.execute(update(_IN).where(_IN.c.id.in_(list(problems))).values(taken_at=at))
         for id_, problem in problems.items():
-            connection.execute(update(_IN).where(_IN.c.id == id_).values(taken_at=at, problem=problem))
+            if problem is not None:
+                connection.execute(update(_IN).where(_IN.c.id == id_).values(problem=problem))
 
     def traffic(self) -> tuple[Traffic, ...]:
         """Return how many messages wait for each live session, and when one was last answered, by custodian."""

@@ -1,5 +1,6 @@
 """What changed after an order was sent? Changes that people asked for, executions taken back, splits over accounts."""
 
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from sqlalchemy import Connection, Table, select, update
@@ -40,10 +41,11 @@ def record_instruction(connection: Connection, instruction: Instruction) -> bool
     return insert_same(connection, _SPLITS, to_row(instruction), but="at")
 
 
-def block_of(connection: Connection, cl_ord_id: ClOrdId) -> ClOrdId:
-    """Return the block that an id stands for: its own, or that of a change of it."""
-    found = connection.scalar(select(_CHANGES.c.block_id).where(_CHANGES.c.cl_ord_id == cl_ord_id))
-    return cl_ord_id if found is None else ClOrdId(found)
+def blocks_of(connection: Connection, ids: Collection[ClOrdId]) -> Mapping[ClOrdId, ClOrdId]:
+    """Return the block that each id stands for: its own, or that of a change of it."""
+    query = select(_CHANGES.c.cl_ord_id, _CHANGES.c.block_id).where(_CHANGES.c.cl_ord_id.in_(ids))
+    changed = {ClOrdId(row.cl_ord_id): ClOrdId(row.block_id) for row in connection.execute(query)}
+    return {cl_ord_id: changed.get(cl_ord_id, cl_ord_id) for cl_ord_id in ids}
 
 
 def answer_change(connection: Connection, cl_ord_id: ClOrdId, *, taken: bool, text: str) -> bool:

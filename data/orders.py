@@ -95,19 +95,17 @@ def save_blocks(connection: Connection, blocks: Sequence[Block]) -> None:
                 insert_same(connection, table, row)
 
 
-def record_fill(connection: Connection, fill: Fill) -> bool:
-    """Write an execution in the caller's transaction; return False where it is there already.
+def record_fills(connection: Connection, fills: Sequence[Fill]) -> int:
+    """Write executions in the caller's transaction; return how many are new.
 
-    Raises DataError for a block nobody sent; CheckFailed where the execution was reported with another content before.
+    Raises DataError for a block nobody sent; CheckFailed where one was reported with another content before.
     """
-    require_block(connection, fill.cl_ord_id)
-    return insert_same(connection, tables.fills, to_row(fill))
+    return _insert_answers(connection, tables.fills, fills)
 
 
-def record_acknowledgement(connection: Connection, answer: Acknowledgement) -> bool:
-    """Write a custodian's answer in the caller's transaction; return False and raise as record_fill does."""
-    require_block(connection, answer.cl_ord_id)
-    return insert_same(connection, tables.acknowledgements, to_row(answer))
+def record_acknowledgements(connection: Connection, answers: Sequence[Acknowledgement]) -> int:
+    """Write custodians' answers in the caller's transaction; return and raise as record_fills does."""
+    return _insert_answers(connection, tables.acknowledgements, answers)
 
 
 def record_files(connection: Connection, plan_id: PlanId, files: Mapping[str, str], *, at: datetime) -> None:
@@ -206,6 +204,20 @@ def require_block(connection: Connection, cl_ord_id: ClOrdId) -> None:
     column = tables.blocks.c.cl_ord_id
     if connection.execute(select(column).where(column == cl_ord_id)).one_or_none() is None:
         raise DataError(f"block {cl_ord_id}: expected one that was sent, found none of that id")
+
+
+def _insert_answers(connection: Connection, table: Table, answers: Sequence[Fill] | Sequence[Acknowledgement]) -> int:
+    blocks = {answer.cl_ord_id for answer in answers}
+    column = tables.blocks.c.cl_ord_id
+    known = set(connection.scalars(select(column).where(column.in_(blocks)))) if blocks else set()
+    for stranger in sorted(blocks - known):
+        require_block(connection, stranger)
+    rows = [to_row(answer) for answer in answers]
+    new = insert_new(connection, table, rows)
+    if new < len(rows):
+        for row in rows:
+            insert_same(connection, table, row)
+    return new
 
 
 def insert_same(connection: Connection, table: Table, row: Mapping[str, Any], *, but: str | None = None) -> bool:

@@ -44,10 +44,14 @@ def enqueue(connection: Connection, items: Iterable[OutboxItem], *, at: datetime
 
     Raises DataError where it carries another.
     """
-    for item in items:
-        row = {"topic": item.topic, "key": item.key, "payload": item.payload, "created_at": at, "due_at": at}
-        if insert_new(connection, _TABLE, [{**row, "attempts": 0}]):
-            continue
+    given = tuple(items)
+    rows = [
+        {"topic": item.topic, "key": item.key, "payload": item.payload, "created_at": at, "due_at": at, "attempts": 0}
+        for item in given
+    ]
+    if insert_new(connection, _TABLE, rows) == len(rows):
+        return
+    for item in given:
         known = connection.execute(select(_TABLE).where(_TABLE.c.key == item.key)).one()
         if (known.topic, known.payload) != (item.topic, dict(item.payload)):
             raise DataError(f"outbox: key {item.key} is taken by another message to {known.topic}")

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from app.ports import Services
 from app.steps import splits
-from app.steps.answers import ENDED, REJECTED, STATUS, record_answer, take_in_sessions
+from app.steps.answers import ENDED, REJECTED, STATUS, record_answers, take_in_sessions
 from app.steps.execute import FILES
 from app.steps.jobs import recorded
 from app.steps.people import SYSTEM
@@ -51,7 +51,7 @@ def read_answers(services: Services, file: Path) -> int:
     except OSError as error:
         raise DataError(f"{file}: expected a readable file of FIX messages: {error}") from error
     with services.database.begin() as connection:
-        return sum(record_answer(connection, each, at=services.now()) for each in messages)
+        return record_answers(connection, messages, at=services.now())
 
 
 def inbound(services: Services) -> tuple[Path, ...]:

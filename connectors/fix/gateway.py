@@ -41,8 +41,8 @@ class Settled(NamedTuple):
 class Mailbox(Protocol):
     """The outbox and inbox of the gateway, kept in a database by whoever runs it.
 
-    Every call is durable when it returns. The gateway calls from two threads, but never twice at the same time. An
-    exception from a mailbox ends the gateway; a restart goes on where the database and the session's store stand.
+    Every call is durable when it returns. An exception from a mailbox ends the gateway; a restart goes on where the
+    database, the session's store and the journal of what came in stand.
     """
 
     def take(self, custodian: str, most: int) -> Sequence[tuple[str, str]]:
@@ -51,10 +51,10 @@ class Mailbox(Protocol):
     def unanswered(self, custodian: str) -> Sequence[tuple[str, str]]:
         """Return the messages taken but not done, each as key and text: perhaps sent, perhaps not."""
 
-    def received(self, custodian: str, key: str, text: str, settled: tuple[str, str] | None) -> None:
-        """Keep a custodian's message, and the outcome that it settles (key first) of one of ours.
+    def received(self, batch: Sequence[tuple[str, str, str, str | None, str | None]]) -> None:
+        """Keep messages of custodians: custodian, key, text, and the key and outcome of one of ours that it settles.
 
-        Called again with a key it has, it keeps no second one; the first outcome of a message stays.
+        A message whose key it has is not kept twice; the first outcome of one of ours stays.
         """
 
 

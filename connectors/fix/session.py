@@ -3,8 +3,8 @@
 Run it in a process of its own. A message is taken from the mailbox before it is sent, so a crash can leave one of which
 nobody knows whether it left. After every logon the gateway asks the custodian about each such order (see questions).
 Changes and allocations it sends again under the same id, marked as perhaps sent before (97=Y): a custodian that has
-one answers it again. Answers are stored before the session counts them as received: a crash in between brings them
-again, and their key keeps them single.
+one answers it again. Answers are in the journal (spool) before the session counts them as received: a crash in between
+brings them again, and their key keeps them single.
 """
 
 import functools
@@ -53,6 +53,7 @@ from connectors.fix.messages import (
     refusal,
 )
 from connectors.fix.questions import Questions
+from connectors.fix.spool import Incoming, Spool
 from connectors.fix.wire import FixMessage, decode, read_utc_timestamp
 from engine.domain.errors import DataError
 
@@ -60,7 +61,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _POLL_S: Final = 0.05
-_AT_ONCE: Final = 100  # messages taken in one transaction
+_AT_ONCE: Final = 200  # messages in one transaction
 _OWNER_ONLY: Final = 0o077
 _AGES: Final = frozenset({NEW_ORDER, REPLACE})
 _ANSWERS: Final = frozenset({EXECUTION_REPORT, BUSINESS_REJECT, CANCEL_REJECT, ALLOCATION_ANSWER})
@@ -134,6 +135,7 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
         super().__init__()
         self._max_age = timedelta(seconds=config.max_order_age_s)
         self._mailbox = mailbox
+        self._spool = Spool(config.folder / "spool.db")
         self._lock = threading.RLock()
         self._sessions = {_name(session): session for session in config.sessions}
         self._dictionaries = {session.custodian: _dictionaries(session, config) for session in config.sessions}
@@ -173,7 +175,7 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
         if reject.type != SESSION_REJECT:
             return
         with self._lock:
-            self._mailbox.received(custodian, _key(reject), text, None)
+            self._spool.put(Incoming(custodian, _key(reject), text, None, None))
             ours = self._sent.get((custodian, reject.require(45)))
             if ours is not None:
                 reason = f"rejected by the session: {reject.get(58) or reject.get(373) or 'no reason given'}"
@@ -199,7 +201,9 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
         _LOG.info("<- %s", redacted(text))
         report = modern(parsed(text))
         with self._lock:
-            self._mailbox.received(custodian, _key(report), text, self._settled(custodian, report))
+            self._spool.put(
+                Incoming(custodian, _key(report), text, *(self._settled(custodian, report) or (None, None)))
+            )
             self._note_refused_question(custodian, report)
 
     def _settled(self, custodian: str, report: FixMessage) -> Settled | None:
@@ -223,7 +227,8 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
             self._fresh.add(custodian)
 
     def work(self) -> None:
-        """Ask about unanswered orders after a logon, send again what never arrived, then what is new."""
+        """Bring what came in to the inbox; after a logon ask about unanswered orders; send what never arrived or is new."""
+        self._empty_spool()
         for session in self._sessions.values():
             if _logged_on(session):
                 self._after_logon(session)
@@ -233,11 +238,20 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
                     self._send(session, order)
                 self._send_new(session)
 
+    def _empty_spool(self) -> None:
+        while True:
+            until, batch = self._spool.oldest(_AT_ONCE)
+            if not batch:
+                return
+            self._mailbox.received(batch)
+            self._spool.drop(until)
+
     def _after_logon(self, session: SessionConfig) -> None:
         with self._lock:
             if session.custodian not in self._fresh:
                 return
             self._fresh.discard(session.custodian)
+            self._empty_spool()  # what answered since may have been asked about in vain
             left = [(Outgoing(*each), parsed(each[1])) for each in self._mailbox.unanswered(session.custodian)]
             questions = self._ask(session, [pair for pair in left if pair[1].type == NEW_ORDER])
         for said in questions:
@@ -282,8 +296,7 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
         printable = "".join(letter if letter.isprintable() and letter.isascii() else "?" for letter in reason)
         text = message(*refusal(kind, key, printable), sender=session.target, target=session.sender, sequence=1,
                        sent=datetime.now(UTC)).decode()  # fmt: skip
-        with self._lock:
-            self._mailbox.received(session.custodian, f"ours:{key}", text, Settled(key, outcome))
+        self._spool.put(Incoming(session.custodian, f"ours:{key}", text, key, outcome))
 
     def _pass_on(self, session: SessionConfig, text: str, *, again: bool = False) -> None:
         """Hand a message to the session, which writes its own header. Delivered later if the line drops just now."""

@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from data.orders import (
     Acknowledgement,
     OrderStore,
-    record_acknowledgement,
+    record_acknowledgements,
     record_files,
-    record_fill,
+    record_fills,
     save_blocks,
 )
 from engine.domain.errors import CheckFailed, DataError
@@ -120,9 +120,9 @@ def test_an_order_without_its_plan_is_refused(orders, database):
 
 def test_an_execution_reported_twice_counts_once(orders, database, fill, plans):
     with database.begin() as connection:
-        first, again = record_fill(connection, fill), record_fill(connection, fill)
+        first, again = record_fills(connection, [fill]), record_fills(connection, [fill])
 
-    assert (first, again) == (True, False)
+    assert (first, again) == (1, 0)
     assert repr(orders.fills(plans[0])) == repr((fill,))
     assert orders.fills(plans[1]) == (fill,)
 
@@ -131,27 +131,27 @@ def test_two_brokers_may_use_the_same_execution_id(orders, database, fill, plans
     other = replace(fill, cl_ord_id="B2", executed_at=at - timedelta(seconds=1))
 
     with database.begin() as connection:
-        assert record_fill(connection, fill)
-        assert record_fill(connection, other)
+        assert record_fills(connection, [fill])
+        assert record_fills(connection, [other])
 
     assert orders.fills(plans[0]) == (other, fill)  # by time
 
 
 def test_an_execution_with_another_content_or_of_no_block_is_refused(orders, database, fill):
     with database.begin() as connection:
-        record_fill(connection, fill)
+        record_fills(connection, [fill])
         with pytest.raises(CheckFailed, match="fills B1 X1: expected the same content as before, found another price"):
-            record_fill(connection, replace(fill, price=Decimal(21)))
+            record_fills(connection, [replace(fill, price=Decimal(21))])
         with pytest.raises(DataError, match="block B9: expected one that was sent"):
-            record_fill(connection, replace(fill, cl_ord_id="B9"))
+            record_fills(connection, [replace(fill, cl_ord_id="B9")])
 
 
 def test_acknowledgements_are_kept_once_by_message(orders, database, plans, at):
     answer = Acknowledgement(message_id="P1", cl_ord_id="B2", status="accepted", text="", at=at)
 
     with database.begin() as connection:
-        assert record_acknowledgement(connection, answer)
-        assert not record_acknowledgement(connection, answer)
+        assert record_acknowledgements(connection, [answer])
+        assert not record_acknowledgements(connection, [answer])
 
     assert orders.acknowledgements(plans[0]) == (answer,)
     assert orders.acknowledgements(plans[1]) == ()

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from connectors.fix.dialects import DIALECTS
@@ -44,13 +45,12 @@ class SqliteMailbox:
         )
         return list(rows)
 
-    def received(self, custodian: str, key: str, text: str, settled: tuple[str, str] | None) -> None:
+    def received(self, batch: Sequence[tuple[str, str, str, str | None, str | None]]) -> None:
         if self.rows("select flag from broken"):
             raise OSError("the disk is full")
-        self._db.execute("insert or ignore into inbox values (?, ?, ?)", (custodian, key, text))
-        if settled is not None:
-            key, outcome = settled
-            self._db.execute("update outbox set outcome = ? where key = ? and outcome is null", (outcome, key))
+        for custodian, key, text, ours, outcome in batch:
+            self._db.execute("insert or ignore into inbox values (?, ?, ?)", (custodian, key, text))
+            self._db.execute("update outbox set outcome = ? where key = ? and outcome is null", (outcome, ours))
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         return self._db.execute(query).fetchall()

@@ -220,7 +220,7 @@ def test_a_report_that_cannot_be_kept_ends_the_gateway_and_comes_again(floor, pu
     gateway = floor.start_gateway()
 
     assert gateway.wait(PATIENCE_S) == 1
-    assert "the disk is full" in (floor.folder / "gateway.log").read_text()
+    assert "the disk is full" in (floor.folder / "errors.log").read_text()
     assert floor.mailbox.rows("select * from inbox") == []
 
     floor.mailbox.rows("delete from broken")
