@@ -65,11 +65,13 @@ fix-engine-in-background: .venv/app
 	  echo "QuickFIX: compiling in the background (build/quickfix.log); nothing waits for it but a live FIX session"; \
 	  (MAKEFLAGS= setsid $(MAKE) --no-print-directory fix-engine >build/quickfix.out 2>&1 &) ; }
 
-# What the tests need of the machine: Debian's chromium and PostgreSQL server.
+# What the tests need of the machine: Debian's chromium, PostgreSQL server, FIX dissector and TLS tunnel.
 system-packages:
-	@command -v chromium >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	@for program in chromium tshark stunnel; do command -v $$program >/dev/null || exit 1; done && \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
 	  SUDO=$$(test $$(id -u) -eq 0 || echo sudo); \
-	  $$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium postgresql >/dev/null; }
+	  $$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium postgresql \
+	    tshark stunnel4 >/dev/null; }
 
 screenshots: .venv/test .venv/compiled
 	$(BIN)/python -m docs.screenshots.take

@@ -1,7 +1,6 @@
 """Who got what, to be told to the custodian? After the fills of a block, its split over accounts and lots."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -21,7 +20,7 @@ from engine.execute.orders import identifier
 _ZERO: Final = Decimal(0)
 
 
-def tell(services: Services, plan_id: PlanId, over: Iterable[ClOrdId]) -> None:
+def tell(services: Services, plan_id: PlanId, over: Collection[ClOrdId]) -> None:
     """Tell custodians that want it how the blocks of a plan that are over were split; once for each outcome.
 
     over: blocks of which no more shares come.
@@ -29,13 +28,22 @@ def tell(services: Services, plan_id: PlanId, over: Iterable[ClOrdId]) -> None:
     wanted = _wanted(services)
     if not wanted:
         return
-    fills, over = services.orders.fills(plan_id), set(over)
-    told = services.orders.instructions(plan_id)
+    fills: dict[ClOrdId, list[Fill]] = {}
+    for fill in services.orders.fills(plan_id):
+        fills.setdefault(fill.cl_ord_id, []).append(fill)
+    told, at = {one.alloc_id for one in services.orders.instructions(plan_id)}, services.now()
+    new: list[tuple[Instruction, OutboxItem]] = []
     for block in services.orders.blocks(plan_id):
-        own = [fill for fill in fills if fill.cl_ord_id == block.cl_ord_id]
-        if block.custodian in wanted and block.cl_ord_id in over and own:
-            before = [one.alloc_id for one in told if one.block_id == block.cl_ord_id]
-            _tell(services, wanted[block.custodian], block, own, before)
+        if block.custodian in wanted and block.cl_ord_id in over and block.cl_ord_id in fills:
+            split = _split(services, wanted[block.custodian], block, fills[block.cl_ord_id])
+            if split.key not in told:
+                alloc_id = ClOrdId(split.key)
+                new.append(
+                    (Instruction(alloc_id=alloc_id, block_id=block.cl_ord_id, at=at, taken=None, text=""), split)
+                )
+    if new:
+        with services.database.begin() as connection:
+            enqueue(connection, [item for one, item in new if record_instruction(connection, one)], at=at)
 
 
 def unanswered(services: Services, plan_id: PlanId) -> bool:
@@ -62,31 +70,11 @@ def _wanted(services: Services) -> dict[str, Destination]:
     }
 
 
-def _tell(
-    services: Services, destination: Destination, block: Block, fills: Sequence[Fill], before: Sequence[ClOrdId]
-) -> None:
-    filled, price = sum((fill.quantity for fill in fills), _ZERO), average_price(fills)
-    alloc_id = identifier("A", block.cl_ord_id, str(filled), str(price))
-    if alloc_id in before:
-        return
-    at = services.now()
-    item = _message(services, destination, block, alloc_id, filled, price, max(fill.executed_at for fill in fills))
-    with services.database.begin() as connection:
-        instruction = Instruction(alloc_id=alloc_id, block_id=block.cl_ord_id, at=at, taken=None, text="")
-        if record_instruction(connection, instruction):
-            enqueue(connection, [item], at=at)
-
-
-def _message(
-    services: Services,
-    destination: Destination,
-    block: Block,
-    alloc_id: ClOrdId,
-    filled: Decimal,
-    price: Decimal,
-    at: datetime,
-) -> OutboxItem:
+def _split(services: Services, destination: Destination, block: Block, fills: Sequence[Fill]) -> OutboxItem:
+    """Return the message that tells how a block's fills are split; its key follows from shares and price."""
     assert destination.session is not None
+    filled, price = sum((fill.quantity for fill in fills), _ZERO), average_price(fills)
+    alloc_id, at = identifier("A", block.cl_ord_id, str(filled), str(price)), max(fill.executed_at for fill in fills)
     dialect = destination.dialect
     said = dialect.allocation(
         block,

@@ -227,7 +227,7 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
             self._fresh.add(custodian)
 
     def work(self) -> None:
-        """Bring what came in to the inbox; after a logon ask about unanswered orders; send what never arrived or is new."""
+        """Empty the spool; after a logon ask what became of orders; send what never arrived, and what is new."""
         self._empty_spool()
         for session in self._sessions.values():
             if _logged_on(session):

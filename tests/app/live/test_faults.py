@@ -40,7 +40,7 @@ ROOT = Path(__file__).parents[3]
 LOTSMITH = str(Path(sys.executable).with_name("lotsmith"))
 SENDER = Path(__file__).with_name("sender_process.py")
 KILLS = int(os.environ.get("LOTSMITH_TEST_KILLS", "12"))
-ACCOUNTS = max(16, KILLS // 4)  # enough that something is under way at every kill
+ACCOUNTS = max(6, KILLS // 7)  # enough that something is under way at every kill
 SEED = 7
 PATIENCE_S = 180
 UNDER_WAY = (PlanState.IN_REVIEW, PlanState.APPROVED, PlanState.RELEASED, PlanState.SENT, PlanState.FILLED)
@@ -198,7 +198,7 @@ class Floor:
 
 @pytest.fixture
 def floor(firm, tmp_path):
-    made = Floor(tmp_path, firm, pace_s=0.5 if KILLS <= 20 else 6.0)
+    made = Floor(tmp_path, firm, pace_s=1.0 if KILLS <= 20 else 6.0)
     yield made
     made.close()
 
