@@ -67,8 +67,8 @@ fix-engine-in-background: .venv/app
 
 # What the tests need of the machine: Debian's chromium, PostgreSQL server, FIX dissector and TLS tunnel.
 system-packages:
-	@for program in chromium tshark stunnel; do command -v $$program >/dev/null || exit 1; done && \
-	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	@for program in chromium tshark stunnel; do command -v $$program >/dev/null || missing=$$program; done; \
+	test -z "$$missing" && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
 	  SUDO=$$(test $$(id -u) -eq 0 || echo sudo); \
 	  $$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium postgresql \
 	    tshark stunnel4 >/dev/null; }

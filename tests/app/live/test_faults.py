@@ -1,7 +1,7 @@
 """Whatever is killed, whenever: each order exists once at its custodian, and the books agree to the share.
 
 Over approve, send and fill, the sender, the gateway, the desk and the custodian are killed (SIGKILL) and the line is
-cut, at random instants. How many times is LOTSMITH_TEST_KILLS; by hand it may be many more than in the suite.
+cut, at random instants. How many times is KILLS; by hand it may be many more than in the suite.
 """
 
 import importlib.util
@@ -39,7 +39,7 @@ pytestmark = [
 ROOT = Path(__file__).parents[3]
 LOTSMITH = str(Path(sys.executable).with_name("lotsmith"))
 SENDER = Path(__file__).with_name("sender_process.py")
-KILLS = int(os.environ.get("LOTSMITH_TEST_KILLS", "12"))
+KILLS = int(os.environ.get("KILLS", "12"))
 ACCOUNTS = max(6, KILLS // 7)  # enough that something is under way at every kill
 SEED = 7
 PATIENCE_S = 180
