@@ -51,6 +51,12 @@ class Floor:
             )
         return self.running[name]
 
+    @staticmethod
+    def free_port() -> int:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            return int(free.getsockname()[1])
+
     def kill(self, name: str) -> None:
         self.running[name].kill()
         self.running[name].wait()
@@ -112,9 +118,7 @@ def new_floor(new_desk, tmp_path):
     made = []
 
     def make(version: str = "FIX.4.4", **profile: Any) -> Floor:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = Floor.free_port()
         keys = {"route": "session", "host": "127.0.0.1", "port": port, "version": version, **profile}
         lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
         config = tmp_path / "lotsmith.toml"

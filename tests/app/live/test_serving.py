@@ -1,0 +1,62 @@
+"""lotsmith serve runs gateway and desk beside the app: what is killed is back, and orders are booked by themselves."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.domain.lifecycle import PlanState
+
+pytestmark = [pytest.mark.fix]
+
+LOTSMITH = str(Path(sys.executable).with_name("lotsmith"))
+
+
+def children(pid):
+    """The processes that a process has started, by what they run."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = folder.joinpath("stat").read_text().rpartition(")")[2].split()[1]
+            words = folder.joinpath("cmdline").read_text().split("\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(parent) == pid and len(words) > 2:
+            found[words[2]] = int(folder.name)
+    return found
+
+
+@pytest.fixture
+def serving(new_floor):
+    floor = new_floor(lots="order", allocations="calculated")
+    with (floor.folder / "serve.log").open("w") as log:
+        process = subprocess.Popen(
+            [LOTSMITH, "serve", "--port", str(floor.free_port())], env=dict(floor.environment), cwd=floor.folder,
+            stdout=log, stderr=log,
+        )  # fmt: skip
+    yield floor, process
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+
+
+def test_gateway_and_desk_are_started_and_started_again_and_ended(serving):
+    floor, process = serving
+    floor.start("custodian")
+    floor.wait_until(lambda: {"app.gateway", "app.desk"} <= set(children(process.pid)), "gateway and desk")
+    before = children(process.pid)
+    for name in ("app.gateway", "app.desk"):
+        os.kill(before[name], signal.SIGKILL)
+
+    plan_id = floor.approve("T1")
+    floor.send(plan_id)
+
+    floor.wait_until(lambda: floor.state(plan_id) is PlanState.RECONCILED, "the plan to be booked and closed")
+    after = children(process.pid)
+    assert all(after[name] != before[name] for name in ("app.gateway", "app.desk"))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in after.values())
+    assert "app.gateway ended with -9; it starts again in 1 s" in (floor.folder / "serve.log").read_text()
