@@ -34,7 +34,10 @@ def kept_running(
         wait_s = first_wait_s
         while not over.is_set():
             began = time.monotonic()
-            process = subprocess.Popen(command, env=dict(environment), cwd=folder)  # noqa: S603  our own modules
+            # A session of its own, so that Ctrl-C reaches who keeps it, and is no reason to start it again.
+            process = subprocess.Popen(  # noqa: S603  our own modules
+                command, env=dict(environment), cwd=folder, start_new_session=True
+            )
             while process.poll() is None and not over.wait(_LOOK_S):
                 pass
             if over.is_set():

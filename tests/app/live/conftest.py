@@ -35,6 +35,7 @@ class Floor:
     environment: Mapping[str, str]
     port: int
     version: str = "FIX.4.4"
+    app_port: int = 0
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str, delay: float = 0.0) -> subprocess.Popen[bytes]:
@@ -123,7 +124,9 @@ def new_floor(new_desk, tmp_path):
         lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
         config = tmp_path / "lotsmith.toml"
         config.write_text(
-            "[fix]\nmax_order_age_s = 1000000000\nreconnect_s = 1\n[fix.destinations.One]\n" + "\n".join(lines) + "\n"
+            "[sign_in]\npractice = true\n[fix]\nmax_order_age_s = 1000000000\nreconnect_s = 1\n[fix.destinations.One]\n"
+            + "\n".join(lines)
+            + "\n"
         )
         (tmp_path / "there").mkdir()
         (tmp_path / "there" / "prices.csv").write_text(PRICES)

@@ -1,13 +1,17 @@
 """lotsmith serve runs gateway and desk beside the app: what is killed is back, and orders are booked by themselves."""
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
+from app.steps import amend
 from engine.domain.lifecycle import PlanState
 
 pytestmark = [pytest.mark.fix]
@@ -32,9 +36,10 @@ def children(pid):
 @pytest.fixture
 def serving(new_floor):
     floor = new_floor(lots="order", allocations="calculated")
+    floor.app_port = floor.free_port()
     with (floor.folder / "serve.log").open("w") as log:
         process = subprocess.Popen(
-            [LOTSMITH, "serve", "--port", str(floor.free_port())], env=dict(floor.environment), cwd=floor.folder,
+            [LOTSMITH, "serve", "--port", str(floor.app_port)], env=dict(floor.environment), cwd=floor.folder,
             stdout=log, stderr=log,
         )  # fmt: skip
     yield floor, process
@@ -60,3 +65,30 @@ def test_gateway_and_desk_are_started_and_started_again_and_ended(serving):
     assert process.wait(30) == 0
     assert not any(Path(f"/proc/{pid}").exists() for pid in after.values())
     assert "app.gateway ended with -9; it starts again in 1 s" in (floor.folder / "serve.log").read_text()
+
+
+@pytest.mark.browser
+def test_an_approver_cancels_what_is_left_of_a_block_on_the_page(serving):
+    floor, _ = serving
+    floor.start("custodian")
+    floor.faults(hold=["DDD"])
+    plan_id = floor.approve("T1")
+    floor.send(plan_id)
+    floor.wait_until(lambda: len(amend.working(floor.services, plan_id)) == 1, "one block to stay open")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"http://127.0.0.1:{floor.app_port}/orders?plan={plan_id}")
+        page.get_by_test_id("stSidebar").get_by_role("combobox").click()
+        page.get_by_role("option", name=re.compile("Alan Approver")).click()
+        page.get_by_role("tab", name="Changes").click()
+        page.get_by_role("button", name="Cancel what is left…").click()
+        expect(page.get_by_text(re.compile("cancel what is left of buy DDD"))).to_be_visible()
+        page.get_by_role("button", name="Ask the custodian").click()
+        expect(page.get_by_text("Asked One; its answer shows below.")).to_be_visible()
+        floor.wait_until(lambda: floor.state(plan_id) is PlanState.RECONCILED, "the cancellation, and the plan closed")
+        expect(page.get_by_text("reconciled", exact=True).first).to_be_visible()
+        browser.close()
+    (change,) = floor.services.orders.changes(plan_id)
+    assert (change.actor, change.quantity, change.taken) == ("alan", 0, True)
