@@ -91,7 +91,7 @@ class SqlMailbox:
             )
             if first:
                 open_ = _OUT.c.key == bindparam("ours"), _OUT.c.sent_at.is_(None)
-                values = {"sent_at": bindparam("sent_at"), "answer": bindparam("answer"), "error": None}
+                values: dict[str, Any] = {"sent_at": bindparam("sent_at"), "answer": bindparam("answer"), "error": None}
                 connection.execute(update(_OUT).where(*open_).values(**values), list(first.values()))
 
 

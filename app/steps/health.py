@@ -51,7 +51,7 @@ def _sessions(services: Services) -> tuple[Connection, ...]:
     return tuple(
         Connection(
             name=f"{name}, live session",
-            standing=_standing(name in known, used=name in traffic, error=""),
+            standing=_standing(name in known, used=name in traffic and traffic[name].answered_at is not None, error=""),
             last_success=traffic[name].answered_at if name in traffic else None,
             waiting=traffic[name].waiting if name in traffic else 0,
             error="",

@@ -222,9 +222,14 @@ def test_an_independent_parser_agrees_on_length_and_checksum(export, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None or shutil.which("text2pcap") is None, reason="needs tshark")
-def test_a_network_analyser_reads_the_exported_file(export, tmp_path):
-    export()
+@pytest.mark.parametrize("version", ["FIX.4.4", "FIX.5.0SP2", "FIX.4.2"])
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_network_analyser_reads_the_exported_file(export, tmp_path, version, broken):
+    lots = "sheet" if version == "FIX.4.2" else "order"
+    export(profiles={"destinations": {"Alpha": {"version": version, "lots": lots}}})
     data = (tmp_path / "out" / "orders-alpha.fix").read_bytes()
+    if broken:
+        data = data.replace(b"\x0138=7\x01", b"\x0138=9\x01")
     dump = "\n".join(f"{i:06x} {data[i : i + 16].hex(' ')}" for i in range(0, len(data), 16))
     (tmp_path / "dump.txt").write_text(dump + "\n")
     pcap = tmp_path / "dump.pcap"
@@ -238,4 +243,4 @@ def test_a_network_analyser_reads_the_exported_file(export, tmp_path):
         check=True, capture_output=True, text=True,
     )  # fmt: skip
 
-    assert found.stdout.split() == ["SALE,BUY|30,20,7|0,0"]
+    assert found.stdout.split() == [f"SALE,BUY|30,20,7|0,{int(broken)}"]

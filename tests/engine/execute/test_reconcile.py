@@ -84,3 +84,24 @@ def test_a_repeated_report_is_no_break_and_a_contradiction_is_an_error(blocks, f
 
     with pytest.raises(DataError, match="expected one content"):
         reconcile(blocks, [*fills, fill("E1", "29", "100")], price_tolerance=TOLERANCE)
+
+
+def test_after_a_change_what_is_wanted_is_what_is_expected(blocks, fill):
+    fills = [fill("E1", "12", "100"), fill("E3", "5", "100", block="B2")]
+
+    assert found(blocks, fills, said=Said(held={ClOrdId("B1"): Decimal(12)})) == ([], True)
+    assert found(blocks, fills, said=Said(held={ClOrdId("B1"): Decimal(20)})) == (
+        [(BreakKind.MISSING, "B1", 20, 12)], False,
+    )  # fmt: skip
+
+
+def test_a_refused_split_and_shares_that_no_execution_told_of_are_breaks_of_their_own(blocks, fill):
+    fills = [fill("E1", "30", "100"), fill("E3", "5", "100", block="B2")]
+    said = Said(refused_splits={ClOrdId("B1"): "no such lot"}, filled={ClOrdId("B2"): Decimal(5)})
+
+    result = reconcile(blocks, fills, price_tolerance=TOLERANCE, said=said)
+    assert [(each.kind, each.cl_ord_id) for each in result.breaks] == [(BreakKind.LOT, "B1")]
+    assert result.breaks[0].sentence.endswith("refused: no such lot")
+    assert found(blocks, fills[:1], said=Said(filled={ClOrdId("B2"): Decimal(5)})) == (
+        [(BreakKind.MISSING, "B2", 5, 0), (BreakKind.UNREPORTED, "B2", 5, 0)], False,
+    )  # fmt: skip

@@ -1,0 +1,191 @@
+"""What custodians say over a session is written down once; what makes no sense holds up nothing and is listed."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from app.steps import execute, inputs, plan, realised, reconcile, review
+from app.steps.answers import take_in_sessions
+from connectors.fix.messages import message, number
+from connectors.fix.wire import decode
+from data.mailbox import SESSION, SqlMailbox
+from engine.domain.errors import DataError
+from engine.domain.lifecycle import Action, PlanState
+from engine.execute.reconcile import BreakKind
+
+LIVE = {"route": "session", "host": "127.0.0.1", "port": 9}
+
+
+@pytest.fixture
+def live(services):
+    """The firm, with custodian One at a live session."""
+    return replace(services, connections={"fix": {"destinations": {"One": LIVE}}})
+
+
+def send(services, account_id="T1"):
+    settings = inputs.default_settings(services, account_id)
+    plan_id = plan.keep(services, plan.what_if(services, account_id, settings), actor="maya")
+    review.submit(services, plan_id, actor=services.users.user("maya"))
+    alan = services.users.user("alan")
+    review.decide(services, plan_id, Action.APPROVE, actor=alan, comment="", seen=plan_id)
+    execute.send(services, [plan_id], actor=alan)
+    return plan_id
+
+
+def said(services, *fields, kind="8", key=None):
+    """A message of custodian One, as the gateway keeps it."""
+    at = services.now()
+    text = message(kind, fields, sender="ONE", target="LOTSMITH", sequence=1, sent=at).decode()
+    mailbox = SqlMailbox(services.database, services.now)
+    mailbox.received([("One", key or text, text, None, None)])
+
+
+def execution(block, exec_id, shares, price, *, kind="F", ref=None):
+    named = () if ref is None else ((19, ref),)
+    return (
+        (37, "C"), (11, block.cl_ord_id), (17, exec_id), (150, kind), (39, "1"), (55, block.ticker), (54, "1"),
+        (151, "0"), (14, "0"), (6, "0"), (32, str(shares)), (31, str(price)), *named,
+    )  # fmt: skip
+
+
+def fill_all(services, plan_id):
+    for block in services.orders.blocks(plan_id):
+        price = block.allocations[0].reference_price
+        said(services, *execution(block, f"E-{block.cl_ord_id}", number(block.quantity), number(price)))
+
+
+def block_in(services, plan_id, ticker):
+    return next(block for block in services.orders.blocks(plan_id) if block.ticker == ticker)
+
+
+def test_orders_for_a_session_wait_for_the_gateway_and_only_the_lot_sheet_is_a_file(live):
+    plan_id = send(live)
+
+    waiting = [row for row in live.outbox.waiting() if row.topic.startswith(SESSION)]
+    orders = {decode(row.payload["text"].encode())[0].require(11): row.key for row in waiting}
+    assert orders == {block.cl_ord_id: block.cl_ord_id for block in live.orders.blocks(plan_id)}
+    (folder,) = live.exports.iterdir()
+    assert sorted(path.name for path in folder.iterdir()) == ["lots-one.csv", "manifest.json"]
+    execute.send(live, [plan_id], actor=live.users.user("alan"))
+    assert len([row for row in live.outbox.waiting() if row.topic.startswith(SESSION)]) == len(waiting)
+
+
+def test_fills_from_the_inbox_are_booked_and_the_outcome_is_the_prediction_where_prices_held(live):
+    plan_id = send(live)
+    fill_all(live, plan_id)
+
+    reconcile.reconcile_all(live)
+
+    assert live.plans.get(plan_id).state is PlanState.RECONCILED
+    outcome = realised.outcome(live, plan_id)
+    assert outcome.realised.tax == outcome.predicted.tax
+    assert outcome.realised.cost_bp == 0
+    assert take_in_sessions(live) == 0
+
+
+def test_a_message_of_no_order_of_ours_is_listed_and_holds_up_no_other(live):
+    plan_id = send(live)
+    stranger = replace(live.orders.blocks(plan_id)[0], cl_ord_id="BNOBODY")
+    said(live, *execution(stranger, "X1", 1, 1))
+    said(live, (11, "B"), (150, "Z"), (17, "X2"))
+    said(live, (70, "ANOBODY"), (87, "0"), kind="P")
+    fill_all(live, plan_id)
+
+    reconcile.reconcile_all(live)
+
+    assert live.plans.get(plan_id).state is PlanState.RECONCILED
+    assert [one.problem for one in live.inbox.not_understood()] == [
+        "block BNOBODY: expected one that was sent, found none of that id",
+        "execution report of B: expected a known ExecType (150), found Z",
+        "answer to ANOBODY: expected one that was sent, found none of that id",
+    ]
+
+
+def test_an_execution_taken_back_before_it_is_booked_does_not_count(live):
+    plan_id = send(live)
+    block = block_in(live, plan_id, "BBB")
+    said(live, *execution(block, "WRONG", 4, 150))
+    said(live, *execution(block, "UNDO", 4, 150, kind="H", ref="WRONG"))
+    fill_all(live, plan_id)
+
+    reconcile.reconcile_all(live)
+
+    assert live.plans.get(plan_id).state is PlanState.RECONCILED
+    (bought,) = (one for one in reconcile.filled_orders(live, plan_id) if one.order.ticker == "BBB")
+    assert (bought.quantity, bought.price) == (4, 100)
+
+
+def test_an_execution_taken_back_after_it_was_booked_is_a_break_of_a_closed_plan(live):
+    plan_id = send(live)
+    fill_all(live, plan_id)
+    reconcile.reconcile_all(live)
+    block = block_in(live, plan_id, "BBB")
+    later = replace(live, now=lambda: live.now() + timedelta(hours=1))
+    said(later, *execution(block, "UNDO", 4, 100, kind="H", ref=f"E-{block.cl_ord_id}"))
+
+    take_in_sessions(later)
+
+    (sending,) = reconcile.sendings(later, states=[PlanState.SENT, PlanState.FILLED])
+    assert sending.head.plan_id == plan_id
+    assert {each.kind for each in sending.breaks} == {BreakKind.MISSING, BreakKind.BOOKED}
+
+
+def test_a_correction_of_an_execution_that_nobody_reported_is_listed(live):
+    plan_id = send(live)
+    said(live, *execution(block_in(live, plan_id, "BBB"), "UNDO", 4, 100, kind="H", ref="NEVER"))
+
+    take_in_sessions(live)
+
+    (only,) = live.inbox.not_understood()
+    assert "correction of execution NEVER" in only.problem
+
+
+def test_more_filled_than_executions_tell_of_is_a_break_until_they_come(live):
+    plan_id = send(live)
+    block = block_in(live, plan_id, "DDD")
+    status = ((37, "C"), (11, block.cl_ord_id), (17, "S1"), (584, "M1"), (150, "I"), (39, "2"), (55, "DDD"), (54, "1"),
+              (151, "0"), (14, "20"), (6, "20"))  # fmt: skip
+    said(live, *status)
+    take_in_sessions(live)
+
+    assert BreakKind.UNREPORTED in {each.kind for each in reconcile.breaks_of(live, plan_id).breaks}
+    fill_all(live, plan_id)
+    reconcile.reconcile_all(live)
+    assert live.plans.get(plan_id).state is PlanState.RECONCILED
+
+
+def test_two_accounts_of_one_number_at_one_custodian_are_never_sent_together(desk, services, tmp_path):
+    folder = tmp_path / "same"
+    assert desk.run("export", str(folder)).code == 0
+    accounts = (folder / "accounts.csv").read_text().replace("T2,H2,taxable,Two,2001", "T2,H2,taxable,One,1001")
+    (folder / "accounts.csv").write_text(accounts)
+    assert desk.run("import", str(folder)).code == 0
+    alan = services.users.user("alan")
+    plan_ids = []
+    for account_id in ("T1", "T2"):
+        settings = inputs.default_settings(services, account_id)
+        plan_id = plan.keep(services, plan.what_if(services, account_id, settings), actor="maya")
+        review.submit(services, plan_id, actor=services.users.user("maya"))
+        review.decide(services, plan_id, Action.APPROVE, actor=alan, comment="", seen=plan_id)
+        plan_ids.append(plan_id)
+
+    with pytest.raises(DataError, match=r"read back, are not what was approved: .*sale of AAA in account 1001"):
+        execute.send(services, plan_ids, actor=alan)
+
+    assert [services.plans.get(plan_id).state for plan_id in plan_ids] == [PlanState.APPROVED] * 2
+    assert not services.exports.exists()
+
+
+def test_the_order_import_and_its_lot_sheet_are_written_read_back_and_counted(services):
+    fidelity = replace(services, connections={"fix": {"destinations": {"One": {"route": "fidelity"}}}})
+
+    send(fidelity)
+
+    (folder,) = fidelity.exports.iterdir()
+    assert (folder / "orders-one.csv").read_text().splitlines() == [
+        "1001,,S,12,AAA,M,D,", "1001,,B,4,BBB,M,D,", "1001,,B,8,CCC,M,D,", "1001,,B,20,DDD,M,D,",
+    ]  # fmt: skip
+    assert sorted(path.name for path in folder.iterdir()) == ["lots-one.csv", "manifest.json", "orders-one.csv"]
+    assert Decimal((folder / "lots-one.csv").read_text().splitlines()[1].split(",")[5]) == 12
