@@ -118,16 +118,13 @@ def new_floor(new_desk, tmp_path):
         pytest.skip("no quickfix")
     made = []
 
-    def make(version: str = "FIX.4.4", **profile: Any) -> Floor:
+    def make(version: str = "FIX.4.4", oldest_s: int = 1_000_000_000, **profile: Any) -> Floor:
         port = Floor.free_port()
         keys = {"route": "session", "host": "127.0.0.1", "port": port, "version": version, **profile}
         lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
         config = tmp_path / "lotsmith.toml"
-        config.write_text(
-            "[sign_in]\npractice = true\n[fix]\nmax_order_age_s = 1000000000\nreconnect_s = 1\n[fix.destinations.One]\n"
-            + "\n".join(lines)
-            + "\n"
-        )
+        head = ["[sign_in]", "practice = true", "[fix]", f"max_order_age_s = {oldest_s}", "reconnect_s = 1"]
+        config.write_text("\n".join([*head, "[fix.destinations.One]", *lines]) + "\n")
         (tmp_path / "there").mkdir()
         (tmp_path / "there" / "prices.csv").write_text(PRICES)
         desk = new_desk()

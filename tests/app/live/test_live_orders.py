@@ -146,7 +146,7 @@ def test_a_refused_split_is_a_lot_break_and_the_plan_stays_open(new_floor):
     assert all("the lots of an account are not ours" in sentence for sentence in sentences)
 
 
-def test_a_rejected_order_and_one_too_old_are_breaks_with_their_reason(new_floor):
+def test_a_rejected_order_is_a_break_with_its_reason(new_floor):
     floor = new_floor()
     floor.start("custodian")
     floor.faults(reject=["BBB"])
@@ -159,3 +159,19 @@ def test_a_rejected_order_and_one_too_old_are_breaks_with_their_reason(new_floor
     (only,) = reconcile.breaks_of(floor.services, plan_id).breaks
     assert (only.kind, only.expected, only.found) == (BreakKind.REJECTED, 4, 0)
     assert "the broker does not take this order" in only.sentence
+
+
+def test_orders_released_too_long_ago_are_not_sent_and_the_app_learns_of_it(new_floor):
+    floor = new_floor(oldest_s=60)  # the firm's clock stands days ago
+    floor.start("custodian")
+    plan_id = floor.approve("T1")
+    floor.send(plan_id)
+    floor.start("gateway")
+
+    floor.wait_until(lambda: taken_in(floor, plan_id) is PlanState.FILLED, "the refusals")
+
+    found = reconcile.breaks_of(floor.services, plan_id).breaks
+    assert [each.kind for each in found] == [BreakKind.REJECTED] * 4
+    assert all("too old to be sent, and not sent" in each.sentence for each in found)
+    assert floor.there("select count(*) from orders") == [(0,)]
+    assert floor.services.firm.snapshot("T1").account.cash == 0
