@@ -1,5 +1,6 @@
 """Keep a process running: whenever it ends, start it again, after longer and longer waits while it keeps ending."""
 
+import shutil
 import subprocess
 import threading
 import time
@@ -12,6 +13,7 @@ _FIRST_WAIT_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 60.0
 _SETTLED_S: Final = 60.0  # one that ran so long may start again at once
 _LOOK_S: Final = 0.1
+_TIED: Final = ("setpriv", "--pdeathsig", "TERM")  # ends with who keeps it, even where that is killed; Linux has it
 
 
 @contextmanager
@@ -30,13 +32,15 @@ def kept_running(
     """
     over = threading.Event()
 
+    tied = _TIED if shutil.which(_TIED[0]) else ()
+
     def keep() -> None:
         wait_s = first_wait_s
         while not over.is_set():
             began = time.monotonic()
             # A session of its own, so that Ctrl-C reaches who keeps it, and is no reason to start it again.
             process = subprocess.Popen(  # noqa: S603  our own modules
-                command, env=dict(environment), cwd=folder, start_new_session=True
+                [*tied, *command], env=dict(environment), cwd=folder, start_new_session=True
             )
             while process.poll() is None and not over.wait(_LOOK_S):
                 pass

@@ -15,6 +15,7 @@ from connectors.fix.gateway import LOOPBACK, SessionConfig
 from engine.domain.errors import DataError
 
 _NAMES: Final = ("stunnel", "stunnel4")
+_TIED: Final = ("setpriv", "--pdeathsig", "TERM")  # ends with the gateway, even where that is killed; Linux has it
 
 
 def stunnel_text(session: SessionConfig, port: int) -> str:
@@ -42,7 +43,8 @@ def tunnel(session: SessionConfig, port: int, folder: Path) -> Iterator[tuple[Se
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"stunnel-{session.target}.conf"
     path.write_text(stunnel_text(session, port))
-    process = subprocess.Popen([program, str(path)])  # noqa: S603  no shell, and a file of our own
+    tied = _TIED if shutil.which(_TIED[0]) else ()
+    process = subprocess.Popen([*tied, program, str(path)])  # noqa: S603  no shell, and a file of our own
     try:
         yield replace(session, host=LOOPBACK, port=port, tls=None), process
     finally:

@@ -26,6 +26,13 @@ PATIENCE_S = 60
 PRICES = "ticker,close\nAAA,100\nBBB,100\nCCC,50\nDDD,20\nEEE,40\nFFF,45\n"
 
 
+def toml(value: Any) -> str:
+    """A value as TOML writes it; a table in one line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {json.dumps(each)}" for key, each in value.items()) + " }"
+    return json.dumps(value)
+
+
 @dataclass(kw_only=True)
 class Floor:
     """Everything between an approved plan and its fills. version: the FIX that custodian One speaks."""
@@ -118,10 +125,12 @@ def new_floor(new_desk, tmp_path):
         pytest.skip("no quickfix")
     made = []
 
-    def make(version: str = "FIX.4.4", oldest_s: int = 1_000_000_000, **profile: Any) -> Floor:
+    def make(
+        version: str = "FIX.4.4", oldest_s: int = 1_000_000_000, reached: int | None = None, **profile: Any
+    ) -> Floor:
         port = Floor.free_port()
-        keys = {"route": "session", "host": "127.0.0.1", "port": port, "version": version, **profile}
-        lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+        keys = {"route": "session", "host": "127.0.0.1", "port": reached or port, "version": version, **profile}
+        lines = [f"{key} = {toml(value)}" for key, value in keys.items()]
         config = tmp_path / "lotsmith.toml"
         head = ["[sign_in]", "practice = true", "[fix]", f"max_order_age_s = {oldest_s}", "reconnect_s = 1"]
         config.write_text("\n".join([*head, "[fix.destinations.One]", *lines]) + "\n")
@@ -138,6 +147,7 @@ def new_floor(new_desk, tmp_path):
         made.append(floor)
         return floor
 
+    make.free_port = Floor.free_port
     yield make
     for floor in made:
         floor.close()

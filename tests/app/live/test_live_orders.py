@@ -1,11 +1,14 @@
 """From an approved plan over a live session to the books: three processes, joined by the database alone."""
 
+import shutil
+import subprocess
 from decimal import Decimal
 
 import pytest
 
 from app.steps import amend, reconcile
 from connectors.fix.wire import decode
+from connectors.sandbox.tls import tls_files
 from engine.domain.errors import DataError, IllegalMove, NotAllowed
 from engine.domain.lifecycle import PlanState
 from engine.execute.reconcile import BreakKind
@@ -175,3 +178,31 @@ def test_orders_released_too_long_ago_are_not_sent_and_the_app_learns_of_it(new_
     assert all("too old to be sent, and not sent" in each.sentence for each in found)
     assert floor.there("select count(*) from orders") == [(0,)]
     assert floor.services.firm.snapshot("T1").account.cash == 0
+
+
+@pytest.mark.skipif(shutil.which("stunnel") is None, reason="needs Debian's stunnel4")
+def test_a_custodian_behind_tls_is_reached_and_one_that_bears_another_name_gets_no_order(new_floor, tmp_path):
+    files, port = tls_files(tmp_path / "tls"), new_floor.free_port()
+    tls = {"host_name": "localhost", "ca": str(files.ca)}
+    floor = new_floor(reached=port, tls={**tls, "host_name": "fix.example.com"})
+    there = tmp_path / "there.conf"
+    there.write_text(
+        f"foreground = yes\npid =\n[fix]\naccept = 127.0.0.1:{port}\nconnect = 127.0.0.1:{floor.port}\n"
+        f"cert = {files.certificate}\nkey = {files.key}\n"
+    )
+    floor.start("custodian")
+    plan_id = floor.approve("T1")
+    floor.send(plan_id)
+    with (tmp_path / "stunnel.err").open("w") as errors:
+        floor.running["stunnel"] = subprocess.Popen(["stunnel", str(there)], stderr=errors)
+    floor.start("gateway")
+    floor.wait_until(lambda: "certificate" in (tmp_path / "gateway.err").read_text().lower(), "the refusal")
+    assert floor.there("select count(*) from orders") in ([], [(0,)])
+
+    config = tmp_path / "lotsmith.toml"
+    config.write_text(config.read_text().replace("fix.example.com", "localhost"))
+    floor.running["gateway"].terminate()
+    floor.running["gateway"].wait()
+    floor.start("gateway")
+
+    floor.wait_until(lambda: taken_in(floor, plan_id) is PlanState.RECONCILED, "the plan to be closed")
