@@ -160,6 +160,8 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "realised": c.NumberColumn("Realised", format="%.2f", help="What the fills so far came to"),
     "difference": c.NumberColumn("Difference", format="%+.2f"),
     "asked": c.TextColumn("Asked for"),
+    "orders_by": c.TextColumn("Takes orders by"),
+    "on_lots": c.TextColumn("What it honours of the lots", width="large"),
     "message": c.TextColumn("As it came", width="large"),
     "sentence": c.TextColumn("What", width="large"),
     "status": c.TextColumn("Status"),

@@ -20,7 +20,7 @@ frame.tabs(
         "To send": lambda: orders.to_send(services, user),
         "Sent": lambda: orders.sent(services, sendings),
         "Breaks": lambda: orders.breaks(services, sendings),
-        "Custodians": lambda: orders.custodians(sendings),
+        "Custodians": lambda: orders.custodians(services, sendings),
         "Outside systems": lambda: orders.outbox(services),
     },
     key="orders_list",

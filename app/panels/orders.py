@@ -15,7 +15,7 @@ from app.ports import Services
 from app.session import memory
 from app.steps import approvals, crm, execute, realised, reconcile
 from app.steps.cut_off import cut_offs
-from app.steps.outgoing import by_route, destinations, risk_of_plan
+from app.steps.outgoing import by_route, destinations, profiles, risk_of_plan
 from app.steps.reconcile import Sending
 from app.tables.execute import (
     all_breaks_table,
@@ -155,14 +155,14 @@ def breaks(services: Services, sendings: Sequence[Sending]) -> None:
         )
 
 
-def custodians(sendings: Sequence[Sending]) -> None:
-    """Show what each custodian was sent and what it said, and one custodian's plans."""
-    table = custodian_table(sendings)
+def custodians(services: Services, sendings: Sequence[Sending]) -> None:
+    """Show how each custodian takes orders, what it was sent and what it said, and one custodian's plans."""
+    names = {arrival.custodian for one in sendings for arrival in one.arrivals}
+    table = custodian_table(sendings, profiles(services, names))
     frame.table(table, key="by_custodian", alt="What each custodian was sent", empty="Nothing is on its way.")
     if table.empty:
         return
-    names = list(table["custodian"])
-    chosen = st.selectbox("Custodian", names, key="held_at", bind="query-params", width=300)
+    chosen = st.selectbox("Custodian", list(table["custodian"]), key="held_at", bind="query-params", width=300)
     own = [one for one in sendings if any(arrival.custodian == chosen for arrival in one.arrivals)]
     _open_clicked(own, key=f"plans_of:{chosen}", empty="Nothing is on its way there.")
 

@@ -6,10 +6,11 @@ from typing import Any
 import pandas as pd
 
 from app.steps.amend import Working
-from app.steps.outgoing import notional
+from app.steps.outgoing import by_route, notional, on_lots
 from app.steps.realised import Outcome
 from app.steps.reconcile import Arrival, Sending
 from app.tables.parts import table_of
+from connectors.fix.destinations import Destination
 from connectors.fix.gateway import redacted
 from data.mailbox import Received
 from data.orders import Acknowledgement, AskedChange
@@ -141,22 +142,26 @@ def all_breaks_table(sendings: Iterable[Sending]) -> pd.DataFrame:
     )
 
 
-def custodian_table(sendings: Iterable[Sending]) -> pd.DataFrame:
-    """Return one row a custodian over all sendings: plans, blocks, what it said, breaks."""
+def custodian_table(sendings: Iterable[Sending], profiles: Mapping[str, Destination]) -> pd.DataFrame:
+    """Return one row a custodian over all sendings: how it takes orders and lots, plans, blocks, and what it said."""
     rows: dict[str, dict[str, Any]] = {}
     for one in sendings:
         for arrival in one.arrivals:
             row = rows.setdefault(
                 arrival.custodian,
                 {"custodian": arrival.custodian, "plans": 0, "blocks": 0, "acknowledged": 0, "rejected": 0,
-                 "unanswered": 0},
+                 "unanswered": 0, "orders_by": by_route(profiles[arrival.custodian]),
+                 "on_lots": on_lots(profiles[arrival.custodian])},
             )  # fmt: skip
             row["plans"] += 1
             row["blocks"] += arrival.blocks
             row["acknowledged"] += arrival.acknowledged
             row["rejected"] += arrival.rejected
             row["unanswered"] += arrival.waiting
-    return table_of([rows[name] for name in sorted(rows)], "custodian plans blocks acknowledged rejected unanswered")
+    return table_of(
+        [rows[name] for name in sorted(rows)],
+        "custodian plans blocks acknowledged rejected unanswered orders_by on_lots",
+    )
 
 
 def _arrival_word(one: Arrival) -> str:
