@@ -40,9 +40,9 @@ def test_messages_are_read_with_and_without_line_breaks_between():
         (lambda data: data.replace(b"9=41", b"9=40"), "after a body of 40 bytes"),
         (lambda data: data.replace(b"9=41", b"9=4100"), "after a body of 4100 bytes"),
         (lambda data: data[:-3], "after a body of 41 bytes"),
-        (lambda data: b"x" + data, "byte 0: expected 8=FIX.4.4"),
-        (lambda data: data + data[:5], "byte 63: expected 8=FIX.4.4"),
-        (lambda data: data.replace(b"FIX.4.4", b"FIX.4.2"), "expected 8=FIX.4.4"),
+        (lambda data: b"x" + data, "byte 0: expected 8=FIX.4.2, FIX.4.4 or FIXT.1.1"),
+        (lambda data: data + data[:5], "byte 63: expected 8=FIX.4.2, FIX.4.4 or FIXT.1.1"),
+        (lambda data: data.replace(b"FIX.4.4", b"FIX.4.0"), "expected 8=FIX.4.2, FIX.4.4 or FIXT.1.1"),
     ],
 )
 def test_a_damaged_file_is_refused_with_its_place(damage, found):
