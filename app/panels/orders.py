@@ -13,7 +13,7 @@ from app.columns import COLUMNS
 from app.panels import amending, destination, frame, signing
 from app.ports import Services
 from app.session import memory
-from app.steps import approvals, crm, execute, realised, reconcile
+from app.steps import approvals, crm, execute, realised, reconcile, splits
 from app.steps.cut_off import cut_offs
 from app.steps.outgoing import by_route, destinations, profiles, risk_of_plan
 from app.steps.reconcile import Sending
@@ -236,7 +236,8 @@ def _left_as(services: Services, stored: StoredPlan, blocks: Sequence[Block]) ->
 def arriving(services: Services, stored: StoredPlan) -> None:
     """Show what custodians said about a sent plan; while answers are to come, look for them and show them at once."""
     st.subheader("What came back")
-    if stored.state is not PlanState.SENT:
+    told = stored.state is PlanState.FILLED and splits.unanswered(services, stored.plan_id)
+    if stored.state is not PlanState.SENT and not told:
         _arrivals(services, stored.plan_id)
         return
 
@@ -250,7 +251,7 @@ def arriving(services: Services, stored: StoredPlan) -> None:
             )
         )
         state = services.plans.get(plan_id).state
-        if state is not PlanState.SENT:
+        if state is not stored.state:
             session.say(f"The custodians answered: plan {plan_id[:12]} is {state}.", done=True)
             st.rerun()
         _arrivals(services, plan_id)
