@@ -13,12 +13,13 @@ import streamlit as st
 from app.columns import COLUMNS
 from app.ports import Progress, Services
 from app.steps import firm
+from app.steps.exchange import sessions_since
 from app.steps.market import todays_market
 from app.tables.files import csv_bytes, workbook_bytes
 from app.tables.parts import literal
 from engine.domain.errors import LotsmithError
 
-_STALE_DAYS: Final = 4
+_FRESH_SESSIONS: Final = 1  # behind the last close: a night's prices come in the morning
 _ROW_PX: Final = 36
 _SAYS_LITTLE_S: Final = 1.0
 _MINUTES_S: Final = 90.0
@@ -34,15 +35,15 @@ def header(services: Services) -> None:
         return
     present, marks = services.firm.firm(), todays_market(services).marks.values()
     priced = max((mark.on for mark in marks), default=present.as_of)
-    age = (services.now().date() - priced).days
+    behind = sessions_since(priced, services.now())
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if firm.is_demo(services):
             st.badge("Demo firm: generated data, no real client", icon=":material/science:", color="orange")
         elif firm.is_practice(services):
             st.badge("Practice: stand-in systems, no sign-in", icon=":material/science:", color="orange")
         st.caption(f"{present.name} · prices of {priced:%d %b %Y}", width="content")
-        if age > _STALE_DAYS:
-            st.badge(f"prices {age} days old", icon=":material/schedule:", color="gray")
+        if behind > _FRESH_SESSIONS:
+            st.badge(f"prices {behind} sessions old", icon=":material/schedule:", color="gray")
 
 
 def told(sentences: Iterable[tuple[str, bool]]) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from app import wiring
 from app.ports import Services
 from app.settings import read_settings
-from app.steps import cut_off, firm
+from app.steps import exchange, firm
 from app.steps.queue import Assessor
 from engine.domain.errors import DataError, NotAllowed
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
@@ -32,7 +32,7 @@ _SAID: Final = "said"
 def services() -> Services:
     """Return the services of this process, shared by every session; the plan engine is made ready meanwhile."""
     Thread(target=warm, daemon=True).start()
-    Thread(target=cut_off.warm, daemon=True).start()
+    Thread(target=exchange.warm, daemon=True).start()
     return wiring.connect(read_settings())
 
 

@@ -7,11 +7,12 @@ import pandas as pd
 
 from app.tables.parts import named, table_of
 from engine.domain.accounts import AccountSnapshot, Restriction
-from engine.domain.identifiers import AccountId
+from engine.domain.identifiers import AccountId, SecurityId
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.drift import GroupDrift, NameDrift
+from engine.monitor.moves import Move, MoveOf
 from engine.monitor.tax_position import TaxPosition
 from engine.tax.gifts import basis_at, held_from_at
 from engine.tax.holding import long_term_on, term
@@ -159,15 +160,22 @@ def move_table(scan: AccountScan, market: MarketSnapshot) -> pd.DataFrame:
     return table_of(
         [
             {
-                **named(market, move.security_id),
+                **_moved(market, move),
                 "change_pct": 100 * move.change,
                 "sigmas": move.sigmas,
                 "dollars": float(move.dollars),
             }
             for move in scan.moves
         ],
-        "ticker name sector change_pct sigmas dollars",
+        "moving ticker name sector change_pct sigmas dollars",
     )
+
+
+def _moved(market: MarketSnapshot, move: Move) -> dict[str, str]:
+    if move.of is MoveOf.NAME:
+        return {"moving": "name", **named(market, SecurityId(move.key))}
+    label = {"name": "", "sector": move.key} if move.of is MoveOf.SECTOR else {"name": "whole account", "sector": ""}
+    return {"moving": move.of.value, "ticker": "", **label}
 
 
 def problem_table(documents: Mapping[AccountId, Mapping[str, Any]]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from app.steps.cut_off import MARKET_TIME
+from app.steps.exchange import MARKET_TIME
 from app.steps.queue import Assessment, Entry, Standing
 from app.steps.review import Adjusted
 from app.tables.parts import named, table_of, usd

@@ -10,6 +10,7 @@ from engine.domain.identifiers import AccountId, UserId
 class JobKind(StrEnum):
     IMPORT = "import"
     SYNC_ADDEPAR = "sync addepar"
+    PRICES = "prices"
     SCAN = "scan"
     PLAN_BOOK = "plan book"
     RECONCILE = "reconcile"

@@ -23,7 +23,7 @@ def moves_of(desk, account):
     said = desk.run("scan", "--json")
     assert said.code == 0, said.err
     [scan] = [each for each in json.loads(said.out)["accounts"] if each["account_id"] == account]
-    return {move["security_id"]: (move["change"], move["dollars"]) for move in scan["moves"]}
+    return {move["key"]: (move["change"], move["dollars"]) for move in scan["moves"] if move["of"] == "name"}
 
 
 def test_moves_are_measured_from_the_last_scan_of_an_earlier_day(desk, hand_firm, tmp_path):
