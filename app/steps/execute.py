@@ -24,7 +24,7 @@ from engine.execute.blocks import build_blocks
 from engine.execute.orders import ApprovedPlan, build_orders
 from engine.plan.document import plan_from_document
 from engine.review.checker import failures, second_opinion
-from engine.review.validity import why_stale
+from engine.review.validity import held_against, why_stale
 
 FILES: Final = "fix.files"
 _LEASE: Final = timedelta(minutes=2)
@@ -65,9 +65,20 @@ def staleness(services: Services, stored: StoredPlan, plan: Plan, *, approved_at
 
     plan: the one that the stored document states. approved_at: of the approval whose age counts, None for none.
     """
-    today = services.firm.snapshot(stored.account_id)
-    stale = why_stale(plan, today, todays_market(services), approved_at=approved_at, now=services.now())
-    return (*stale, *_overtaken(services, stored))
+    market = todays_market(services)
+    today = held_against(plan, services.firm.snapshot(stored.account_id), market)
+    stale = why_stale(plan, market, today, approved_at=approved_at, now=services.now())
+    return (*stale, *overtaken(services, stored))
+
+
+def overtaken(services: Services, stored: StoredPlan) -> tuple[str, ...]:
+    """Return which sent plans of the same account this one does not know of: it was made before they were booked."""
+    others = services.plans.heads(account_id=stored.account_id, states=_OUT)
+    return tuple(
+        f"plan {other.plan_id[:12]} of account {other.account_id} was sent, and this plan does not know what came of it"
+        for other in others
+        if other.plan_id != stored.plan_id and not _booked_by(services, other.plan_id, stored.created_at)
+    )
 
 
 def send(
@@ -161,16 +172,6 @@ def deliver(services: Services) -> None:
             services.outbox.mark_failed(message, error=str(error), retry_at=services.now() + _RETRY)
         else:
             _delivered(services, message, manifest)
-
-
-def _overtaken(services: Services, stored: StoredPlan) -> tuple[str, ...]:
-    """Return which sent plans of the same account this one does not know of: it was made before they were booked."""
-    others = services.plans.heads(account_id=stored.account_id, states=_OUT)
-    return tuple(
-        f"plan {other.plan_id[:12]} of account {other.account_id} was sent, and this plan does not know what came of it"
-        for other in others
-        if other.plan_id != stored.plan_id and not _booked_by(services, other.plan_id, stored.created_at)
-    )
 
 
 def _booked_by(services: Services, plan_id: PlanId, at: datetime) -> bool:

@@ -170,7 +170,7 @@ def test_a_schema_newer_than_the_program_is_left_alone(url):
 def test_a_database_of_the_first_schema_is_brought_up_to_date_and_scanned_afresh(url):
     database = open_database(url)
     with database.begin() as connection:
-        for name in ("jobs", "scan_queue", "scan_days", "views"):
+        for name in ("jobs", "scan_queue", "scan_days", "views", "opinions"):
             connection.execute(text(f"DROP TABLE {name}"))
         connection.execute(text("ALTER TABLE scan DROP COLUMN since"))
         connection.execute(text("ALTER TABLE households DROP COLUMN not_visible"))
