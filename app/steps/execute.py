@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.ports import Services
 from app.steps.market import todays_market
-from app.steps.outgoing import one_plan_an_account, seal_of, targets
+from app.steps.outgoing import destinations, one_plan_an_account, seal_of, sender
 from app.steps.people import SYSTEM
 from connectors.fix.export import MANIFEST, Manifest, export_files
 from data.orders import record_files, save_blocks
@@ -29,7 +29,6 @@ from engine.review.validity import held_against, why_stale
 FILES: Final = "fix.files"
 _LEASE: Final = timedelta(minutes=2)
 _RETRY: Final = timedelta(minutes=1)
-_SENDER: Final = "LOTSMITH"
 _OUT: Final = frozenset({PlanState.SENT, PlanState.FILLED, PlanState.RECONCILED})
 
 
@@ -103,14 +102,21 @@ def send(
         return export_again(services, plan_ids, folder=folder)
     _refuse_unready(services, plan_ids)
     blocks, at = _blocks(services, plan_ids), services.now()
-    if confirmed is not None and confirmed != seal_of(blocks):
+    own, there = sender(services), destinations(services, blocks)
+    if confirmed is not None and confirmed != seal_of(own, there):
         raise CheckFailed("what would be sent is no longer what was confirmed, and nothing was sent; look at it again")
     approved = [plan_id for plan_id, state in states.items() if state is PlanState.APPROVED]
     if approved:
         services.plans.move_all(approved, Action.RELEASE, actor, at=at, expected=_same(approved))
     batch = _batch(plan_ids)
     target = folder or services.exports / f"{at:%Y-%m-%d}-{batch}"
-    payload = {"plan_ids": sorted(plan_ids), "at": at.isoformat(), "folder": str(target.absolute())}
+    payload = {
+        "plan_ids": sorted(plan_ids),
+        "at": at.isoformat(),
+        "folder": str(target.absolute()),
+        "sender": own,  # as confirmed: files that wait, or are written again, go nowhere else
+        "targets": {each.custodian: each.comp_id for each in there},
+    }
     message = OutboxItem(topic=FILES, key=f"{FILES}:{batch}", payload=payload)
     services.plans.move_all(
         plan_ids,
@@ -221,8 +227,8 @@ def _write(services: Services, payload: Mapping[str, Any], folder: Path) -> Mani
     return export_files(
         [blocks[name] for name in sorted(blocks)],
         folder=folder,
-        sender=services.connections.get("fix", {}).get("sender", _SENDER),
-        targets=targets(services, {block.custodian for block in blocks.values()}),
+        sender=payload["sender"],
+        targets=payload["targets"],
         at=datetime.fromisoformat(payload["at"]),
         plan_ids=plan_ids,
     )
