@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.ports import Services
+from app.steps import words
 from app.steps.market import todays_market
 from app.steps.outgoing import destinations, one_plan_an_account, seal_of, sender
 from app.steps.people import SYSTEM
@@ -192,13 +193,12 @@ def _refuse_unready(services: Services, plan_ids: Iterable[PlanId]) -> None:
             raise IllegalMove(f"plan {plan_id[:12]} is {stored.state}; only an approved plan is sent")
         found = readiness(services, plan_id)
         if failures(found.checks):
-            raise CheckFailed(
-                f"plan {plan_id[:12]} does not pass: "
-                + "; ".join(f"{check.rule}: {check.detail}" for check in failures(found.checks))
-            )
+            wrong = words.sentences(services, failures(found.checks))
+            raise CheckFailed(f"plan {plan_id[:12]} does not pass: {wrong}")
         if found.stale:
-            services.plans.move(plan_id, Action.EXPIRE, SYSTEM, at=services.now(), comment="; ".join(found.stale))
-            raise CheckFailed(f"plan {plan_id[:12]} is stale and was not sent: " + "; ".join(found.stale))
+            why = words.in_words("; ".join(found.stale), words.names(services))
+            services.plans.move(plan_id, Action.EXPIRE, SYSTEM, at=services.now(), comment=why)
+            raise CheckFailed(f"plan {plan_id[:12]} is stale and was not sent: {why}")
 
 
 def _blocks(services: Services, plan_ids: Iterable[PlanId]) -> tuple[Block, ...]:

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Final
 
 from app.ports import Services
-from app.steps import execute, firm, opinions
+from app.steps import execute, firm, opinions, words
 from app.steps.cut_off import cut_offs
 from app.steps.opinions import WAITS, Footing, footing
 from data.opinions import Opinion
@@ -223,10 +223,11 @@ class Assessor:
         return found
 
     def _assessment(self, services: Services, head: PlanHead, opinion: Opinion) -> Assessment:
+        known, stale = self._facts_of(services).names, opinion.stale if head.state in WAITS else ()
         return Assessment(
-            planned=self._plan(services, head.plan_id).checks,
-            second=opinion.checks,
-            stale=opinion.stale if head.state in WAITS else (),
+            planned=tuple(words.told(check, known) for check in self._plan(services, head.plan_id).checks),
+            second=tuple(words.told(check, known) for check in opinion.checks),
+            stale=tuple(words.in_words(reason, known) for reason in stale),
             year_gain=opinion.year_gain,
             approved_at=execute.approved_at(services, head.plan_id) if head.state in _APPROVED else None,
             opinion=opinion,
@@ -247,7 +248,7 @@ class Assessor:
         for head, (account, household) in zip(heads, homes, strict=True):
             plan, assessment = self._plan(services, head.plan_id), found.get(head.plan_id)
             if _lost(facts, head):
-                assessment = _of_lost(head, account, plan)
+                assessment = _of_lost(head, account, plan, facts.names)
             entries.append(
                 Entry(
                     head=head,
@@ -290,6 +291,7 @@ class _Facts:
     """What the queue needs to know of the firm; it holds until something happens there."""
 
     footing: Footing
+    names: words.Names
     accounts: Mapping[AccountId, Account]
     households: Mapping[HouseholdId, Household]
 
@@ -300,6 +302,7 @@ class _Facts:
 def _read_facts(services: Services) -> _Facts:
     return _Facts(
         footing=footing(services),
+        names=words.names(services),
         accounts={account.account_id: account for account in services.firm.accounts()},
         households={household.household_id: household for household in services.firm.households()},
     )
@@ -310,11 +313,12 @@ def _lost(facts: _Facts, head: PlanHead) -> bool:
     return head.account_id not in facts.accounts and head.state in WAITS
 
 
-def _of_lost(head: PlanHead, account: Account, plan: Plan) -> Assessment:
+def _of_lost(head: PlanHead, account: Account, plan: Plan, known: words.Names) -> Assessment:
     failed = Check(
         rule="account", verdict=Verdict.FAIL, detail=f"its account {head.account_id} is no longer in the firm"
     )
-    return Assessment(planned=plan.checks, second=(failed,), stale=(), year_gain=year_gain(account, plan))
+    planned = tuple(words.told(check, known) for check in plan.checks)
+    return Assessment(planned=planned, second=(failed,), stale=(), year_gain=year_gain(account, plan))
 
 
 def _unchecked(error: LotsmithError) -> Assessment:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from app.ports import Services
-from app.steps import crm, opinions
+from app.steps import crm, opinions, words
 from app.steps.people import SYSTEM
 from app.steps.plan import WhatIf, keep, kept, signed_shares, with_trades
 from connectors.salesforce.mapping import Decision, ReviewVerdict
@@ -57,11 +57,11 @@ def require_sound(services: Services, plan_id: PlanId) -> Opinion:
     Raises CheckFailed where the checker disagrees, or today another account's plan would wash this one.
     """
     opinion = opinions.form(services, services.plans.get(plan_id))
-    _require_passing(opinion.checks)
+    _require_passing(services, opinion.checks)
     if opinion.washed:
         raise CheckFailed(
             f"plan {plan_id[:12]} and what its household has done or proposed since would wash each other: "
-            + "; ".join(opinion.washed)
+            + words.in_words("; ".join(opinion.washed), words.names(services))
             + ". Plan this account again, or withdraw the other plan."
         )
     return opinion
@@ -143,7 +143,7 @@ def save_adjusted(services: Services, plan_id: PlanId, adjusted: Adjusted, *, ac
     Whoever edits is a maker of the new plan, so another person approves it. Raises CheckFailed where the second
     checker finds the edited plan wrong, NotAllowed where the person may not return the plan; nothing is then kept.
     """
-    _require_passing(second_opinion(*_judged(adjusted.plan)))
+    _require_passing(services, second_opinion(*_judged(adjusted.plan)))
     stored, said = services.plans.get(plan_id), comment or f"edited; see plan {adjusted.plan.plan_id[:12]}"
     in_review = stored.state is PlanState.IN_REVIEW
     if in_review:
@@ -249,7 +249,7 @@ def _judged(found: WhatIf) -> tuple[Any, Any, Any]:
     return plan, found.snapshot, found.market
 
 
-def _require_passing(found: tuple[Check, ...]) -> None:
+def _require_passing(services: Services, found: tuple[Check, ...]) -> None:
     wrong = failures(found)
     if wrong:
-        raise CheckFailed("the second checker disagrees: " + "; ".join(f"{c.rule}: {c.detail}" for c in wrong))
+        raise CheckFailed("the second checker disagrees: " + words.sentences(services, wrong))
