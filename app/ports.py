@@ -13,6 +13,7 @@ from data.crm import CrmLinks
 from data.database import Database
 from data.firm import FirmStore
 from data.jobs import JobStore
+from data.opinions import OpinionStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
@@ -57,6 +58,7 @@ class Services:
     database: Database
     firm: FirmStore
     plans: PlanStore
+    opinions: OpinionStore
     orders: OrderStore
     outbox: Outbox
     audit: AuditLog

@@ -14,6 +14,7 @@ from data.crm import CrmLinks
 from data.database import open_database
 from data.firm import FirmStore
 from data.jobs import JobStore
+from data.opinions import OpinionStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
@@ -33,6 +34,7 @@ def connect(settings: Settings) -> Services:
         database=database,
         firm=FirmStore(database),
         plans=PlanStore(database),
+        opinions=OpinionStore(database),
         orders=OrderStore(database),
         outbox=Outbox(database),
         audit=AuditLog(database),

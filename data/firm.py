@@ -158,6 +158,15 @@ class FirmStore:
             _require(connection)
             return read_accounts(connection)
 
+    def has_account(self, account_id: AccountId) -> bool:
+        """Return whether the firm has this account now."""
+        with self._database.read() as connection:
+            _require(connection)
+            return (
+                connection.scalar(select(_accounts.c.account_id).where(_accounts.c.account_id == account_id))
+                is not None
+            )
+
     def households(self) -> tuple[Household, ...]:
         """Return every household in the order of the import."""
         with self._database.read() as connection:

@@ -224,6 +224,21 @@ plan_moves = Table(
     Column("comment", Text, nullable=False),
 )
 
+opinions = Table(
+    "opinions",
+    metadata,
+    Column("plan_id", Text, ForeignKey("plans.plan_id"), primary_key=True),
+    Column("checker", Text, nullable=False),
+    Column("inputs_hash", Text, nullable=False),
+    Column("checks", Json, nullable=False),
+    Column("year_gain", Exact),
+    Column("seen", Text, nullable=False),
+    Column("on", Date, nullable=False),
+    Column("stale", Names, nullable=False),
+    Column("washed", Names, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
 blocks = Table(
     "blocks",
     metadata,

@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app import session
 from app.columns import COLUMNS
 from app.ports import Progress, Services
 from app.steps import firm
@@ -67,13 +68,30 @@ def refusal(error: LotsmithError) -> None:
         )  # fmt: skip
 
 
-def discreet_refusal() -> None:
-    """Say that something cannot be shown while a client looks on; the error itself may speak of other clients."""
+def discreet_refusal(error: LotsmithError) -> None:
+    """Say that something cannot be shown while a client looks on; the error itself may speak of other clients.
+
+    It is kept for after_meeting.
+    """
+    session.withhold(str(error))
     st.info(
         "This cannot be shown now. Take back what was changed last, or choose another account; why is told after the "
         "meeting has ended.",
         icon=":material/info:",
     )
+
+
+def after_meeting() -> None:
+    """Tell what could not be shown in a meeting that has ended, until somebody says that it was read."""
+    reasons = session.withheld()
+    if not reasons:
+        return
+    st.warning(
+        "\n".join(f"- {literal(reason)}" for reason in reasons),
+        title="What could not be shown in the meeting",
+        icon=":material/visibility_off:",
+    )
+    st.button("I have read it", key="read_withheld", icon=":material/check:", on_click=session.forget_withheld)
 
 
 def attempt(act: Callable[[], object], *, discreet: bool = False) -> bool:
@@ -85,7 +103,7 @@ def attempt(act: Callable[[], object], *, discreet: bool = False) -> bool:
         act()
     except LotsmithError as error:
         if discreet:
-            discreet_refusal()
+            discreet_refusal(error)
         else:
             refusal(error)
         return False

@@ -8,12 +8,13 @@ from typing import Final
 from reportlab.graphics.shapes import Circle, Drawing, Group, Line, Polygon, PolyLine, Rect, String
 from reportlab.lib.colors import Color, HexColor, white
 
+from app.report.letters import REGULAR
+
 INK: Final = HexColor("#1c2733")
 SOFT: Final = HexColor("#6b7785")
 RULE: Final = HexColor("#d5dbe1")
 BLUE: Final = HexColor("#0b5cad")
 ORANGE: Final = HexColor("#d9822b")
-_FONT: Final = "Helvetica"
 _SIZE: Final = 8
 _TICKS: Final = 5
 _MARK: Final = 5.0  # half the width of a mark, points
@@ -119,7 +120,7 @@ def _mark(shape: str, x: float, y: float, *, ringed: bool) -> Group:
 
 
 def _text(x: float, y: float, text: str, *, anchor: str = "start", color: Color = INK) -> String:
-    return String(x, y, text, fontName=_FONT, fontSize=_SIZE, fillColor=color, textAnchor=anchor)
+    return String(x, y, text, fontName=REGULAR, fontSize=_SIZE, fillColor=color, textAnchor=anchor)
 
 
 def _dollars(amount: float) -> str:

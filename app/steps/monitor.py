@@ -12,7 +12,7 @@ from app.steps.market import todays_market
 from data.scans import LastScan, ScanQueue
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.errors import DataError
-from engine.domain.identifiers import AccountId, SecurityId
+from engine.domain.identifiers import AccountId, SecurityId, UserId
 from engine.domain.jobs import JobKind
 from engine.domain.market import CorporateAction, Mark, MarketSnapshot
 from engine.domain.settings import PlanSettings
@@ -42,7 +42,13 @@ class AccountView:
 
 
 @recorded(JobKind.SCAN, detail=lambda scans: f"{len(scans):,} accounts, {sum(bool(s.reasons) for s in scans):,} to see")
-def scan_firm(services: Services, *, whole: bool = False, progress: Progress = no_progress) -> tuple[AccountScan, ...]:
+def scan_firm(
+    services: Services,
+    *,
+    actor: UserId,  # noqa: ARG001  the job is recorded under it
+    whole: bool = False,
+    progress: Progress = no_progress,
+) -> tuple[AccountScan, ...]:
     """Scan every account, keep the result, and return it, the queue first.
 
     Market moves are measured from the last scan of an earlier day of prices; a first scan takes the closes of the day

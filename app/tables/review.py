@@ -124,6 +124,17 @@ def check_table(assessment: Assessment) -> pd.DataFrame:
     )
 
 
+def opinion_text(assessment: Assessment) -> str:
+    """Return when the second checker was last asked, and of which day's prices; empty where it could not be."""
+    opinion = assessment.opinion
+    if opinion is None:
+        return ""
+    return (
+        f" Checked on {opinion.at:%d %b %Y %H:%M} UTC with prices of {opinion.on:%d %b %Y}; checked again when its "
+        "inputs change, and always before it is approved or sent."
+    )
+
+
 def difference_table(found: Difference, market: MarketSnapshot) -> pd.DataFrame:
     """Return one row a trade that an edit added, removed or changed; a sale's shares and dollars below zero."""
     return table_of(

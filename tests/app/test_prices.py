@@ -82,7 +82,7 @@ def test_a_split_in_the_prices_that_no_account_has_booked_fences_those_that_hold
     """T1 and T2 hold AAA, I1 does not; at 52 two new shares are worth 104, and nothing fell by half."""
     take(monday, told("AAA,2026-11-23,split,2", AAA="52"))
 
-    scans = monitor.scan_firm(monday)
+    scans = monitor.scan_firm(monday, actor="maya")
 
     assert monday.firm.market_parts().marks["AAA"].price == 52
     assert {scan.account.account_id for scan in scans if scan.fenced} == {"T1", "T2"}
@@ -146,7 +146,7 @@ def test_the_firm_says_from_where_on_a_move_is_told(monday, told):
     wide = replace(monday, connections={"monitor": {"name": 0.041, "sigmas": 99}})
 
     told_of = [
-        {move.key for scan in monitor.scan_firm(each) for move in scan.moves if move.of is MoveOf.NAME}
+        {move.key for scan in monitor.scan_firm(each, actor="maya") for move in scan.moves if move.of is MoveOf.NAME}
         for each in (close, wide)
     ]
 
