@@ -1,6 +1,6 @@
 """Which firm is this? Imported whole or not at all, read account by account, changed by what was filled."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -12,7 +12,7 @@ from data import audit, documents, tables
 from data.books import read_accounts, read_books, rewrite_book, write_books
 from data.codec import loads
 from data.database import FIRM_LOCK, Database, insert_new, serialise
-from data.household import read_snapshots
+from data.household import StoredHousehold, read_stored_households
 from data.pending import read_pending
 from data.reference import (
     MarketParts,
@@ -31,7 +31,7 @@ from data.snapshots import read_prices, risk_document
 from data.suggest import unknown
 from engine.domain.accounts import Account, AccountBook, AccountSnapshot, FirmReference, Household, Transaction
 from engine.domain.errors import DataError
-from engine.domain.identifiers import AccountId, HouseholdId, UserId
+from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
 from engine.domain.market import CorporateAction, PriceHistory, RiskModel
 
 _accounts: Final = tables.accounts
@@ -189,7 +189,8 @@ class FirmStore:
             found = read_accounts(connection, _accounts.c.account_id == account_id)
             if not found:
                 raise unknown("account", account_id, connection.scalars(select(_accounts.c.account_id)))
-            return read_snapshots(connection, found[0].household_id, as_of=firm.as_of, only=account_id)[0]
+            [household] = read_stored_households(connection, [found[0].household_id], as_of=firm.as_of)
+        return household.snapshots(as_of=firm.as_of, only=account_id)[0]
 
     def snapshots(self, household_id: HouseholdId) -> tuple[AccountSnapshot, ...]:
         """Return every account of a household, by account_id; each book is read once, so a whole firm scans fast.
@@ -198,15 +199,24 @@ class FirmStore:
         """
         with self._database.read() as connection:
             firm = _require(connection)
-            names = {household.household_id for household in read_households(connection)}
-            if household_id not in names:
+            found = read_stored_households(connection, [household_id], as_of=firm.as_of)
+            if not found:
+                names = {household.household_id for household in read_households(connection)}
                 raise unknown("household", household_id, names)
-            return read_snapshots(connection, household_id, as_of=firm.as_of)
+        return found[0].snapshots(as_of=firm.as_of)
+
+    def stored_households(
+        self, household_ids: Sequence[HouseholdId], *, without: Collection[PlanId] = ()
+    ) -> tuple[StoredHousehold, ...]:
+        """Return households as they are stored, in the order asked; see read_stored_households."""
+        with self._database.read() as connection:
+            as_of = _require(connection).as_of
+            return read_stored_households(connection, household_ids, as_of=as_of, without=without)
 
     def pending(self, household_id: HouseholdId) -> tuple[Transaction, ...]:
         """Return the trades of a household that are proposed or further and not booked, of all its accounts."""
         with self._database.read() as connection:
-            return read_pending(connection, household_id, _require(connection).as_of)
+            return read_pending(connection, [household_id], _require(connection).as_of).get(household_id, ())
 
     def market_parts(self) -> MarketParts:
         """Return the market but its risk model; see risk."""

@@ -94,33 +94,9 @@ class PlanStore:
         the makers given and those of the parent. Raises CheckFailed when the document's id or inputs_hash is not the
         hash it should be; DataError for an unknown parent.
         """
-        plan_id = _checked(document, snapshot, market)
         with self._database.begin() as connection:
-            everyone = {actor, *makers}
-            if parent_id is not None:
-                everyone |= _head(connection, parent_id).makers
-            documents.put(connection, [snapshot, market])
-            row = {
-                "plan_id": plan_id,
-                "account_id": document["account_id"],
-                "household_id": household_id,
-                "parent_id": parent_id,
-                "state": PlanState.DRAFT,
-                "version": 0,
-                "created_at": at,
-                "note": note,
-                "snapshot_hash": snapshot.hash,
-                "market_hash": market.hash,
-                "document": document,
-            }
-            new = insert_new(connection, _TABLE, [row])
-            added = insert_new(
-                connection, tables.plan_makers, [{"plan_id": plan_id, "user_id": user} for user in sorted(everyone)]
-            )
-            if new or added:
-                after = {"account_id": document["account_id"], "parent_id": parent_id, "makers": sorted(everyone)}
-                audit.append(connection, at=at, actor=actor, what="plan.save", subject=plan_id, after=after)
-        return plan_id
+            return save_plan(connection, document, snapshot=snapshot, market=market, household_id=household_id,
+                             actor=actor, at=at, makers=makers, note=note, parent_id=parent_id)  # fmt: skip
 
     def annotate(self, plan_id: PlanId, note: str, *, actor: UserId, at: datetime) -> None:
         """Write a plan's name, and on further lines what else is to be said of it; the audit log keeps what was there.
@@ -263,6 +239,48 @@ class PlanStore:
                 )
             raise
         return target
+
+
+def save_plan(
+    connection: Connection,
+    document: Mapping[str, Any],
+    *,
+    snapshot: Document,
+    market: Document,
+    household_id: HouseholdId,
+    actor: UserId,
+    at: datetime,
+    makers: Iterable[UserId] = (),
+    note: str = "",
+    parent_id: PlanId | None = None,
+) -> PlanId:
+    """Store a plan as a draft in the caller's transaction; see PlanStore.save."""
+    plan_id = _checked(document, snapshot, market)
+    everyone = {actor, *makers}
+    if parent_id is not None:
+        everyone |= _head(connection, parent_id).makers
+    documents.put(connection, [snapshot, market])
+    row = {
+        "plan_id": plan_id,
+        "account_id": document["account_id"],
+        "household_id": household_id,
+        "parent_id": parent_id,
+        "state": PlanState.DRAFT,
+        "version": 0,
+        "created_at": at,
+        "note": note,
+        "snapshot_hash": snapshot.hash,
+        "market_hash": market.hash,
+        "document": document,
+    }
+    new = insert_new(connection, _TABLE, [row])
+    added = insert_new(
+        connection, tables.plan_makers, [{"plan_id": plan_id, "user_id": user} for user in sorted(everyone)]
+    )
+    if new or added:
+        after = {"account_id": document["account_id"], "parent_id": parent_id, "makers": sorted(everyone)}
+        audit.append(connection, at=at, actor=actor, what="plan.save", subject=plan_id, after=after)
+    return plan_id
 
 
 def _checked(document: Mapping[str, Any], snapshot: Document, market: Document) -> PlanId:
