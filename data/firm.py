@@ -1,8 +1,9 @@
 """Which firm is this? Imported whole or not at all, read account by account, changed by what was filled."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, select, update
@@ -33,6 +34,7 @@ from engine.domain.accounts import Account, AccountBook, AccountSnapshot, FirmRe
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
 from engine.domain.market import CorporateAction, PriceHistory, RiskModel
+from engine.plan.document import canonical_json
 
 _accounts: Final = tables.accounts
 
@@ -181,6 +183,21 @@ class FirmStore:
         if name not in known:
             raise unknown("settings", name, known)
         return known[name]
+
+    def all_settings(self) -> Mapping[str, str]:
+        """Return the TOML text of every settings file by its name."""
+        with self._database.read() as connection:
+            _require(connection)
+            return _settings(connection)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over all that the firm says of its accounts, households and rules; prices are not in it."""
+        told = []
+        with self._database.read() as connection:
+            for table in (tables.accounts, tables.households, tables.restrictions, tables.settings):
+                rows = connection.execute(select(table).order_by(*table.primary_key)).all()
+                told.append([[None if cell is None else str(cell) for cell in row] for row in rows])
+        return sha256(canonical_json(told)).hexdigest()
 
     def snapshot(self, account_id: AccountId) -> AccountSnapshot:
         """Return one account with its household. Raises DataError for an unknown account, with a near match."""

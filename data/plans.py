@@ -142,15 +142,15 @@ class PlanStore:
         self,
         *,
         account_id: AccountId | None = None,
-        household_id: HouseholdId | None = None,
+        household_ids: Iterable[HouseholdId] | None = None,
         states: Iterable[PlanState] | None = None,
     ) -> tuple[PlanHead, ...]:
-        """Return the plans of an account, a household or some states, newest first, without their documents."""
+        """Return the plans of an account, some households or some states, newest first, without their documents."""
         query = select(*_HEAD).order_by(_TABLE.c.created_at.desc(), _TABLE.c.plan_id)
         if account_id is not None:
             query = query.where(_TABLE.c.account_id == account_id)
-        if household_id is not None:
-            query = query.where(_TABLE.c.household_id == household_id)
+        if household_ids is not None:
+            query = query.where(_TABLE.c.household_id.in_(list(household_ids)))
         if states is not None:
             query = query.where(_TABLE.c.state.in_(list(states)))
         with self._database.read() as connection:
@@ -258,7 +258,7 @@ def save_plan(
     plan_id = _checked(document, snapshot, market)
     everyone = {actor, *makers}
     if parent_id is not None:
-        everyone |= _head(connection, parent_id).makers
+        everyone |= read_head(connection, parent_id).makers
     documents.put(connection, [snapshot, market])
     row = {
         "plan_id": plan_id,
@@ -293,6 +293,7 @@ def _checked(document: Mapping[str, Any], snapshot: Document, market: Document) 
     return plan_id
 
 
-def _head(connection: Connection, plan_id: PlanId) -> PlanHead:
+def read_head(connection: Connection, plan_id: PlanId) -> PlanHead:
+    """Return a plan without its document, in the caller's transaction. Raises DataError for an unknown one."""
     row = read_plan(connection, select(*_HEAD), plan_id)
     return PlanHead(**row, makers=read_makers(connection, [plan_id])[plan_id])

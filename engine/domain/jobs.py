@@ -12,6 +12,7 @@ class JobKind(StrEnum):
     SYNC_ADDEPAR = "sync addepar"
     PRICES = "prices"
     SCAN = "scan"
+    NIGHT = "night"
     PLAN_BOOK = "plan book"
     RECONCILE = "reconcile"
 
