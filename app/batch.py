@@ -16,11 +16,13 @@ from concurrent.futures import (
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from app.steps.household_night import HouseholdNight
-from app.steps.nightly import Farm, Task, Undone
 from engine.domain.errors import ExternalRefusal
+
+if TYPE_CHECKING:  # a worker that runs something else need not load the plan engine
+    from app.steps.household_night import HouseholdNight
+    from app.steps.nightly import Farm, Task, Undone
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,12 +42,13 @@ class Workers:
     many: Callable[[Executor], int]
 
 
-def farm(workers: Workers) -> Farm:
+def farm(workers: Workers) -> "Farm":
     """Return what runs a night's tasks on these workers."""
+    from app.steps.nightly import Task, Undone
 
     def run(
-        function: Callable[[Task], tuple[HouseholdNight, ...]], tasks: Iterator[Task]
-    ) -> Iterator[tuple[HouseholdNight, ...] | Undone]:
+        function: "Callable[[Task], tuple[HouseholdNight, ...]]", tasks: "Iterator[Task]"
+    ) -> "Iterator[tuple[HouseholdNight, ...] | Undone]":
         for found in run_all(function, tasks, workers, split=Task.parts):
             yield Undone(task=found.task, why=found.why) if isinstance(found, Lost) else found
 
@@ -126,11 +129,14 @@ def run_all(
 
 @dataclass(slots=True, kw_only=True)
 class _Task(Generic[T]):
-    """tried: how often its worker was lost while it ran alone, which it does from the first loss on."""
+    """tried: how often its worker was lost while it ran alone, which it does from the first loss on. again: handed out
+    twice, since it took long.
+    """
 
     task: T
     alone: bool = False
     tried: int = 0
+    again: bool = False
     done: bool = False
 
 
@@ -201,9 +207,9 @@ def _again_where_slow(
         if task.done:
             future.cancel()
             del out[future]
-        elif time.monotonic() - since > patience_s:
+        elif not task.again and time.monotonic() - since > patience_s:
             _LOG.warning("a task takes longer than %.0f s; it is handed out once more", patience_s)
-            out[future] = (task, time.monotonic())
+            task.again = True
             _hand_out(function, task, executor, out)
 
 
