@@ -41,12 +41,13 @@ _accounts: Final = tables.accounts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firm:
-    """What stands at the head of every page."""
+    """What stands at the head of every page. market: stands for its prices, securities and corporate actions."""
 
     name: str
     as_of: date
     currency: str
     imported_at: datetime
+    market: str
 
 
 class FirmStore:
@@ -127,7 +128,8 @@ class FirmStore:
         """Return the firm's name, day and currency."""
         with self._database.read() as connection:
             row = _require(connection)
-        return Firm(name=row.name, as_of=row.as_of, currency=row.currency, imported_at=row.imported_at)
+        return Firm(name=row.name, as_of=row.as_of, currency=row.currency, imported_at=row.imported_at,
+                    market=row.risk_inputs)  # fmt: skip
 
     def reference(self) -> FirmReference:
         """Return everything but the accounts, equal to what was imported."""
