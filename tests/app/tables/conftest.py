@@ -1,4 +1,4 @@
-"""A market of three securities, two of them substantially identical, for tables of values written by hand."""
+"""What tables are made of: a market of three securities, two of them substantially identical, and a plan."""
 
 from datetime import date
 from decimal import Decimal
@@ -6,6 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from app.steps import plan
 from engine.domain.market import Mark, MarketSnapshot, RiskModel, Security
 
 AS_OF = date(2026, 11, 20)
@@ -30,3 +31,9 @@ def market():
             security_ids=(), factors=(), exposures=nothing, factor_covariance=nothing, specific_variance=np.zeros(0)
         ),
     )
+
+
+@pytest.fixture
+def harvest(services):
+    """T1's plan: it sells 12 AAA at 100 from the lot bought at 140, and buys 400 USD each of BBB, CCC and DDD."""
+    return plan.what_if(services, "T1", plan.default_settings(services, "T1"))

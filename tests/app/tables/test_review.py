@@ -36,12 +36,6 @@ def assessed(*checks, stale=(), year_gain=None):
     )  # fmt: skip
 
 
-@pytest.fixture
-def harvest(services):
-    """T1's plan: it sells 12 AAA at 100 from the lot bought at 140."""
-    return plan.what_if(services, "T1", plan.default_settings(services, "T1"))
-
-
 # Sentences
 
 
