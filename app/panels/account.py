@@ -20,6 +20,7 @@ from app.tables.monitor import (
     lot_table,
     move_table,
     name_drifts,
+    price_age_text,
     problem_table,
     restriction_table,
     tax_table,
@@ -211,8 +212,7 @@ def rules(view: AccountView) -> None:
 def data(view: AccountView) -> None:
     """Show how old the data are, what is wrong with them, and how good the risk model is."""
     scan = view.scan
-    st.caption(f"Newest mark {scan.data_age_days} days before {scan.as_of:%d %b %Y}." if scan.data_age_days else
-               f"Marks of {scan.as_of:%d %b %Y}.")  # fmt: skip
+    st.caption(price_age_text(scan.data_age_days, scan.as_of))
     st.caption(view.market.risk.quality)
     frame.table(problem_table({scan.account.account_id: view.document}), key="problems", empty="No data problem.")
 

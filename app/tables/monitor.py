@@ -1,12 +1,13 @@
 """What the watch over accounts shows: drift, lots, harvest, locks, moves and rules of one, data problems of all."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 import pandas as pd
 
 from app.tables.ledger import LOCK_RULES, group_tickers
-from app.tables.parts import named, table_of
+from app.tables.parts import day, named, table_of
 from engine.domain.accounts import AccountSnapshot, Restriction
 from engine.domain.identifiers import AccountId
 from engine.domain.market import MarketSnapshot
@@ -171,6 +172,15 @@ def _moved(market: MarketSnapshot, move: Move) -> dict[str, str]:
         return {"moving": "name", **named(market, move.key)}
     name, sector = ("", move.key) if move.of is MoveOf.SECTOR else ("whole account", "")
     return {"moving": move.of.value, "ticker": "", "name": name, "sector": sector}
+
+
+def price_age_text(data_age_days: int | None, as_of: date) -> str:
+    """Return in a sentence how old the newest price of an account's holdings is (AccountScan.data_age_days)."""
+    if data_age_days is None:
+        return "No holding has a price."
+    if data_age_days == 0:
+        return f"Prices of {day(as_of)}."
+    return f"The newest price is {data_age_days} {'day' if data_age_days == 1 else 'days'} older than {day(as_of)}."
 
 
 def problem_table(documents: Mapping[AccountId, Mapping[str, Any]]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from app.tables.monitor import (
     lot_table,
     move_table,
     name_drifts,
+    price_age_text,
     problem_table,
     restriction_table,
     tax_table,
@@ -220,6 +221,19 @@ def test_a_move_says_what_moved_by_how_many_per_cent_and_what_it_did_in_dollars(
     ]  # fmt: skip
     assert table[["change_pct", "dollars"]].to_numpy().tolist() == [[-3.125, -3125.0], [-6.25, -2500.0], [12.5, 12.5]]
     assert table["sigmas"].tolist() == pytest.approx([4.5, math.nan, 5.0], nan_ok=True)  # no risk is known of Toys
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [
+        (None, "No holding has a price."),
+        (0, "Prices of 20 November 2026."),
+        (1, "The newest price is 1 day older than 20 November 2026."),
+        (3, "The newest price is 3 days older than 20 November 2026."),
+    ],
+)
+def test_the_age_of_prices_is_told_and_no_day_is_claimed_where_there_is_no_price(days, text):
+    assert price_age_text(days, TODAY) == text
 
 
 def test_what_fences_an_account_off_stands_above_warnings_and_then_it_goes_by_account():
