@@ -111,7 +111,7 @@ def lot_table(snapshot: AccountSnapshot, market: MarketSnapshot) -> pd.DataFrame
     shown = table_of(
         rows, "ticker lot acquired term days_short gain gain_pct value basis shares name sector wash_adjustment"
     )
-    return shown.sort_values("gain", na_position="last", ignore_index=True)
+    return shown.sort_values("gain", na_position="last", kind="stable", ignore_index=True)
 
 
 def harvest_table(lots: Sequence[LossLot], market: MarketSnapshot) -> pd.DataFrame:
