@@ -33,6 +33,8 @@ def test_a_mark_stands_over_its_tracking_error_and_beside_its_tax_and_the_chosen
     assert centre(keep)[1] == pytest.approx(place_of(drawing, "$0")[1] + 3)  # a label's base is 3 points lower
     assert centre(match)[0] == pytest.approx(place_of(drawing, "0.2 %")[0])
     assert centre(match)[1] == pytest.approx(place_of(drawing, "-$1,000")[1] + 3)
+    assert centre(keep)[0] > centre(match)[0]  # left is closer
+    assert centre(keep)[1] > centre(match)[1]  # what saves tax is lower
     assert [len(group.contents) for group in (keep, match)] == [1, 2]
 
 
