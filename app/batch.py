@@ -79,15 +79,15 @@ def local(workers: int) -> Workers:
     return Workers(open=opened, many=lambda _pool: workers)
 
 
-def cluster(address: str) -> Workers:
-    """Return the workers of a Dask scheduler. Opening raises ExternalRefusal where none answers in two minutes."""
+def cluster(address: str, *, wait_s: float = _RECONNECT_S) -> Workers:
+    """Return the workers of a Dask scheduler. Opening raises ExternalRefusal where none answers in wait_s."""
 
     @contextmanager
     def opened() -> Iterator[Executor]:
         import distributed  # an extra of its own: most firms run on one machine
 
         try:
-            client: Any = distributed.Client(address, timeout=_RECONNECT_S)  # type: ignore[no-untyped-call]  # has few types
+            client: Any = distributed.Client(address, timeout=wait_s)  # type: ignore[no-untyped-call]  # has few types
         except OSError as error:
             raise ExternalRefusal(f"scheduler {address}: cannot be reached: {error}") from error
         try:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,12 +19,14 @@ class Numbers:
     deadly: int = -1
     times: int = 10**9
     slow: int = -1
+    pause_s: float = 0.0
 
     def parts(self):
-        return tuple(Numbers((n,), self.folder, self.deadly, self.times, self.slow) for n in self.numbers)
+        return tuple(replace(self, numbers=(number,)) for number in self.numbers)
 
 
 def squares(task: Numbers) -> tuple[int, ...]:
+    time.sleep(task.pause_s)
     for number in task.numbers:
         tries = len(list(task.folder.glob(f"{number}-*")))
         (task.folder / f"{number}-{tries}-{os.getpid()}").touch()
