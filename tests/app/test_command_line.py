@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.domain.lifecycle import PlanState
+
 COMMANDS = (
     ["demo"], ["import"], ["export"], ["sync", "addepar"], ["sync", "salesforce"], ["scan"], ["plan"], ["compare"],
     ["frontier"], ["sensitivity"], ["nightly"], ["washsales"], ["push"], ["approve"], ["send"], ["reconcile"],
