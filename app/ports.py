@@ -8,6 +8,7 @@ from typing import Any
 
 from connectors.salesforce.config import SalesforceConfig
 from connectors.salesforce.crm import SalesforceCrm
+from data.addepar import AddeparStore
 from data.audit import AuditLog
 from data.crm import CrmLinks
 from data.database import Database
@@ -16,6 +17,7 @@ from data.jobs import JobStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
+from data.refresh import SourceStore
 from data.scans import ScanStore
 from data.users import UserStore
 from data.views import ViewStore
@@ -48,6 +50,8 @@ class Services:
     users: UserStore
     views: ViewStore
     links: CrmLinks
+    sources: SourceStore
+    addepar: AddeparStore
     crm: SalesforceConfig | None
     connections: Mapping[str, Mapping[str, Any]]
     exports: Path

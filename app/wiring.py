@@ -8,6 +8,7 @@ from typing import Any
 from app.ports import Services
 from app.settings import Settings
 from connectors.salesforce.config import SalesforceConfig, read_config
+from data.addepar import AddeparStore
 from data.audit import AuditLog
 from data.crm import CrmLinks
 from data.database import open_database
@@ -16,6 +17,7 @@ from data.jobs import JobStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
+from data.refresh import SourceStore
 from data.scans import ScanStore
 from data.users import UserStore
 from data.views import ViewStore
@@ -40,6 +42,8 @@ def connect(settings: Settings) -> Services:
         users=UserStore(database),
         views=ViewStore(database),
         links=CrmLinks(database),
+        sources=SourceStore(database),
+        addepar=AddeparStore(database),
         crm=_salesforce(settings.connections.get("salesforce")),
         connections=settings.connections,
         exports=settings.exports,

@@ -8,6 +8,7 @@ from data import tables
 from data.books import read_books
 from data.pending import read_pending
 from data.reference import read_households, read_restrictions
+from data.refresh import read_sources
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.identifiers import AccountId, HouseholdId
 from engine.domain.policy import FIRM_SCOPE, restrictions_in_force
@@ -24,6 +25,7 @@ def read_snapshots(
     scopes = [FIRM_SCOPE, household_id, *(book.account.account_id for book in books)]
     restrictions = read_restrictions(connection, scopes)
     pending = read_pending(connection, household_id, as_of)
+    sources = read_sources(connection, [book.account.account_id for book in books])
     return tuple(
         AccountSnapshot(
             as_of=as_of,
@@ -32,6 +34,7 @@ def read_snapshots(
             household_books=tuple(books),
             restrictions=restrictions_in_force(restrictions, book.account, as_of),
             pending=tuple(trade for trade in pending if trade.account_id != book.account.account_id),
+            sources=sources or None,
         )
         for book in books
         if only in (None, book.account.account_id)

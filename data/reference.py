@@ -7,9 +7,9 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, select, update
 
-from data import documents, tables
+from data import documents, source_tables, tables
 from data.codec import codec
 from data.rows import from_row, to_row
 from data.snapshots import prices_document, risk_document
@@ -32,6 +32,7 @@ _CLEARED: Final = (
     tables.settings,
     tables.firm,
     tables.account_scans,  # of the accounts that go
+    source_tables.account_sources,
     tables.scan_queue,
 )
 _CLEARED_OF_ANOTHER: Final = (tables.scan, tables.scan_days)
@@ -63,20 +64,11 @@ def clear(connection: Connection, *, whole: bool) -> None:
 
 def write_reference(connection: Connection, reference: FirmReference, *, at: datetime) -> None:
     """Write all of a firm but its accounts into emptied tables."""
-    prices = prices_document(reference.prices)
     risk = None if reference.risk is None else risk_document(reference.risk)
-    documents.put(connection, [prices, *([] if risk is None else [risk])])
+    if risk is not None:
+        documents.put(connection, [risk])
     _insert(connection, tables.securities, reference.securities)
-    marks = [(history.security_id, _mark(history, reference.as_of)) for history in reference.prices]
-    _rows(
-        connection,
-        tables.marks,
-        [
-            to_row(mark, security_id=security_id, place=place)
-            for place, (security_id, mark) in enumerate(marks)
-            if mark is not None
-        ],
-    )
+    prices = _write_prices(connection, reference.prices, as_of=reference.as_of)
     _insert(connection, tables.models, reference.models, leave=["weights"])
     _rows(
         connection,
@@ -91,15 +83,44 @@ def write_reference(connection: Connection, reference: FirmReference, *, at: dat
     _insert(connection, tables.restrictions, reference.restrictions)
     _insert(connection, tables.substitutes, reference.substitutes)
     _rows(connection, tables.settings, [{"name": name, "text": text} for name, text in reference.settings.items()])
-    inputs = [reference.as_of.isoformat(), prices.hash, _SECURITIES.write(reference.securities)]
     row = {
         "id": 1,
         "imported_at": at,
-        "prices_hash": prices.hash,
+        "prices_hash": prices,
         "risk_hash": None if risk is None else risk.hash,
-        "risk_inputs": sha256(canonical_json(inputs)).hexdigest(),
+        "risk_inputs": _risk_inputs(reference.as_of, prices, reference.securities),
     }
     _rows(connection, tables.firm, [{**row, **{n: getattr(reference, n) for n in ("as_of", "currency", "name")}}])
+
+
+def rewrite_prices(connection: Connection, prices: tuple[PriceHistory, ...], *, as_of: date) -> None:
+    """Write the price histories of a firm that is there over its present ones, its marks and its day with them."""
+    connection.execute(delete(tables.marks))
+    name = _write_prices(connection, prices, as_of=as_of)
+    inputs = _risk_inputs(as_of, name, read_securities(connection))
+    connection.execute(update(tables.firm).values(as_of=as_of, prices_hash=name, risk_inputs=inputs))
+
+
+def _write_prices(connection: Connection, prices: tuple[PriceHistory, ...], *, as_of: date) -> str:
+    """Write histories and the marks of a day into an emptied table; return the name of the document."""
+    document = prices_document(prices)
+    documents.put(connection, [document])
+    marks = [(history.security_id, _mark(history, as_of)) for history in prices]
+    _rows(
+        connection,
+        tables.marks,
+        [
+            to_row(mark, security_id=security_id, place=place)
+            for place, (security_id, mark) in enumerate(marks)
+            if mark is not None
+        ],
+    )
+    return document.hash
+
+
+def _risk_inputs(as_of: date, prices: str, securities: tuple[Security, ...]) -> str:
+    """Return what stands for all that a risk model is estimated from."""
+    return sha256(canonical_json([as_of.isoformat(), prices, _SECURITIES.write(securities)])).hexdigest()
 
 
 def read_securities(connection: Connection) -> tuple[Security, ...]:

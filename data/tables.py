@@ -39,7 +39,7 @@ def _place() -> Column[int]:
     return Column("place", Integer, nullable=False)
 
 
-def _only_row() -> Column[int]:
+def only_row() -> Column[int]:
     """The key of a table that holds one row."""
     return Column("id", Integer, primary_key=True, autoincrement=False)
 
@@ -56,7 +56,7 @@ documents = Table(
 firm = Table(
     "firm",
     metadata,
-    _only_row(),
+    only_row(),
     CheckConstraint("id = 1", name="one_row"),
     Column("as_of", Date, nullable=False),
     Column("currency", Text, nullable=False),
@@ -307,7 +307,7 @@ audit = Table(
 audit_head = Table(
     "audit_head",
     metadata,
-    _only_row(),
+    only_row(),
     CheckConstraint("id = 1", name="one_row"),
     Column("rows", Integer, nullable=False),
     Column("hash", Text, nullable=False),
@@ -316,7 +316,7 @@ audit_head = Table(
 scan = Table(
     "scan",
     metadata,
-    _only_row(),
+    only_row(),
     CheckConstraint("id = 1", name="one_row"),
     Column("at", UtcTime, nullable=False),
     Column("marks", Json, nullable=False),
@@ -347,7 +347,7 @@ jobs = Table(
 scan_queue = Table(
     "scan_queue",
     metadata,
-    _only_row(),
+    only_row(),
     CheckConstraint("id = 1", name="one_row"),
     Column("at", UtcTime, nullable=False),
     Column("on", Date, nullable=False),

@@ -22,6 +22,7 @@ from app.tables.monitor import (
     name_drifts,
     problem_table,
     restriction_table,
+    source_words,
     tax_table,
 )
 from app.tables.parts import literal, usd
@@ -119,6 +120,8 @@ def drift(view: AccountView) -> None:
 def lots(view: AccountView) -> None:
     """Show each lot as a bar, and all of them in a table, largest loss first."""
     snapshot = view.snapshot
+    if snapshot.source is not None:
+        st.caption(literal(source_words(snapshot.source)))
     ladder, turning = st.columns([3, 2], gap="medium")
     with ladder:
         frame.chart(
@@ -213,6 +216,9 @@ def data(view: AccountView) -> None:
     scan = view.scan
     st.caption(f"Newest mark {scan.data_age_days} days before {scan.as_of:%d %b %Y}." if scan.data_age_days else
                f"Marks of {scan.as_of:%d %b %Y}.")  # fmt: skip
+    source = view.snapshot.source
+    if source is not None:
+        st.caption(literal(source_words(source)))
     st.caption(view.market.risk.quality)
     frame.table(problem_table({scan.account.account_id: view.document}), key="problems", empty="No data problem.")
 

@@ -2,14 +2,18 @@
 
 It keeps the documented manners: basic credentials and the firm header, JSON:API envelopes and media type, pages,
 request allowances with their header, jobs, and refusals of unknown keys. /sandbox/... puts faults in, for tests:
-POST /sandbox/faults {method, path, status, times, headers, detail}, /sandbox/jobs (see JobManners), /sandbox/rows
-(see Patch), /sandbox/allowances [[requests, seconds]], /sandbox/reset; GET /sandbox/requests counts what came.
+POST /sandbox/faults {method, path, status, times, headers, detail}, or {path, times, slow (seconds), cut (true)},
+/sandbox/jobs (see JobManners), /sandbox/rows (see Patch), /sandbox/allowances [[requests, seconds]], /sandbox/firm
+{folder, on}: the firm as it is on a later day, /sandbox/reset; GET /sandbox/requests counts what came.
 """
 
 import argparse
+import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +26,30 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from connectors.firm_folder.read import read_firm
-from connectors.sandbox.addepar_attributes import ARGUMENTS, CATALOGUE, argument_resource, attribute_resource
-from connectors.sandbox.addepar_firm import AddeparFirm, addepar_firm
+from connectors.sandbox.addepar_attributes import (
+    ARGUMENTS,
+    CATALOGUE,
+    VIEWS,
+    argument_resource,
+    attribute_resource,
+    view_resource,
+)
+from connectors.sandbox.addepar_firm import AddeparFirm, addepar_firm, moved_on
 from connectors.sandbox.addepar_gate import ALLOWANCES, Gate
 from connectors.sandbox.addepar_jobs import COMPLETED, Job, JobManners
 from connectors.sandbox.addepar_query import Parameters, Patch, QueryRefused, portfolio_result, transactions_result
-from connectors.sandbox.addepar_wire import answer, error, find, listed, one, page, parsed, query_attributes, refused
+from connectors.sandbox.addepar_wire import (
+    CutOff,
+    answer,
+    error,
+    find,
+    listed,
+    one,
+    page,
+    parsed,
+    query_attributes,
+    refused,
+)
 from connectors.sandbox.loopback import serve
 
 Query = Callable[[AddeparFirm, Parameters, Sequence[Patch]], dict[str, Any]]
@@ -124,6 +146,23 @@ class AddeparSandbox:
         keys = (await query_attributes(request)).get("attribute_keys", ())
         return answer({"data": [attribute_resource(key) for key in keys if key in CATALOGUE]})
 
+    async def views(self, _request: Request) -> Response:
+        """GET /v1/portfolio/views."""
+        return answer({"data": [view_resource(view_id, whole=False) for view_id in VIEWS]})
+
+    async def view(self, request: Request) -> Response:
+        """GET /v1/portfolio/views/ID."""
+        return one([view_resource(view_id, whole=True) for view_id in VIEWS], request.path_params["id"])
+
+    async def prices(self, request: Request) -> Response:
+        """GET /v1/entities/ID/prices, of all days or with date of one."""
+        entity, day = find(self.firm.entities, request.path_params["id"])["id"], request.query_params.get("date")
+        return answer({"data": [
+            {"id": f"{entity}:{on}", "type": "historical_prices",
+             "attributes": {"date": on.isoformat(), "source": "GLOBAL", "value": close, "nodeId": int(entity)}}
+            for on, close in self.firm.prices.get(entity, ()) if day in (None, on.isoformat())
+        ]})  # fmt: skip
+
     def query(self, ask: Query) -> Endpoint:
         """Return the endpoint that answers a query at once."""
 
@@ -140,8 +179,9 @@ class AddeparSandbox:
             if str(given.get("job_type", "")).upper() != job_type:
                 return error(400, "Bad Request", f"job_type must be {job_type}, found {given.get('job_type')}")
             result = ask(self.firm, given.get("parameters") or {}, self.patches)
+            manners = self._next_manners()
             job = Job(job_id=str(900_001 + len(self.jobs)), kind=kind, job_type=job_type, result=result,
-                      manners=self.manners, created=self.clock())  # fmt: skip
+                      manners=manners, created=self.clock())  # fmt: skip
             self.jobs[job.job_id] = job
             return answer({"data": job.resource()}, status=202)
 
@@ -174,6 +214,13 @@ class AddeparSandbox:
         self._job(request).cancelled = True
         return Response(status_code=204)
 
+    def _next_manners(self) -> JobManners:
+        """The manners of the job that is submitted now."""
+        manners = self.manners
+        if manners.times:
+            self.manners = JobManners() if manners.times == 1 else replace(manners, times=manners.times - 1)
+        return manners
+
     def _job(self, request: Request) -> Job:
         job = self.jobs.get(request.path_params["id"])
         if job is None:
@@ -183,7 +230,7 @@ class AddeparSandbox:
         return job
 
     async def control(self, request: Request) -> Response:
-        """POST /sandbox/WHAT: put a fault in; see the module's question."""
+        """POST /sandbox/WHAT: put a fault in, or move the firm on; see the module's question."""
         what, body = request.path_params["what"], parsed(await request.body() or b"{}")
         if what == "faults":
             self.gate.faults.append({"times": 1, **body})
@@ -193,6 +240,10 @@ class AddeparSandbox:
             self.patches.append(Patch(**body))
         elif what == "allowances":
             self.gate.allow(body)
+        elif what == "firm":
+            self.firm = moved_on(
+                self.firm, addepar_firm(*read_firm(Path(body["folder"]))), on=date.fromisoformat(body["on"])
+            )
         elif what == "reset":
             self.reset()
         else:
@@ -210,11 +261,17 @@ def addepar_app(sandbox: AddeparSandbox) -> Starlette:
     async def admit(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
         if not request.url.path.startswith("/api/v1/"):
             return await proceed(request)
-        return sandbox.gate.refusal(request) or await proceed(request)
+        refusal = sandbox.gate.refusal(request)
+        fault = None if refusal else sandbox.gate.due_fault(request, with_status=False)
+        if fault is not None:
+            await asyncio.sleep(float(fault.get("slow", 0)))
+        served = refusal or await proceed(request)
+        return CutOff() if fault is not None and fault.get("cut") else served
 
     api = [
         Route("/entities", sandbox.entities),
         Route("/entities/{id}", sandbox.entity),
+        Route("/entities/{id}/prices", sandbox.prices),
         Route("/groups", sandbox.groups),
         Route("/groups/{id}", sandbox.group),
         Route("/groups/{id}/members", sandbox.members),
@@ -224,6 +281,8 @@ def addepar_app(sandbox: AddeparSandbox) -> Starlette:
         Route("/attributes/{id}", sandbox.attribute),
         Route("/attributes/{id}/arguments", sandbox.arguments),
         Route("/attributes/{id}/relationships/arguments", sandbox.argument_ids),
+        Route("/portfolio/views", sandbox.views),
+        Route("/portfolio/views/{id}", sandbox.view),
         Route("/portfolio/query", sandbox.query(portfolio_result), methods=["POST"]),
         Route("/transactions/query", sandbox.query(transactions_result), methods=["POST"]),
         Route("/jobs", sandbox.list_jobs),

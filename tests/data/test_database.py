@@ -12,11 +12,13 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
 import data.migrations.versions
+import data.source_tables
 from data.database import open_database
 from data.scans import ScanStore
 from data.tables import metadata, plans
 from engine.domain.errors import DataError, ExternalRefusal
 
+SOURCE_TABLES = ("account_sources", "addepar_requests", "addepar_answers", "addepar_mapping", "addepar_synced")
 REVISIONS = sorted(file.name[1:5] for file in Path(data.migrations.versions.__file__).parent.glob("r0*.py"))
 
 
@@ -35,6 +37,8 @@ def test_migrations_from_nothing_give_exactly_the_tables_of_this_program(empty_u
 
     assert difference == []
     assert checks == {
+        ("addepar_mapping", "ck_addepar_mapping_one_row"),
+        ("addepar_synced", "ck_addepar_synced_one_row"),
         ("audit_head", "ck_audit_head_one_row"),
         ("firm", "ck_firm_one_row"),
         ("plans", "ck_plans_state"),
@@ -170,7 +174,7 @@ def test_a_schema_newer_than_the_program_is_left_alone(url):
 def test_a_database_of_the_first_schema_is_brought_up_to_date_and_scanned_afresh(url):
     database = open_database(url)
     with database.begin() as connection:
-        for name in ("jobs", "scan_queue", "scan_days", "views"):
+        for name in ("jobs", "scan_queue", "scan_days", "views", *SOURCE_TABLES):
             connection.execute(text(f"DROP TABLE {name}"))
         connection.execute(text("ALTER TABLE scan DROP COLUMN since"))
         connection.execute(text("ALTER TABLE households DROP COLUMN not_visible"))

@@ -73,7 +73,8 @@ class StandIn:
         return AddeparConfig(**given)
 
     def client(self, **changes: Any) -> AddeparClient:
-        return AddeparClient(self.config(**changes), clock=self.clock, sleep=self.clock.sleep)
+        kept, spent = changes.pop("kept", None), changes.pop("spent", None)
+        return AddeparClient(self.config(**changes), clock=self.clock, sleep=self.clock.sleep, kept=kept, spent=spent)
 
     def control(self, what: str, body: Any) -> None:
         """Put a fault in."""

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.addepar.budget import ADDEPAR_ALLOWANCES, Allowance, RequestBudget
+from connectors.addepar.budget import Allowance, RequestBudget
 from engine.domain.errors import ExternalRefusal
+
+ADDEPAR_ALLOWANCES = (Allowance(requests=50, seconds=900.0), Allowance(requests=1000, seconds=86400.0))
 
 
 class _Time:
@@ -48,7 +50,9 @@ def test_no_window_of_the_other_side_ever_sees_more_than_is_allowed(
 @given(pause=st.integers(0, 60))
 def test_addepars_own_allowances_hold_over_a_day_of_constant_asking(pause: int) -> None:
     time = _Time()
-    budget = RequestBudget(clock=lambda: time.now, sleep=time.sleep, longest_wait_seconds=1e9)
+    budget = RequestBudget(
+        clock=lambda: time.now, sleep=time.sleep, longest_wait_seconds=1e9, allowances=ADDEPAR_ALLOWANCES
+    )
     sent = []
     while time.now < 2 * 86400:
         with budget.request():
@@ -62,7 +66,9 @@ def test_addepars_own_allowances_hold_over_a_day_of_constant_asking(pause: int) 
 
 def test_requests_within_the_allowance_do_not_wait() -> None:
     time = _Time()
-    budget = RequestBudget(clock=lambda: time.now, sleep=time.sleep, longest_wait_seconds=0)
+    budget = RequestBudget(
+        clock=lambda: time.now, sleep=time.sleep, longest_wait_seconds=0, allowances=ADDEPAR_ALLOWANCES
+    )
 
     for _ in range(50):
         with budget.request():

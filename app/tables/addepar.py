@@ -1,0 +1,74 @@
+"""What the connection with Addepar shows: settings and proposals, the lots that a mapping reads, what was spent."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from app.steps.addepar import Standing, Tested
+from app.tables.parts import table_of
+from connectors.addepar.budget import in_words
+from connectors.addepar.discover import Proposal
+from engine.domain.accounts import AccountBook
+
+_EXISTS = {True: "yes", False: "no", None: "not asked for"}
+
+
+def proposal_table(proposals: Iterable[Proposal]) -> pd.DataFrame:
+    """Return one row a setting: what it is for, its key now, whether that exists, and the key proposed."""
+    return table_of(
+        [
+            {
+                "setting": one.place,
+                "meaning": one.meaning,
+                "now": one.written,
+                "exists": _EXISTS[one.exists],
+                "proposed": one.proposed,
+                "display_name": one.display_name,
+            }
+            for one in proposals
+        ],
+        "setting meaning now exists proposed display_name",
+    )
+
+
+def lots_table(book: AccountBook) -> pd.DataFrame:
+    """Return one row a lot as it was read."""
+    return table_of(
+        [
+            {
+                "security": lot.security_id,
+                "lot": lot.lot_id,
+                "acquired": lot.acquired,
+                "held_from": lot.held_from,
+                "shares": float(lot.quantity),
+                "basis": float(lot.basis),
+                "wash_adjustment": float(lot.wash_adjustment) if lot.wash_adjustment else None,
+            }
+            for lot in book.lots
+        ],
+        "security lot acquired held_from shares basis wash_adjustment",
+    )
+
+
+def standing_words(standing: Standing) -> tuple[str, ...]:
+    """Return in words what was asked of Addepar and when it was last read."""
+    spent = [
+        f"{used:,} of {allowance.requests:,} requests in {in_words(allowance.seconds)}"
+        for allowance, used in standing.used
+    ]
+    last = "never synced" if standing.synced is None else f"last good sync {standing.synced:%d %b %Y %H:%M} UTC"
+    waiting = () if standing.cut_off is None else (
+        f"a sync was cut off; the next one goes on from what was read since {standing.cut_off:%d %b %Y %H:%M} UTC",
+    )  # fmt: skip
+    saved = () if standing.saved is None else (
+        f"mapping saved by {standing.saved.saved_by} on {standing.saved.saved_at:%d %b %Y %H:%M} UTC",
+    )  # fmt: skip
+    return (f"spent: {', '.join(spent)}", last, *waiting, *saved)
+
+
+def tested_words(tested: Tested) -> str:
+    """Return in words what a mapping reads of an account."""
+    if tested.book is None:
+        return "This account would be fenced off: see its faults."
+    book = tested.book
+    return f"{len(book.lots):,} lots, {len(book.transactions):,} transactions, cash {book.account.cash:,.2f} USD."
