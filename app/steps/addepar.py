@@ -15,6 +15,7 @@ from connectors.addepar.discover import (
     Attribute,
     Proposal,
     View,
+    as_it_is,
     proposals,
     read_attributes,
     read_view,
@@ -109,6 +110,11 @@ def standing(services: Services) -> Standing:
 def written(services: Services) -> Mapping[str, str]:
     """Return every setting of the present mapping that names an attribute, each in one line."""
     return written_keys(connection(services)[1])
+
+
+def present(services: Services) -> tuple[Proposal, ...]:
+    """Return each setting of the holdings query as it is now, before anything is discovered."""
+    return as_it_is(connection(services)[1])
 
 
 def discover(services: Services, *, view_id: str | None = None) -> Discovered:

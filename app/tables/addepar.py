@@ -8,9 +8,10 @@ from app.steps.addepar import Standing, Tested
 from app.tables.parts import table_of
 from connectors.addepar.budget import in_words
 from connectors.addepar.discover import Proposal
+from connectors.addepar.issues import DataIssue
 from engine.domain.accounts import AccountBook
 
-_EXISTS = {True: "yes", False: "no", None: "not asked for"}
+_EXISTS = {True: "yes", False: "no", None: ""}
 
 
 def proposal_table(proposals: Iterable[Proposal]) -> pd.DataFrame:
@@ -47,6 +48,23 @@ def lots_table(book: AccountBook) -> pd.DataFrame:
             for lot in book.lots
         ],
         "security lot acquired held_from shares basis wash_adjustment",
+    )
+
+
+def issue_table(issues: Iterable[DataIssue]) -> pd.DataFrame:
+    """Return one row a fault of the source."""
+    return table_of(
+        [
+            {
+                "severity": issue.severity.value,
+                "place": f"{issue.subject}, {issue.field}",
+                "found": issue.found,
+                "expected": issue.expected,
+                "effect": issue.effect,
+            }
+            for issue in issues
+        ],
+        "severity place found expected effect",
     )
 
 

@@ -54,7 +54,7 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """One setting. written: as the mapping has it now; exists: None where nothing is asked for.
+    """One setting. written: as the mapping has it now; exists: None where nothing is asked for, or it is not known.
 
     proposed: what it should be: what it is where that exists, else the likest of the firm's attributes, "" for none.
     display_name: what the firm's screen calls the proposed key.
@@ -113,6 +113,16 @@ def proposals(
     known = {attribute.key: attribute for attribute in attributes}
     written = written_keys(mapping)
     return tuple(_proposal(place, written[place], known, view) for place in WANTED)
+
+
+def as_it_is(mapping: AddeparMapping) -> tuple[Proposal, ...]:
+    """Return each setting of the holdings query as it is, whether it exists not being known."""
+    written = written_keys(mapping)
+    return tuple(
+        Proposal(place=place, meaning=WANTED[place][1], written=written[place], exists=None, proposed=written[place],
+                 display_name="")
+        for place in WANTED
+    )  # fmt: skip
 
 
 def _proposal(place: str, written: str, known: Mapping[str, Attribute], view: View | None) -> Proposal:

@@ -4,7 +4,8 @@ It keeps the documented manners: basic credentials and the firm header, JSON:API
 request allowances with their header, jobs, and refusals of unknown keys. /sandbox/... puts faults in, for tests:
 POST /sandbox/faults {method, path, status, times, headers, detail}, or {path, times, slow (seconds), cut (true)},
 /sandbox/jobs (see JobManners), /sandbox/rows (see Patch), /sandbox/allowances [[requests, seconds]], /sandbox/firm
-{folder, on}: the firm as it is on a later day, /sandbox/clear (the faults alone), /sandbox/reset; GET /sandbox/requests counts what came.
+{folder, on}: the firm as it is on a later day, /sandbox/clear (the faults alone), /sandbox/reset; GET
+/sandbox/requests counts what came.
 """
 
 import argparse
