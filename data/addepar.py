@@ -65,10 +65,8 @@ class FirmRequests:
             connection.execute(update(table).where(table.c.id == ticket).values(at=at))
 
     def _moments(self, connection: Connection) -> list[float]:
-        """The newest of a day and a little more: a claim counts from the latest moment at which it may arrive."""
-        column = tables.addepar_requests.c.at
-        own = select(column).where(tables.addepar_requests.c.firm == self._firm).order_by(column.desc()).limit(2000)
-        return sorted(connection.scalars(own))
+        table = tables.addepar_requests
+        return sorted(connection.scalars(select(table.c.at).where(table.c.firm == self._firm)))
 
 
 class RunAnswers:

@@ -106,7 +106,10 @@ def _edited(services: Services, found: Discovered | None) -> Mapping[str, str]:
         table,
         column_config={
             **{name: COLUMNS[name] for name in table.columns if name in COLUMNS},
-            "proposed": st.column_config.TextColumn("Key", help="With arguments: cost_basis cost_basis_type=ORIGINAL"),
+            "setting": st.column_config.TextColumn("Setting", pinned=True, width=190),
+            "proposed": st.column_config.TextColumn(
+                "Key", width="medium", help="With arguments: cost_basis cost_basis_type=ORIGINAL"
+            ),
         },
         column_order=["setting", "meaning", "proposed", "display_name", "now", "exists"],
         disabled=["setting", "meaning", "now", "exists", "display_name"],

@@ -162,4 +162,7 @@ def in_words(seconds: float) -> str:
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"{math.ceil(seconds)} s"
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
+    if minutes < 120:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest:02} min" if rest else f"{hours} h"

@@ -34,12 +34,12 @@ class Since:
 
 
 def changed_owners(
-    client: AddeparClient, keys: TransactionKeys, *, since: datetime, as_of: date
+    client: AddeparClient, keys: TransactionKeys, *, since: datetime, as_of: date, most: int = MOST_CHANGES
 ) -> frozenset[str] | None:
     """Return the owners of every transaction made, corrected or deleted since; None where it cannot be told.
 
     One request: the transactions of the whole firm, the last modified first, deleted ones with them. It cannot be told
-    where the firm maps no modified date, more than MOST_CHANGES were modified, Addepar cannot answer in time, or a row
+    where the firm maps no modified date, as many as `most` were modified, Addepar cannot answer in time, or a row
     has no owner. What changed is not taken from these rows: each owner's whole history is read again, which is right
     whatever the change was.
     """
@@ -53,7 +53,7 @@ def changed_owners(
         "end_date": as_of.isoformat(),
         "columns": list(dict.fromkeys((keys.id, keys.owner, keys.modified))),
         "sorting": [{"attribute": keys.modified, "ascending": False}],
-        "limit": MOST_CHANGES,
+        "limit": most,
         "include_deleted": True,
     }
     try:
@@ -66,5 +66,5 @@ def changed_owners(
     except ValueError:
         return None
     changed = {entity_id(row.get(keys.owner)) for row, on in zip(rows, days, strict=True) if on is None or on >= first}
-    newer_than_all = len(rows) >= MOST_CHANGES and (days[-1] is None or days[-1] >= first)
+    newer_than_all = len(rows) >= most and (days[-1] is None or days[-1] >= first)
     return None if newer_than_all or "" in changed else frozenset(changed)

@@ -67,12 +67,13 @@ class AddeparSandbox:
         clock: Callable[[], float] = time.monotonic,
         allowances: Sequence[tuple[int, float]] = ALLOWANCES,
     ) -> None:
-        self.firm, self.clock = firm, clock
+        self._first_firm, self.clock = firm, clock
         self.gate = Gate(clock=clock, allowances=allowances)
         self.reset()
 
     def reset(self) -> None:
-        """Forget every request, job and fault."""
+        """Forget every request, job and fault, and go back to the first firm."""
+        self.firm = self._first_firm
         self.gate.reset()
         self.jobs: dict[str, Job] = {}
         self.manners = JobManners()

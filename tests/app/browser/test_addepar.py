@@ -22,9 +22,9 @@ def test_a_mapping_is_discovered_tested_and_saved_and_a_sync_reads_by_it(connect
     expect(page.get_by_text("holdings.lot = 'lot_number'")).to_be_visible()
 
     press(page, "Discover")
-    expect(page.get_by_text("holdings.lot = tax_lot")).to_be_visible()
+    expect(page.get_by_text("To be changed: holdings.lot = tax_lot")).to_be_visible()
     press(page, "Test")
-    expect(page.get_by_text("lots,")).to_be_visible()
+    expect(page.get_by_text(" transactions, cash ")).to_be_visible()
     page.get_by_role("button", name="Save", exact=False).click()
     settled(page)
     expect(page.get_by_text("Mapping saved by maya")).to_be_visible()
