@@ -1,6 +1,7 @@
 """What the connection with Addepar shows: settings and proposals, the lots that a mapping reads, what was spent."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import pandas as pd
 
@@ -74,14 +75,17 @@ def standing_words(standing: Standing) -> tuple[str, ...]:
         f"{used:,} of {allowance.requests:,} requests in {in_words(allowance.seconds)}"
         for allowance, used in standing.used
     ]
-    last = "never synced" if standing.synced is None else f"last good sync {standing.synced:%d %b %Y %H:%M} UTC"
-    waiting = () if standing.cut_off is None else (
-        f"a sync was cut off; the next one goes on from what was read since {standing.cut_off:%d %b %Y %H:%M} UTC",
-    )  # fmt: skip
-    saved = () if standing.saved is None else (
-        f"mapping saved by {standing.saved.saved_by} on {standing.saved.saved_at:%d %b %Y %H:%M} UTC",
-    )  # fmt: skip
-    return (f"spent: {', '.join(spent)}", last, *waiting, *saved)
+    words = [f"spent: {', '.join(spent)}"]
+    words.append("never synced" if standing.synced is None else f"last good sync {_minute(standing.synced)}")
+    if standing.cut_off is not None:
+        words.append(f"a sync that began {_minute(standing.cut_off)} runs or was cut off; what it read is kept")
+    if standing.saved is not None:
+        words.append(f"mapping saved by {standing.saved.saved_by} on {_minute(standing.saved.saved_at)}")
+    return tuple(words)
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%d %b %Y %H:%M} UTC"
 
 
 def tested_words(tested: Tested) -> str:

@@ -109,6 +109,11 @@ class AddeparSandbox:
         ids = {member["id"] for member in group["relationships"]["members"]["data"]}
         return page(request, [entity for entity in self.firm.entities if entity["id"] in ids])
 
+    async def child_groups(self, request: Request) -> Response:
+        """GET /v1/groups/ID/child_groups: no household holds another."""
+        find(self.firm.groups, request.path_params["id"])
+        return page(request, [])
+
     async def positions(self, request: Request) -> Response:
         """GET /v1/positions, with filters on the id and the model type of owner and owned."""
         kinds = {entity["id"]: entity["attributes"]["model_type"] for entity in self.firm.entities}
@@ -279,6 +284,7 @@ def addepar_app(sandbox: AddeparSandbox) -> Starlette:
         Route("/groups", sandbox.groups),
         Route("/groups/{id}", sandbox.group),
         Route("/groups/{id}/members", sandbox.members),
+        Route("/groups/{id}/child_groups", sandbox.child_groups),
         Route("/positions", sandbox.positions),
         Route("/attributes", sandbox.attributes),
         Route("/attributes/query", sandbox.search_attributes, methods=["POST"]),

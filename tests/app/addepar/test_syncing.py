@@ -14,10 +14,13 @@ from app.steps.sync import sync_addepar
 from connectors.firm_folder.read import read_firm
 from data.firm import apply_fills
 from data.orders import save_blocks
+from data.refresh import write_sources
 from engine.domain.accounts import AccountBook, Transaction, TransactionType
 from engine.domain.errors import DataError, ExternalRefusal
 from engine.domain.orders import Block, LotInstruction, Order
-from engine.domain.plans import Side
+from engine.domain.plans import Side, Verdict
+from engine.domain.settings import PlanSettings
+from engine.domain.sources import AccountSource
 from engine.execute.booking import booked
 from engine.execute.fills import FilledOrder
 from tests.app.addepar.reached import EVENING
@@ -137,6 +140,28 @@ def test_a_mended_account_may_be_planned_again(stand_in: Any, connect: Callable[
 
     assert sync_addepar(services, actor="maya").kept == ()
     assert plan.what_if(services, "T1", plan.default_settings(services, "T1")).plan.account_id == "T1"
+
+
+def test_a_plan_of_derived_lots_says_so_and_old_lots_say_how_old(connect: Callable[..., Services]) -> None:
+    services = connect()
+    given = AccountSource(account_id="T1", source="Addepar", read_on=TODAY - timedelta(days=6), tried_on=TODAY,
+                          derived=True)  # fmt: skip
+    with services.database.begin() as connection:
+        write_sources(connection, [given])
+
+    checks = {check.rule: check for check in plan.what_if(services, "T1", PlanSettings()).plan.checks}
+
+    assert checks["lots"].verdict is Verdict.WARN
+    assert checks["lots"].detail.startswith("rebuilt from transactions, since Addepar gives no lots")
+    assert "6 days old, of 2026-11-14" in checks["lots"].detail
+
+
+def test_a_plan_of_lots_read_today_passes(addepar: Services) -> None:
+    sync_addepar(addepar, actor="maya")
+
+    checks = {check.rule: check for check in plan.what_if(addepar, "T1", PlanSettings()).plan.checks}
+
+    assert checks["lots"].verdict is Verdict.PASS
 
 
 def test_a_household_is_warned_of_a_member_that_could_not_be_read(

@@ -25,13 +25,15 @@ def test_a_mapping_is_discovered_tested_and_saved_and_a_sync_reads_by_it(connect
     expect(page.get_by_text("To be changed: holdings.lot = tax_lot")).to_be_visible()
     press(page, "Test")
     expect(page.get_by_text(" transactions, cash ")).to_be_visible()
-    page.get_by_role("button", name="Save", exact=False).click()
-    settled(page)
+    press(page, "Save 3 changed")
     expect(page.get_by_text("Mapping saved by maya")).to_be_visible()
     expect(page.get_by_text("The keys are those that are in use.")).to_be_visible()
 
     press(page, "Sync now")
-    expect(page.get_by_text("Last good sync").locator("..")).not_to_contain_text("never", timeout=90_000)
+    last = page.get_by_test_id("stMetric").filter(has_text="Last good sync")
+    expect(last).to_contain_text("UTC", timeout=120_000)
+    go(page, f"{connected_app.url}/account?account=A00003&tab=Tax+lots")
+    expect(page.get_by_text("Lots as Addepar had them on")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
