@@ -4,8 +4,9 @@ from app.ports import Progress, Services, no_progress
 from app.steps.addepar import connection, mapping_name
 from app.steps.intake import Synced, take_in
 from app.steps.jobs import recorded
+from connectors.addepar.answers import may_go_on
 from connectors.addepar.changes import Known
-from connectors.addepar.client import AddeparClient, may_go_on
+from connectors.addepar.client import AddeparClient
 from connectors.addepar.issues import DataIssue
 from connectors.addepar.kept import asked
 from connectors.addepar.sync import pull

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from connectors.addepar.client import AddeparClient, AddeparRefusal
+from connectors.addepar.answers import AddeparRefusal
+from connectors.addepar.client import AddeparClient
 from connectors.addepar.mapping import TransactionKeys
 from connectors.addepar.values import day, entity_id
 from engine.domain.accounts import Transaction

@@ -3,46 +3,22 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal
 from functools import partial
-from typing import Any, Final, Self
+from typing import Final, Self
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from connectors.addepar.answers import AddeparRefusal, Document, document, refusal
 from connectors.addepar.budget import CutOff, RequestBudget, SpentRequests, allowances_of
 from connectors.addepar.config import AddeparConfig
 from connectors.addepar.kept import KeptAnswers, NothingKept, asked
 from engine.domain.errors import ExternalRefusal
 
-Document = Mapping[str, Any]
-
 CONTENT_TYPE: Final = "application/vnd.api+json"
 PAGE_LIMIT: Final = 2000  # the most Addepar gives; fewer pages spend less of the allowance
 READ_BACKOFF_SECONDS: Final = (1.0, 2.0, 4.0)  # between the attempts of a GET
 RATE_LIMIT_ATTEMPTS: Final = 5
-_HINTS: Final = {
-    401: "check the API key and secret",
-    403: "check the Addepar-Firm id and the permissions of the API key",
-}
-
-_PASSING: Final = frozenset({401, 403, 429})  # refusals that say nothing about what was read so far
-
-
-class AddeparRefusal(ExternalRefusal):
-    """Addepar answered with an error. status is the HTTP status, detail Addepar's own words."""
-
-    def __init__(self, message: str, *, status: int, detail: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.detail = detail
-
-
-def may_go_on(error: ExternalRefusal) -> bool:
-    """Return whether a sync that ended with this error may go on from the answers that it kept."""
-    if isinstance(error, AddeparRefusal):
-        return error.status in _PASSING or error.status >= requests.codes.internal_server_error
-    return isinstance(error, CutOff)
 
 
 class AddeparClient:
@@ -189,7 +165,7 @@ class AddeparClient:
                 break
             self.budget.wait(_retry_after(response), reason=f"{method} {path} exceeds the firm's request allowance")
         if response.status_code >= requests.codes.bad_request:
-            raise _refusal(method, path, response)
+            raise refusal(method, path, response)
         return response
 
     def _url(self, path: str) -> str:
@@ -207,38 +183,8 @@ class AddeparClient:
         return CutOff(f"Addepar: {method} {path} at {self._root} failed after every retry: {error}")
 
 
-def document(content: bytes, *, at: str) -> Document:
-    """Return a body's JSON object with every fraction as an exact Decimal. Raises ExternalRefusal if it is none."""
-    try:
-        found = json.loads(content, parse_float=Decimal, parse_constant=_not_a_number)
-    except ValueError as error:
-        raise ExternalRefusal(f"Addepar: {at}: expected JSON, found {error}") from error
-    if not isinstance(found, dict):
-        raise ExternalRefusal(f"Addepar: {at}: expected a JSON object, found {type(found).__name__}")
-    return found
-
-
 def _body(data: Document) -> bytes:
     return json.dumps({"data": data}).encode()
-
-
-def _refusal(method: str, path: str, response: requests.Response) -> AddeparRefusal:
-    status = response.status_code
-    detail = error_detail(response)
-    hint = f" ({_HINTS[status]})" if status in _HINTS else ""
-    return AddeparRefusal(
-        f"Addepar refused {method} {path} with {status}: {detail}{hint}", status=status, detail=detail
-    )
-
-
-def error_detail(response: requests.Response) -> str:
-    """Return Addepar's own words about an error: the details of its JSON:API errors, or the start of the body."""
-    try:
-        errors = json.loads(response.content).get("errors") or []
-        words = [str(error.get("detail") or error.get("title") or error) for error in errors]
-    except (ValueError, AttributeError):
-        words = []
-    return "; ".join(words) or response.text[:200] or response.reason or "no reason given"
 
 
 def _retry_after(response: requests.Response) -> float:
@@ -252,7 +198,3 @@ def _retry_after(response: requests.Response) -> float:
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
-def _not_a_number(name: str) -> Decimal:
-    raise ValueError(f"the number {name}")

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import requests
 
+from connectors.addepar.answers import AddeparRefusal, Document, document
 from connectors.addepar.budget import CutOff
-from connectors.addepar.client import AddeparClient, AddeparRefusal, Document, document
+from connectors.addepar.client import AddeparClient
 from engine.domain.errors import ExternalRefusal
 
 FIRST_POLL_SECONDS: Final = 2.0

@@ -8,8 +8,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+from connectors.addepar.answers import AddeparRefusal, Document
 from connectors.addepar.changes import Since
-from connectors.addepar.client import AddeparClient, AddeparRefusal, Document
+from connectors.addepar.client import AddeparClient
 from connectors.addepar.derive import Unlotted
 from connectors.addepar.holdings import HoldingReader, Position
 from connectors.addepar.issues import Faults

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
+from connectors.addepar.answers import Document
 from connectors.addepar.budget import in_words
 from connectors.addepar.changes import Known, Since, changed_owners
-from connectors.addepar.client import AddeparClient, Document
+from connectors.addepar.client import AddeparClient
 from connectors.addepar.derive import derived_lots
 from connectors.addepar.duplicates import duplicate_accounts
 from connectors.addepar.issues import DataIssue, Severity
@@ -66,44 +67,47 @@ def pull(
     """
     if as_of < reference.as_of:
         raise DataError(f"sync: expected a day not before the firm's own {reference.as_of}, found {as_of}")
-    keys = mapping.entities
     told = _Told(client, progress, chunks=-(-len(accounts) // client.config.accounts_per_job))
     told("accounts and households", done=0, of=1)
-    entities = client.pages("/v1/entities", {"filter[model_types]": ",".join(keys.account_model_types)})
-    matched, issues = match_accounts(entities, accounts, keys)
-    groups = tuple(_household_groups(client, keys))
-    owned = client.pages("/v1/positions", {"filter[owned_model_types]": ",".join(keys.account_model_types)})
-    placed, household_issues = match_households(groups, owned, matched, reference.households, keys)
-    unchanged = _unchanged(client, mapping, {e: matched[e] for e in placed}, known, as_of=as_of)
-    desk = Desk(client=client, mapping=mapping, as_of=as_of, reference=reference, since=unchanged)
-    same = frozenset[str]() if unchanged is None else unchanged.unchanged
+    placed, households, issues = _place(client, mapping.entities, reference, accounts)
+    since = _unchanged(client, mapping, placed, known, as_of=as_of)
+    same = frozenset[str]() if since is None else since.unchanged
+    desk = Desk(client=client, mapping=mapping, as_of=as_of, reference=reference, since=since)
     # Those whose history is to be read come first and close together: a chunk of the others needs no query for it.
-    wanted = sorted(placed, key=lambda entity: (entity in same, matched[entity].account_id))
+    wanted = sorted(placed, key=lambda entity: (entity in same, placed[entity].account_id))
     readings: list[Reading] = []
     for start in range(0, len(wanted), client.config.accounts_per_job):
         told("accounts", done=start, of=len(wanted))
-        chunk = wanted[start : start + client.config.accounts_per_job]
-        readings += desk.read({entity: replace(matched[entity], household_id=placed[entity]) for entity in chunk})
+        readings += desk.read({e: placed[e] for e in wanted[start : start + client.config.accounts_per_job]})
     progress("accounts", 1.0)
     if not mapping.holdings.lot:
         _derive(readings, as_of)
     twice = duplicate_accounts(reading.book for reading in readings if not reading.faults.fenced)
     bad = {issue.account_id for issue in twice}
-    good = [r for r in readings if not r.faults.fenced and r.account.account_id not in bad]
-    prices, price_issues = agreed_prices(reading.prices for reading in good)
-    books = {reading.account.account_id: reading.book for reading in good}
+    good = {r.account.account_id: r for r in readings if not r.faults.fenced and r.account.account_id not in bad}
+    prices, price_issues = agreed_prices(reading.prices for reading in good.values())
+    issues += [*(i for reading in readings for i in reading.faults.issues), *twice, *price_issues]
+    issues += unmoved_prices(reference.prices, prices, on=as_of)
+    histories = with_prices(reference.prices, prices, on=as_of)
     return AddeparPull(
-        reference=replace(
-            reference,
-            as_of=as_of,
-            households=_renamed(reference, [group for group, _ in groups], keys),
-            prices=with_prices(reference.prices, prices, on=as_of),
-        ),
-        books=tuple(books[account.account_id] for account in accounts if account.account_id in books),
-        issues=(*issues, *household_issues, *(i for reading in readings for i in reading.faults.issues), *twice,
-                *price_issues, *unmoved_prices(reference.prices, prices, on=as_of)),
+        reference=replace(reference, as_of=as_of, households=households, prices=histories),
+        books=tuple(good[account.account_id].book for account in accounts if account.account_id in good),
+        issues=tuple(issues),
         histories=sum(entity not in same for entity in wanted),
-    )  # fmt: skip
+    )
+
+
+def _place(
+    client: AddeparClient, keys: EntityKeys, reference: FirmReference, accounts: Sequence[Account]
+) -> tuple[Mapping[str, Account], tuple[Household, ...], list[DataIssue]]:
+    """Return our accounts by their Addepar entity, each in its household, the households, and what does not match."""
+    entities = client.pages("/v1/entities", {"filter[model_types]": ",".join(keys.account_model_types)})
+    matched, issues = match_accounts(entities, accounts, keys)
+    groups = tuple(_household_groups(client, keys))
+    owned = client.pages("/v1/positions", {"filter[owned_model_types]": ",".join(keys.account_model_types)})
+    homes, household_issues = match_households(groups, owned, matched, reference.households, keys)
+    placed = {entity: replace(matched[entity], household_id=home) for entity, home in homes.items()}
+    return placed, _renamed(reference, [group for group, _ in groups], keys), [*issues, *household_issues]
 
 
 class _Told:

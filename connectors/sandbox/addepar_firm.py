@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -55,24 +55,6 @@ class AddeparFirm:
     transactions: Mapping[str, tuple[Mapping[str, Any], ...]]  # by account entity, oldest first
     accounts_of: Mapping[str, tuple[str, ...]]
     prices: Mapping[str, tuple[tuple[date, Decimal], ...]]  # by security entity, oldest first
-
-
-def moved_on(before: AddeparFirm, after: AddeparFirm, *, on: date) -> AddeparFirm:
-    """Return a firm as it is later: rows that are new, other or gone since are modified on a day, gone ones deleted."""
-    rows: dict[str, tuple[Mapping[str, Any], ...]] = {}
-    for entity, history in after.transactions.items():
-        known = {row["id"]: row for row in before.transactions.get(entity, ())}
-        now = [{**row, "modified_date": on.isoformat()} if _changed(known.get(row["id"]), row) else known[row["id"]]
-               for row in history]  # fmt: skip
-        there = {row["id"] for row in now}
-        gone = [row if row["deleted"] else {**row, "deleted": True, "modified_date": on.isoformat()}
-                for identifier, row in known.items() if identifier not in there]  # fmt: skip
-        rows[entity] = tuple(sorted([*now, *gone], key=lambda row: str(row["trade_date"])))
-    return replace(after, transactions=rows)
-
-
-def _changed(known: Mapping[str, Any] | None, row: Mapping[str, Any]) -> bool:
-    return known is None or {**known, "modified_date": None} != {**row, "modified_date": None}
 
 
 def addepar_firm(reference: FirmReference, books: Iterable[AccountBook]) -> AddeparFirm:

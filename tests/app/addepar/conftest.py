@@ -9,7 +9,8 @@ import pytest
 
 from app.ports import Services
 from connectors.firm_folder.read import read_firm
-from connectors.sandbox.addepar import AddeparSandbox, addepar_app
+from connectors.sandbox.addepar import addepar_app
+from connectors.sandbox.addepar_endpoints import AddeparSandbox
 from connectors.sandbox.addepar_firm import addepar_firm
 from connectors.sandbox.loopback import listening
 from tests.app.addepar.reached import EVENING, StandIn, connected

@@ -13,7 +13,8 @@ import requests
 from connectors.addepar.client import AddeparClient
 from connectors.addepar.config import AddeparConfig
 from connectors.addepar.mapping import AddeparMapping, mapping_from_table
-from connectors.sandbox.addepar import AddeparSandbox, addepar_app
+from connectors.sandbox.addepar import addepar_app
+from connectors.sandbox.addepar_endpoints import AddeparSandbox
 from connectors.sandbox.addepar_firm import addepar_firm
 from connectors.sandbox.addepar_gate import FIRM_ID, KEY, SECRET
 from connectors.sandbox.loopback import listening

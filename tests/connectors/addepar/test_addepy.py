@@ -9,7 +9,8 @@ import requests
 from addepy import AddePy
 from addepy.exceptions import AuthenticationError, GoneError, JobError, NotFoundError, ValidationError
 
-from connectors.sandbox.addepar import AddeparSandbox, addepar_app
+from connectors.sandbox.addepar import addepar_app
+from connectors.sandbox.addepar_endpoints import AddeparSandbox
 from connectors.sandbox.addepar_firm import addepar_firm
 from connectors.sandbox.addepar_query import Patch
 from connectors.sandbox.loopback import listening

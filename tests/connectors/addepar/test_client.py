@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import requests
 
-from connectors.addepar.client import AddeparRefusal
+from connectors.addepar.answers import AddeparRefusal
 from connectors.addepar.config import AddeparConfig
-from connectors.sandbox.addepar import AddeparSandbox, addepar_app
+from connectors.sandbox.addepar import addepar_app
+from connectors.sandbox.addepar_endpoints import AddeparSandbox
 from connectors.sandbox.addepar_firm import addepar_firm
 from connectors.sandbox.loopback import listening
 from engine.domain.errors import DataError, ExternalRefusal

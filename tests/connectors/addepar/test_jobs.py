@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from connectors.addepar.answers import AddeparRefusal
 from connectors.addepar.budget import CutOff
-from connectors.addepar.client import AddeparRefusal
 from connectors.addepar.jobs import PORTFOLIO, TRANSACTIONS, query_by_job
 from connectors.addepar.kept import KeptHere
 from engine.domain.errors import ExternalRefusal
