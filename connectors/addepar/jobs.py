@@ -34,7 +34,7 @@ PORTFOLIO: Final = JobQueue(path="/v1/jobs", type="jobs", job_type="PORTFOLIO_QU
 TRANSACTIONS: Final = JobQueue(path="/v1/transaction_jobs", type="transaction_jobs", job_type="TRANSACTION_QUERY")
 
 
-class _JobLost(ExternalRefusal):
+class _JobLost(CutOff):
     """The job will never give its result; another one may."""
 
 
@@ -80,7 +80,7 @@ def _submit(client: AddeparClient, queue: JobQueue, parameters: Mapping[str, Any
     return str(job_id)
 
 
-class _Ended(ExternalRefusal):
+class _Ended(CutOff):
     """The job ended without a result; status as _status spells it, "error" where the job or its result is gone."""
 
     def __init__(self, message: str, status: str) -> None:

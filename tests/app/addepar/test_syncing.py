@@ -219,6 +219,20 @@ def test_a_sync_that_was_refused_goes_on_without_asking_anything_twice(
     assert addepar_answers(connect()) == 0
 
 
+def test_a_job_that_failed_costs_no_other_answer(stand_in: Any, connect: Callable[..., Services]) -> None:
+    services = connect(accounts_per_job=2)
+    stand_in.control("jobs", {"polls": 0, "outcome": "Failed", "errors": ["no capacity"], "times": 1})
+    with pytest.raises(ExternalRefusal, match="ended as failed: no capacity"):
+        sync_addepar(services, actor="maya")
+    first = stand_in.asked()
+
+    assert sync_addepar(services, actor="maya").accounts == 3
+
+    again = stand_in.asked()[len(first) :]
+    assert [request for request in again if not request.split()[1].startswith(("/v1/jobs", "/v1/transactions"))] == []
+    assert again.count("POST /v1/jobs") == 2  # the failed one anew, and the second chunk's
+
+
 def test_a_refused_mapping_keeps_nothing_to_go_on_from(connect: Callable[..., Services]) -> None:
     services = connect(holdings={"lot": "nonsense"})
 
