@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from connectors.salesforce.config import SalesforceConfig
 from connectors.salesforce.crm import SalesforceCrm
+from data.addepar import AddeparStore
 from data.audit import AuditLog
 from data.crm import CrmLinks
 from data.database import Database
@@ -17,6 +18,7 @@ from data.opinions import OpinionStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
+from data.refresh import SourceStore
 from data.runs import RunStore
 from data.scans import ScanStore
 from data.users import UserStore
@@ -69,6 +71,8 @@ class Services:
     users: UserStore
     views: ViewStore
     links: CrmLinks
+    sources: SourceStore
+    addepar: AddeparStore
     crm: SalesforceConfig | None
     prices: PriceSource | None
     connections: Mapping[str, Mapping[str, Any]]

@@ -9,6 +9,7 @@ from app.ports import PriceSource, Services
 from app.settings import Settings
 from connectors.firm_folder.price_source import FolderPrices
 from connectors.salesforce.config import SalesforceConfig, read_config
+from data.addepar import AddeparStore
 from data.audit import AuditLog
 from data.crm import CrmLinks
 from data.database import open_database
@@ -18,6 +19,7 @@ from data.opinions import OpinionStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
+from data.refresh import SourceStore
 from data.runs import RunStore
 from data.scans import ScanStore
 from data.users import UserStore
@@ -45,6 +47,8 @@ def connect(settings: Settings) -> Services:
         users=UserStore(database),
         views=ViewStore(database),
         links=CrmLinks(database),
+        sources=SourceStore(database),
+        addepar=AddeparStore(database),
         crm=_salesforce(settings.connections.get("salesforce")),
         prices=_prices(settings.connections.get("prices")),
         connections=settings.connections,

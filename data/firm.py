@@ -25,10 +25,11 @@ from data.reference import (
     read_restrictions,
     read_securities,
     read_substitutes,
-    write_prices,
+    rewrite_prices,
     write_reference,
 )
 from data.snapshots import read_prices, risk_document
+from data.source_tables import account_sources
 from data.suggest import unknown
 from engine.domain.accounts import Account, AccountBook, AccountSnapshot, FirmReference, Household, Transaction
 from engine.domain.errors import DataError
@@ -115,7 +116,8 @@ class FirmStore:
                 raise DataError(
                     f"prices up to {as_of}: expected them up to {present.as_of} at least, the firm's own day"
                 )
-            write_prices(connection, histories, actions, as_of=as_of, at=at)
+            rewrite_prices(connection, histories, actions, as_of=as_of)
+            connection.execute(update(tables.firm).values(imported_at=at))
             audit.append(connection, at=at, actor=actor, what="firm.reprice", subject=present.name,
                          before=before, after=_summary(connection))  # fmt: skip
 
@@ -196,7 +198,7 @@ class FirmStore:
         """Return a SHA-256 over all that the firm says of its accounts, households and rules; prices are not in it."""
         told = []
         with self._database.read() as connection:
-            for table in (tables.accounts, tables.households, tables.restrictions, tables.settings):
+            for table in (tables.accounts, tables.households, tables.restrictions, tables.settings, account_sources):
                 rows = connection.execute(select(table).order_by(*table.primary_key)).all()
                 told.append([[None if cell is None else str(cell) for cell in row] for row in rows])
         return sha256(canonical_json(told)).hexdigest()

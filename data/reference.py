@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Table, delete, select, update
 
-from data import documents, tables
+from data import documents, source_tables, tables
 from data.codec import codec
 from data.rows import from_row, to_row
 from data.snapshots import prices_document, risk_document
@@ -42,6 +42,7 @@ _CLEARED: Final = (
     tables.settings,
     tables.firm,
     tables.account_scans,  # of the accounts that go
+    source_tables.account_sources,
     tables.scan_queue,
 )
 _CLEARED_OF_ANOTHER: Final = (tables.scan, tables.scan_days)
@@ -73,12 +74,11 @@ def clear(connection: Connection, *, whole: bool) -> None:
 
 def write_reference(connection: Connection, reference: FirmReference, *, at: datetime) -> None:
     """Write all of a firm but its accounts into emptied tables."""
-    prices = prices_document(reference.prices)
     risk = None if reference.risk is None else risk_document(reference.risk)
-    documents.put(connection, [prices, *([] if risk is None else [risk])])
+    if risk is not None:
+        documents.put(connection, [risk])
     _insert(connection, tables.securities, reference.securities)
-    _write_marks(connection, reference.prices, reference.as_of)
-    _insert(connection, tables.corporate_actions, reference.actions)
+    prices = _write_prices(connection, reference.prices, reference.actions, as_of=reference.as_of)
     _insert(connection, tables.models, reference.models, leave=["weights"])
     _rows(
         connection,
@@ -96,35 +96,22 @@ def write_reference(connection: Connection, reference: FirmReference, *, at: dat
     row = {
         "id": 1,
         "imported_at": at,
-        "prices_hash": prices.hash,
+        "prices_hash": prices,
         "risk_hash": None if risk is None else risk.hash,
-        "risk_inputs": _risk_inputs(reference.as_of, prices.hash, reference.securities, reference.actions),
+        "risk_inputs": _risk_inputs(reference.as_of, prices, reference.securities, reference.actions),
     }
     _rows(connection, tables.firm, [{**row, **{n: getattr(reference, n) for n in ("as_of", "currency", "name")}}])
 
 
-def write_prices(
-    connection: Connection,
-    histories: Sequence[PriceHistory],
-    actions: Sequence[CorporateAction],
-    *,
-    as_of: date,
-    at: datetime,
+def rewrite_prices(
+    connection: Connection, histories: Sequence[PriceHistory], actions: Sequence[CorporateAction], *, as_of: date
 ) -> None:
     """Put prices and corporate actions in the place of those of a firm that is there; its day becomes as_of."""
-    prices = prices_document(histories)
-    documents.put(connection, [prices])
     for table in (tables.marks, tables.corporate_actions):
         connection.execute(delete(table))
-    _write_marks(connection, histories, as_of)
-    _insert(connection, tables.corporate_actions, actions)
-    row = {
-        "as_of": as_of,
-        "imported_at": at,
-        "prices_hash": prices.hash,
-        "risk_inputs": _risk_inputs(as_of, prices.hash, read_securities(connection), actions),
-    }
-    connection.execute(update(tables.firm).values(row))
+    prices = _write_prices(connection, histories, actions, as_of=as_of)
+    inputs = _risk_inputs(as_of, prices, read_securities(connection), actions)
+    connection.execute(update(tables.firm).values(as_of=as_of, prices_hash=prices, risk_inputs=inputs))
 
 
 def read_securities(connection: Connection) -> tuple[Security, ...]:
@@ -173,7 +160,12 @@ def _risk_inputs(
     return sha256(canonical_json(inputs)).hexdigest()
 
 
-def _write_marks(connection: Connection, histories: Sequence[PriceHistory], as_of: date) -> None:
+def _write_prices(
+    connection: Connection, histories: Sequence[PriceHistory], actions: Sequence[CorporateAction], *, as_of: date
+) -> str:
+    """Write histories, actions and the marks of a day into emptied tables; return the document's name."""
+    document = prices_document(histories)
+    documents.put(connection, [document])
     marks = [(history.security_id, _mark(history, as_of)) for history in histories]
     rows = [
         to_row(mark, security_id=security_id, place=place)
@@ -181,6 +173,8 @@ def _write_marks(connection: Connection, histories: Sequence[PriceHistory], as_o
         if mark is not None
     ]
     _rows(connection, tables.marks, rows)
+    _insert(connection, tables.corporate_actions, actions)
+    return document.hash
 
 
 def _mark(history: PriceHistory, as_of: date) -> Mark | None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, TypeVar
 
@@ -13,7 +13,8 @@ from data.documents import Document
 from engine.domain.accounts import Account, AccountBook, AccountSnapshot, Household, Lot, Restriction, Transaction
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, SecurityId
-from engine.domain.market import MarketSnapshot, PriceHistory, RiskModel
+from engine.domain.market import WRITTEN_IF_GIVEN, MarketSnapshot, PriceHistory, RiskModel
+from engine.domain.sources import AccountSource
 from engine.plan.document import canonical_json
 
 T = TypeVar("T", Lot, Transaction)
@@ -38,6 +39,7 @@ class _SnapshotContent:
     household_books: tuple[_BookReference, ...]
     restrictions: tuple[Restriction, ...]
     pending: tuple[Transaction, ...]
+    sources: tuple[AccountSource, ...] | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
 
 
 def inputs_hash(snapshot: Document, market: Document) -> str:
@@ -55,6 +57,7 @@ def snapshot_document(snapshot: AccountSnapshot) -> Document:
         household_books=tuple(_refer(book, parts) for book in snapshot.household_books),
         restrictions=snapshot.restrictions,
         pending=snapshot.pending,
+        sources=snapshot.sources,
     )
     return Document(kind=_SNAPSHOT, content=dumps(content), parts=tuple(parts.values()))
 
@@ -74,6 +77,7 @@ def read_snapshot(content: bytes, fetch: Fetch) -> AccountSnapshot:
         ),
         restrictions=stored.restrictions,
         pending=stored.pending,
+        sources=stored.sources,
     )
 
 

@@ -41,7 +41,7 @@ def _place() -> Column[int]:
     return Column("place", Integer, nullable=False)
 
 
-def _only_row() -> Column[int]:
+def only_row() -> Column[int]:
     """The key of a table that holds one row."""
     return Column("id", Integer, primary_key=True, autoincrement=False)
 
@@ -58,7 +58,7 @@ documents = Table(
 firm = Table(
     "firm",
     metadata,
-    _only_row(),
+    only_row(),
     CheckConstraint("id = 1", name="one_row"),
     Column("as_of", Date, nullable=False),
     Column("currency", Text, nullable=False),
@@ -334,7 +334,7 @@ audit = Table(
 audit_head = Table(
     "audit_head",
     metadata,
-    _only_row(),
+    only_row(),
     CheckConstraint("id = 1", name="one_row"),
     Column("rows", Integer, nullable=False),
     Column("hash", Text, nullable=False),
@@ -343,7 +343,7 @@ audit_head = Table(
 scan = Table(
     "scan",
     metadata,
-    _only_row(),
+    only_row(),
     CheckConstraint("id = 1", name="one_row"),
     Column("at", UtcTime, nullable=False),
     Column("marks", Json, nullable=False),
@@ -400,7 +400,7 @@ run_accounts = Table(
 scan_queue = Table(
     "scan_queue",
     metadata,
-    _only_row(),
+    only_row(),
     CheckConstraint("id = 1", name="one_row"),
     Column("at", UtcTime, nullable=False),
     Column("on", Date, nullable=False),

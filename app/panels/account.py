@@ -23,6 +23,7 @@ from app.tables.monitor import (
     price_age_text,
     problem_table,
     restriction_table,
+    source_words,
     tax_table,
 )
 from app.tables.parts import literal, usd
@@ -125,6 +126,8 @@ def _by_name(view: AccountView) -> None:
 def lots(view: AccountView) -> None:
     """Show the lots as bars, and each of them in a table, largest loss first."""
     snapshot = view.snapshot
+    if snapshot.source is not None:
+        st.caption(literal(source_words(snapshot.source)))
     rungs = rungs_of(snapshot.lots, view.market, snapshot.as_of)
     ladder, turning = st.columns([3, 2], gap="medium")
     with ladder:
@@ -223,6 +226,9 @@ def data(view: AccountView) -> None:
     """Show how old the data are, what is wrong with them, and how good the risk model is."""
     scan = view.scan
     st.caption(price_age_text(scan.data_age_days, scan.as_of))
+    source = view.snapshot.source
+    if source is not None:
+        st.caption(literal(source_words(source)))
     st.caption(view.market.risk.quality)
     frame.table(problem_table({scan.account.account_id: view.document}), key="problems", empty="No data problem.")
 

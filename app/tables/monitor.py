@@ -12,6 +12,7 @@ from engine.domain.accounts import AccountSnapshot, Restriction
 from engine.domain.identifiers import AccountId
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock
+from engine.domain.sources import AccountSource
 from engine.monitor.drift import GroupDrift, NameDrift
 from engine.monitor.harvest import BELOW_THRESHOLD, NOT_TRADABLE, PENDING, RESTRICTED, WASH_SALE_LOCK, LossLot
 from engine.monitor.moves import Move, MoveOf
@@ -149,6 +150,17 @@ def lock_table(locks: Sequence[Lock], market: MarketSnapshot) -> pd.DataFrame:
         ],
         "ticker rule free_from cause",
     )
+
+
+def source_words(source: AccountSource) -> str:
+    """Return in words where an account's lots come from and of which day they are."""
+    kind = "Lots rebuilt from transactions" if source.derived else "Lots"
+    read = (
+        f"{kind} as {source.source} had them on {source.read_on:%d %b %Y}" if source.read_on else f"{kind} of our own"
+    )
+    if not source.faults:
+        return f"{read}."
+    return f"{read}; what it had on {source.tried_on:%d %b %Y} could not be taken."
 
 
 def move_table(moves: Sequence[Move], market: MarketSnapshot) -> pd.DataFrame:

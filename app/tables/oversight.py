@@ -13,7 +13,7 @@ from data.runs import AccountRun, RunRecord
 from engine.domain.jobs import Job
 
 _OUTCOMES: Final = {
-    "proposed": "proposed",
+    "planned": "proposed",
     "under_way": "under way",
     "no_trade": "no trade",
     "calm": "calm",

@@ -135,6 +135,26 @@ def _splits(
             yield _fence("price_before_split", f"{name} split on {on}, {ratio}, and its price is from before.", name)
 
 
+def _source(snapshot: AccountSnapshot, market: MarketSnapshot, _measured: Measured) -> Iterator[DataProblem]:
+    """What another system gave is as good as its newest reading; a wash sale needs every account of the household."""
+    for source in snapshot.sources or ():
+        own = source.account_id == snapshot.account.account_id
+        age = "none was ever taken" if source.read_on is None else f"those of {source.read_on} stay in use"
+        if own:
+            for fault in source.faults:
+                yield _fence("source_fault", f"{source.source} of {source.tried_on}: {fault}; {age}.")
+            if source.derived:
+                yield _warn("derived_lots", f"The lots were rebuilt from transactions: {source.source} gives none.")
+            if source.read_on is not None and not source.faults and market.as_of - source.read_on > STALE_AFTER:
+                yield _warn("old_source", f"The lots are of {source.read_on}; the firm's day is {market.as_of}.")
+        elif source.faults:
+            yield _warn(
+                "household_source_fault",
+                f"Account {source.account_id} of the household could not be read from {source.source} on "
+                f"{source.tried_on}; {age}, and later trades in it are not known to the wash-sale rules.",
+            )
+
+
 _CHECKS: Final[tuple[Callable[[AccountSnapshot, MarketSnapshot, Measured], Iterator[DataProblem]], ...]] = (
     _unmeasured,
     _basis,
@@ -142,4 +162,5 @@ _CHECKS: Final[tuple[Callable[[AccountSnapshot, MarketSnapshot, Measured], Itera
     _cash,
     _numbers,
     _quantities,
+    _source,
 )

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 import data.migrations.versions
+import data.source_tables
 from data.database import open_database
 from data.scans import ScanStore
 from data.tables import metadata, plans
@@ -38,6 +39,8 @@ def test_migrations_from_nothing_give_exactly_the_tables_of_this_program(empty_u
 
     assert difference == []
     assert checks == {
+        ("addepar_mapping", "ck_addepar_mapping_one_row"),
+        ("addepar_synced", "ck_addepar_synced_one_row"),
         ("audit_head", "ck_audit_head_one_row"),
         ("firm", "ck_firm_one_row"),
         ("plans", "ck_plans_state"),

@@ -108,7 +108,7 @@ def test_a_night_tells_what_its_accounts_came_to_and_how_far_it_is_while_it_runs
 
     assert table["status"].tolist() == ["1,200 of 5,000 accounts", "done"]
     assert table["took_s"].tolist()[1] == 58.0
-    columns = ["proposed", "under_way", "no_trade", "calm", "fenced_off", "not_planned"]
+    columns = ["planned", "under_way", "no_trade", "calm", "fenced_off", "not_planned"]
     assert table[columns].to_numpy().tolist() == [[900, 0, 0, 300, 0, 0], [0, 0, 0, 0, 1, 2]]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from engine.domain.accounts import AccountBook, Registration, Transaction, TransactionType
 from engine.domain.market import ActionKind, CorporateAction, Mark
+from engine.domain.sources import AccountSource
 from engine.monitor.data_quality import Severity, data_problems
 from engine.monitor.positions import measure
 
@@ -271,3 +272,40 @@ def test_a_price_from_before_a_booked_split_fences_the_account(snapshot, market)
 
     assert "price_before_split" in codes
     assert "price_before_split" not in [code for code, _, _ in found_with(there, market, split(market.as_of))]
+
+
+def source(snapshot, **changes):
+    given = {"account_id": snapshot.account.account_id, "source": "Addepar", "read_on": date(2026, 11, 19),
+             "tried_on": date(2026, 11, 20), "derived": False, "faults": (), **changes}  # fmt: skip
+    return replace(snapshot, sources=(AccountSource(**given),))
+
+
+def test_lots_that_another_system_gave_are_no_problem(snapshot, market):
+    assert problems(source(snapshot), market) == []
+
+
+def test_every_fault_of_the_newest_reading_fences_and_says_which_data_stay(snapshot, market):
+    bad = source(snapshot, faults=("lot L7, basis: found nothing, expected a number",))
+
+    assert problems(bad, market) == [("source_fault", FENCE, None)]
+    assert sentences(bad, market) == [
+        "Addepar of 2026-11-20: lot L7, basis: found nothing, expected a number; those of 2026-11-19 stay in use."
+    ]
+    assert sentences(source(snapshot, faults=("x",), read_on=None), market) == [
+        "Addepar of 2026-11-20: x; none was ever taken."
+    ]
+
+
+def test_lots_rebuilt_from_transactions_are_said_to_be(snapshot, market):
+    assert problems(source(snapshot, derived=True), market) == [("derived_lots", WARN, None)]
+
+
+@pytest.mark.parametrize(("age", "found"), [(5, []), (6, [("old_source", WARN, None)])])
+def test_lots_older_than_a_long_weekend_are_said_to_be(snapshot, market, age, found):
+    assert problems(source(snapshot, read_on=market.as_of - timedelta(days=age)), market) == found
+
+
+def test_a_member_of_the_household_that_could_not_be_read_is_a_warning_to_the_others(snapshot, market):
+    assert problems(source(snapshot, account_id="OTHER", faults=("x",)), market) == [
+        ("household_source_fault", WARN, None)
+    ]
