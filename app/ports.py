@@ -52,8 +52,7 @@ def no_progress(doing: str, done: float) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Everything a use case may call. crm is None where the firm has not connected Salesforce, prices where
-    it has named no source of them.
+    """Everything a use case may call. crm is None where the firm has not connected Salesforce.
 
     markets: the firm's market by version of its data, so that one import estimates risk once.
     """
@@ -74,7 +73,6 @@ class Services:
     sources: SourceStore
     addepar: AddeparStore
     crm: SalesforceConfig | None
-    prices: PriceSource | None
     connections: Mapping[str, Mapping[str, Any]]
     exports: Path
     now: Callable[[], datetime]

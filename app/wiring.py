@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.ports import PriceSource, Services
+from app.ports import Services
 from app.settings import Settings
-from connectors.firm_folder.price_source import FolderPrices
 from connectors.salesforce.config import SalesforceConfig, read_config
 from data.addepar import AddeparStore
 from data.audit import AuditLog
@@ -50,20 +49,10 @@ def connect(settings: Settings) -> Services:
         sources=SourceStore(database),
         addepar=AddeparStore(database),
         crm=_salesforce(settings.connections.get("salesforce")),
-        prices=_prices(settings.connections.get("prices")),
         connections=settings.connections,
         exports=settings.exports,
         now=lambda: datetime.now(UTC),
     )
-
-
-def _prices(table: Mapping[str, Any] | None) -> PriceSource | None:
-    if table is None:
-        return None
-    source = table.get("source")
-    if not isinstance(source, str | Path):
-        raise DataError(f"[prices]: expected source, a folder of price files, found {sorted(table) or 'nothing'}")
-    return FolderPrices(Path(source))
 
 
 def _salesforce(table: Mapping[str, Any] | None) -> SalesforceConfig | None:

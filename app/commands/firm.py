@@ -8,9 +8,7 @@ from app.commands.terminal import as_option, reporting, say, services
 from app.serving import serve_app
 from app.settings import read_settings
 from app.steps import firm, people
-from app.steps.prices import described, findings_of, take_prices
-from connectors.firm_folder.price_source import FolderPrices
-from engine.domain.errors import DataError
+from app.steps.prices import described, findings_of, source_of, take_prices
 
 
 @click.command()
@@ -54,9 +52,7 @@ def import_(folder: Path, if_empty: bool, user_id: str | None) -> None:
 def prices(folder: Path | None, user_id: str | None) -> None:
     """Bring prices up to the last session, from FOLDER or the source named in [prices]. Accounts stay as they are."""
     found = services()
-    source = found.prices if folder is None else FolderPrices(folder)
-    if source is None:
-        raise DataError("prices: expected a folder, or a section [prices] with a source in the file of LOTSMITH_CONFIG")
+    source = source_of(found, folder)
     actor = people.acting(found, user_id).user_id
     with reporting("Prices") as progress:
         brought = take_prices(found, source, actor=actor, progress=progress)

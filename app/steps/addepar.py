@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from app.ports import Services
+from app.ports import PriceSource, Services
 from connectors.addepar.budget import Allowance, RequestBudget, allowances_of
 from connectors.addepar.client import AddeparClient
 from connectors.addepar.config import AddeparConfig
@@ -24,6 +24,7 @@ from connectors.addepar.discover import (
 from connectors.addepar.issues import DataIssue
 from connectors.addepar.kept import asked
 from connectors.addepar.mapping import AddeparMapping, mapping_from_table
+from connectors.addepar.price_source import AddeparPrices
 from connectors.addepar.sync import pull
 from connectors.addepar.written import merged, settings_with, written_keys
 from data.addepar import SavedMapping
@@ -81,6 +82,12 @@ def connection(services: Services, changes: Mapping[str, str] | None = None) -> 
     sections: Mapping[str, Any] = {name: value for name, value in table.items() if isinstance(value, Mapping)}
     sections = merged(sections, {} if saved is None else saved.settings)
     return config, mapping_from_table(settings_with(sections, changes or {}), source="Addepar mapping")
+
+
+def price_source(services: Services) -> PriceSource:
+    """Return Addepar as a source of prices. Raises DataError where it is not connected."""
+    config, mapping = connection(services)
+    return AddeparPrices(_client(services, config), mapping.holdings)
 
 
 def mapping_name(mapping: AddeparMapping) -> str:

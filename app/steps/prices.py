@@ -4,16 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 
 from app.ports import PriceSource, Progress, Services, no_progress
+from app.steps import addepar
 from app.steps.exchange import last_session
 from app.steps.jobs import recorded
 from app.steps.market import todays_market
+from connectors.firm_folder.price_source import FolderPrices
+from engine.domain.errors import DataError
 from engine.domain.identifiers import SecurityId, UserId
 from engine.domain.jobs import Finding, JobKind
 from engine.domain.quotes import LARGEST_MOVE, HeldBack, merged, with_actions
 
+_ADDEPAR: Final = "addepar"
 _AGAIN: Final = timedelta(days=7)  # asked for once more: late corrections, and splits told after their day
 
 
@@ -31,6 +36,24 @@ class Priced:
     held_back: tuple[HeldBack, ...]
     without: tuple[tuple[SecurityId, date | None], ...]
     tickers: Mapping[SecurityId, str]
+
+
+def source_of(services: Services, folder: Path | None = None) -> PriceSource:
+    """Return the folder's files as a source, or the source that the section [prices] of the connections names.
+
+    Raises DataError where neither is there, and for a section without a source.
+    """
+    if folder is not None:
+        return FolderPrices(folder)
+    table = services.connections.get("prices")
+    if table is None:
+        raise DataError("prices: expected a folder, or a section [prices] with a source in the file of LOTSMITH_CONFIG")
+    source = table.get("source")
+    if source == _ADDEPAR:
+        return addepar.price_source(services)
+    if not isinstance(source, str | Path):
+        raise DataError(f'[prices] source: expected "{_ADDEPAR}" or a folder of price files, found {source!r}')
+    return FolderPrices(Path(source))
 
 
 def described(found: Priced) -> str:

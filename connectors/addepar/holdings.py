@@ -67,7 +67,7 @@ class HoldingReader:
                     lots += self._lots(account_id, security_id, position, faults)
                 else:
                     positions[security_id] = _whole(security_id, position, faults)
-                price = _price(security_id, position, faults)
+                price = price_of(security_id, position, faults)
                 if price is not None:
                     prices[security_id] = price
         for lot_id, count in Counter(lot.lot_id for lot in lots).items():
@@ -153,8 +153,8 @@ def _cost(row: HoldingRow, subject: str, faults: Faults) -> tuple[Decimal, Decim
     return adjusted, None
 
 
-def _price(security_id: SecurityId, position: HoldingRow, faults: Faults) -> Decimal | None:
-    """The price, or value over units; None with a warning where neither is one."""
+def price_of(security_id: SecurityId, position: HoldingRow, faults: Faults) -> Decimal | None:
+    """Return the price, or value over units; None with a warning where neither is one."""
     subject = f"position {security_id}"
     price = faults.amount(position.values, "price", subject, _SECTION)
     if price is None:
