@@ -1,14 +1,18 @@
 """What needs a person? The scan, the nightly book and the wash-sale ledger."""
 
 import os
+from pathlib import Path
 
 import click
 
 from app import batch
 from app.commands.terminal import as_option, json_option, reporting, say, services, show
 from app.steps import ledger, monitor, people
+from app.steps.firm import import_firm
 from app.steps.household_night import Outcome
 from app.steps.nightly import described, run_night
+from app.steps.prices import source_of, take_prices
+from app.steps.sync import sync_addepar
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.data_quality import Severity
 from engine.monitor.document import scan_document
@@ -39,15 +43,36 @@ def scan(user_id: str | None, as_json: bool) -> None:
     help="Processes on this machine.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers do it instead.")
+@click.option(
+    "--import", "folder", metavar="FOLDER", type=click.Path(path_type=Path), help="Take in a firm folder first."
+)
+@click.option("--sync", "syncs", is_flag=True, help="Bring accounts up to date from Addepar first.")
+@click.option("--prices", "reprices", is_flag=True, help="Bring prices up from the source of [prices] first.")
 @as_option
 @json_option
-def nightly(workers: int, scheduler: str | None, user_id: str | None, as_json: bool) -> None:
+def nightly(
+    workers: int,
+    scheduler: str | None,
+    folder: Path | None,
+    syncs: bool,
+    reprices: bool,
+    user_id: str | None,
+    as_json: bool,
+) -> None:
     """Scan the firm; plan, check and propose for every account that needs it.
 
-    A run that was killed goes on where it stopped. One that is through changes nothing when it is run again.
+    A run that was killed goes on where it stopped. One that is through changes nothing when it is run again. Where
+    data cannot be brought in, nothing is planned.
     """
     found = services()
     actor = people.acting(found, user_id)
+    with reporting("Data") as progress:
+        if folder is not None:
+            import_firm(found, folder, actor=actor.user_id, progress=progress)
+        if syncs:
+            sync_addepar(found, actor=actor.user_id, progress=progress)
+        if reprices:
+            take_prices(found, source_of(found), actor=actor.user_id, progress=progress)
     farm = batch.farm(batch.local(workers) if scheduler is None else batch.cluster(scheduler))
     chosen = {"workers": workers} if scheduler is None else {"scheduler": scheduler}
     with reporting("Night") as progress:

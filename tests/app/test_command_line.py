@@ -303,6 +303,21 @@ def test_a_night_proposes_for_the_accounts_that_need_it_and_says_what_the_others
     assert proposed == [documents["T1"]["plan_id"]]
 
 
+def test_a_night_brings_data_in_first_and_plans_nothing_where_that_fails(desk, hand_firm, tmp_path):
+    folder = shutil.copytree(hand_firm, tmp_path / "firm")
+    (folder / "models.csv").write_text("model_id,security_id,weight\nFOUR,AAA,0.9\n")
+
+    refused = desk.run("nightly", "--as", "maya", "--import", str(folder))
+    taken = desk.run("nightly", "--as", "maya", "--workers", "1", "--import", str(hand_firm))
+
+    services = desk.services()
+    nights = services.runs.newest()
+    services.database.close()
+    assert (refused.code, taken.code) == (2, 0), taken.err
+    assert "sum to 0.9" in refused.err
+    assert len(nights) == 1
+
+
 def test_the_machine_itself_proposes_nothing(desk):
     said = desk.run("nightly")
 
