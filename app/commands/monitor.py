@@ -7,12 +7,14 @@ import click
 
 from app import batch
 from app.commands.terminal import as_option, json_option, reporting, say, services, show
+from app.ports import Services
 from app.steps import ledger, monitor, people
 from app.steps.firm import import_firm
 from app.steps.household_night import Outcome
 from app.steps.nightly import described, run_night
 from app.steps.prices import source_of, take_prices
 from app.steps.sync import sync_addepar
+from engine.domain.lifecycle import User
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.data_quality import Severity
 from engine.monitor.document import scan_document
@@ -66,13 +68,8 @@ def nightly(
     """
     found = services()
     actor = people.acting(found, user_id)
-    with reporting("Data") as progress:
-        if folder is not None:
-            import_firm(found, folder, actor=actor.user_id, progress=progress)
-        if syncs:
-            sync_addepar(found, actor=actor.user_id, progress=progress)
-        if reprices:
-            take_prices(found, source_of(found), actor=actor.user_id, progress=progress)
+    if folder is not None or syncs or reprices:
+        _bring_in(found, actor, folder=folder, syncs=syncs, reprices=reprices)
     farm = batch.farm(batch.local(workers) if scheduler is None else batch.cluster(scheduler))
     chosen = {"workers": workers} if scheduler is None else {"scheduler": scheduler}
     with reporting("Night") as progress:
@@ -106,6 +103,16 @@ def washsales(household_id: str | None, as_json: bool) -> None:
             or "no losses"
         ),
     )
+
+
+def _bring_in(found: Services, actor: User, *, folder: Path | None, syncs: bool, reprices: bool) -> None:
+    with reporting("Data") as progress:
+        if folder is not None:
+            import_firm(found, folder, actor=actor.user_id, progress=progress)
+        if syncs:
+            sync_addepar(found, actor=actor.user_id, progress=progress)
+        if reprices:
+            take_prices(found, source_of(found), actor=actor.user_id, progress=progress)
 
 
 def queue_lines(scan: AccountScan) -> list[str]:
