@@ -1,27 +1,47 @@
 """What does a use case need from outside? The stores, the CRM, the clock and the folder for exports, in one value."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from connectors.salesforce.config import SalesforceConfig
 from connectors.salesforce.crm import SalesforceCrm
+from data.addepar import AddeparStore
 from data.audit import AuditLog
 from data.crm import CrmLinks
 from data.database import Database
 from data.firm import FirmStore
 from data.jobs import JobStore
 from data.mailbox import Inbox
+from data.opinions import OpinionStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
+from data.refresh import SourceStore
+from data.runs import RunStore
 from data.scans import ScanStore
 from data.users import UserStore
 from data.views import ViewStore
 from engine.domain.errors import DataError
-from engine.domain.market import MarketSnapshot
+from engine.domain.market import MarketSnapshot, Security
+from engine.domain.quotes import Quotes
+
+
+class PriceSource(Protocol):
+    """Where closes and corporate actions come from. A firm's vendor is one more class with these two."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    def quotes(self, securities: Sequence[Security], *, since: date, until: date) -> Quotes:
+        """Return what it knows of these securities in these days, both included; what it does not know is left out.
+
+        Raises DataError for data that cannot be read, ExternalRefusal where it refuses or cannot be reached.
+        """
+
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction done, 0 to 1."""
@@ -41,15 +61,19 @@ class Services:
     database: Database
     firm: FirmStore
     plans: PlanStore
+    opinions: OpinionStore
     orders: OrderStore
     outbox: Outbox
     inbox: Inbox
     audit: AuditLog
     scans: ScanStore
+    runs: RunStore
     jobs: JobStore
     users: UserStore
     views: ViewStore
     links: CrmLinks
+    sources: SourceStore
+    addepar: AddeparStore
     crm: SalesforceConfig | None
     connections: Mapping[str, Mapping[str, Any]]
     exports: Path

@@ -44,7 +44,7 @@ def serve_app(settings: Settings, *, port: int, sandbox: bool, database_url: str
             stack.enter_context(
                 kept_running(_module(beside), environment, folder=home, say=partial(click.echo, err=True))
             )
-        command = [sys.executable, "-m", "streamlit", "run", str(_ROOT / "app" / "main.py"), f"--server.port={port}"]
+        command = _module(["app.web", f"--port={port}"])
         app = stack.enter_context(_running(command, environment, folder=home))
         click.echo(f"Lotsmith is at http://127.0.0.1:{port}  (Ctrl-C ends it)", err=True)
         try:

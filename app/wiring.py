@@ -8,15 +8,19 @@ from typing import Any
 from app.ports import Services
 from app.settings import Settings
 from connectors.salesforce.config import SalesforceConfig, read_config
+from data.addepar import AddeparStore
 from data.audit import AuditLog
 from data.crm import CrmLinks
 from data.database import open_database
 from data.firm import FirmStore
 from data.jobs import JobStore
 from data.mailbox import Inbox
+from data.opinions import OpinionStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
+from data.refresh import SourceStore
+from data.runs import RunStore
 from data.scans import ScanStore
 from data.users import UserStore
 from data.views import ViewStore
@@ -33,15 +37,19 @@ def connect(settings: Settings) -> Services:
         database=database,
         firm=FirmStore(database),
         plans=PlanStore(database),
+        opinions=OpinionStore(database),
         orders=OrderStore(database),
         outbox=Outbox(database),
         inbox=Inbox(database),
         audit=AuditLog(database),
         scans=ScanStore(database),
+        runs=RunStore(database),
         jobs=JobStore(database),
         users=UserStore(database),
         views=ViewStore(database),
         links=CrmLinks(database),
+        sources=SourceStore(database),
+        addepar=AddeparStore(database),
         crm=_salesforce(settings.connections.get("salesforce")),
         connections=settings.connections,
         exports=settings.exports,

@@ -1,8 +1,9 @@
 """Which firm is this? Imported whole or not at all, read account by account, changed by what was filled."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, select, update
@@ -12,37 +13,42 @@ from data import audit, documents, tables
 from data.books import read_accounts, read_books, rewrite_book, write_books
 from data.codec import loads
 from data.database import FIRM_LOCK, Database, insert_new, serialise
-from data.household import read_snapshots
+from data.household import StoredHousehold, read_stored_households
 from data.pending import read_pending
 from data.reference import (
     MarketParts,
     clear,
+    read_actions,
     read_households,
     read_marks,
     read_models,
     read_restrictions,
     read_securities,
     read_substitutes,
+    rewrite_prices,
     write_reference,
 )
 from data.snapshots import read_prices, risk_document
+from data.source_tables import account_sources
 from data.suggest import unknown
 from engine.domain.accounts import Account, AccountBook, AccountSnapshot, FirmReference, Household, Transaction
 from engine.domain.errors import DataError
-from engine.domain.identifiers import AccountId, HouseholdId, UserId
-from engine.domain.market import PriceHistory, RiskModel
+from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
+from engine.domain.market import CorporateAction, PriceHistory, RiskModel
+from engine.plan.document import canonical_json
 
 _accounts: Final = tables.accounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firm:
-    """What stands at the head of every page."""
+    """What stands at the head of every page. market: stands for its prices, securities and corporate actions."""
 
     name: str
     as_of: date
     currency: str
     imported_at: datetime
+    market: str
 
 
 class FirmStore:
@@ -89,6 +95,32 @@ class FirmStore:
                 after=_summary(connection),
             )
 
+    def reprice(
+        self,
+        histories: Sequence[PriceHistory],
+        actions: Sequence[CorporateAction],
+        *,
+        as_of: date,
+        actor: UserId,
+        at: datetime,
+    ) -> None:
+        """Put prices and corporate actions in the place of the firm's, its accounts as they are, in one transaction.
+
+        as_of: the firm's day from then on. Raises DataError for a day before the present one: trades and prices up to
+        that day are known already.
+        """
+        with self._database.begin() as connection:
+            serialise(connection, FIRM_LOCK)
+            present, before = _require(connection), _summary(connection)
+            if as_of < present.as_of:
+                raise DataError(
+                    f"prices up to {as_of}: expected them up to {present.as_of} at least, the firm's own day"
+                )
+            rewrite_prices(connection, histories, actions, as_of=as_of)
+            connection.execute(update(tables.firm).values(imported_at=at))
+            audit.append(connection, at=at, actor=actor, what="firm.reprice", subject=present.name,
+                         before=before, after=_summary(connection))  # fmt: skip
+
     def is_empty(self) -> bool:
         """Return whether no firm was imported yet."""
         with self._database.read() as connection:
@@ -98,7 +130,8 @@ class FirmStore:
         """Return the firm's name, day and currency."""
         with self._database.read() as connection:
             row = _require(connection)
-        return Firm(name=row.name, as_of=row.as_of, currency=row.currency, imported_at=row.imported_at)
+        return Firm(name=row.name, as_of=row.as_of, currency=row.currency, imported_at=row.imported_at,
+                    market=row.risk_inputs)  # fmt: skip
 
     def reference(self) -> FirmReference:
         """Return everything but the accounts, equal to what was imported."""
@@ -116,6 +149,7 @@ class FirmStore:
                 substitutes=read_substitutes(connection),
                 risk=None if firm.risk_hash is None else _risk(connection, firm.risk_hash),
                 settings=_settings(connection),
+                actions=read_actions(connection),
             )
 
     def books(self) -> Iterator[AccountBook]:
@@ -129,6 +163,15 @@ class FirmStore:
         with self._database.read() as connection:
             _require(connection)
             return read_accounts(connection)
+
+    def has_account(self, account_id: AccountId) -> bool:
+        """Return whether the firm has this account now."""
+        with self._database.read() as connection:
+            _require(connection)
+            return (
+                connection.scalar(select(_accounts.c.account_id).where(_accounts.c.account_id == account_id))
+                is not None
+            )
 
     def households(self) -> tuple[Household, ...]:
         """Return every household in the order of the import."""
@@ -145,6 +188,21 @@ class FirmStore:
             raise unknown("settings", name, known)
         return known[name]
 
+    def all_settings(self) -> Mapping[str, str]:
+        """Return the TOML text of every settings file by its name."""
+        with self._database.read() as connection:
+            _require(connection)
+            return _settings(connection)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over all that the firm says of its accounts, households and rules; prices are not in it."""
+        told = []
+        with self._database.read() as connection:
+            for table in (tables.accounts, tables.households, tables.restrictions, tables.settings, account_sources):
+                rows = connection.execute(select(table).order_by(*table.primary_key)).all()
+                told.append([[None if cell is None else str(cell) for cell in row] for row in rows])
+        return sha256(canonical_json(told)).hexdigest()
+
     def snapshot(self, account_id: AccountId) -> AccountSnapshot:
         """Return one account with its household. Raises DataError for an unknown account, with a near match."""
         with self._database.read() as connection:
@@ -152,7 +210,8 @@ class FirmStore:
             found = read_accounts(connection, _accounts.c.account_id == account_id)
             if not found:
                 raise unknown("account", account_id, connection.scalars(select(_accounts.c.account_id)))
-            return read_snapshots(connection, found[0].household_id, as_of=firm.as_of, only=account_id)[0]
+            [household] = read_stored_households(connection, [found[0].household_id], as_of=firm.as_of)
+        return household.snapshots(as_of=firm.as_of, only=account_id)[0]
 
     def snapshots(self, household_id: HouseholdId) -> tuple[AccountSnapshot, ...]:
         """Return every account of a household, by account_id; each book is read once, so a whole firm scans fast.
@@ -161,15 +220,24 @@ class FirmStore:
         """
         with self._database.read() as connection:
             firm = _require(connection)
-            names = {household.household_id for household in read_households(connection)}
-            if household_id not in names:
+            found = read_stored_households(connection, [household_id], as_of=firm.as_of)
+            if not found:
+                names = {household.household_id for household in read_households(connection)}
                 raise unknown("household", household_id, names)
-            return read_snapshots(connection, household_id, as_of=firm.as_of)
+        return found[0].snapshots(as_of=firm.as_of)
+
+    def stored_households(
+        self, household_ids: Sequence[HouseholdId], *, without: Collection[PlanId] = ()
+    ) -> tuple[StoredHousehold, ...]:
+        """Return households as they are stored, in the order asked; see read_stored_households."""
+        with self._database.read() as connection:
+            as_of = _require(connection).as_of
+            return read_stored_households(connection, household_ids, as_of=as_of, without=without)
 
     def pending(self, household_id: HouseholdId) -> tuple[Transaction, ...]:
         """Return the trades of a household that are proposed or further and not booked, of all its accounts."""
         with self._database.read() as connection:
-            return read_pending(connection, household_id, _require(connection).as_of)
+            return read_pending(connection, [household_id], _require(connection).as_of).get(household_id, ())
 
     def market_parts(self) -> MarketParts:
         """Return the market but its risk model; see risk."""
@@ -186,6 +254,11 @@ class FirmStore:
         """Return every price history."""
         with self._database.read() as connection:
             return _prices(connection, _require(connection))
+
+    def actions(self, *, since: date = date.min) -> tuple[CorporateAction, ...]:
+        """Return the corporate actions with an ex-date from a day on."""
+        with self._database.read() as connection:
+            return read_actions(connection, tables.corporate_actions.c.ex_date >= since)
 
     def risk(self, *, estimator: str = "") -> RiskModel | None:
         """Return the imported risk model, or the one saved for exactly these prices, securities and day, or None.

@@ -7,6 +7,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -21,6 +22,7 @@ from data.columns import Choice, Exact, Json, Names, UtcTime
 from engine.domain.accounts import Registration, Rule
 from engine.domain.jobs import JobOutcome
 from engine.domain.lifecycle import Action, PlanState
+from engine.domain.market import ActionKind
 from engine.domain.plans import Side
 
 metadata: Final = MetaData(
@@ -39,7 +41,7 @@ def _place() -> Column[int]:
     return Column("place", Integer, nullable=False)
 
 
-def _only_row() -> Column[int]:
+def only_row() -> Column[int]:
     """The key of a table that holds one row."""
     return Column("id", Integer, primary_key=True, autoincrement=False)
 
@@ -56,7 +58,7 @@ documents = Table(
 firm = Table(
     "firm",
     metadata,
-    _only_row(),
+    only_row(),
     CheckConstraint("id = 1", name="one_row"),
     Column("as_of", Date, nullable=False),
     Column("currency", Text, nullable=False),
@@ -91,6 +93,16 @@ marks = Table(
     _place(),
     Column("price", Exact, nullable=False),
     Column("on", Date, nullable=False),
+)
+
+corporate_actions = Table(
+    "corporate_actions",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("security_id", Text, nullable=False),
+    Column("ex_date", Date, nullable=False, index=True),
+    Column("kind", Choice(ActionKind), nullable=False),
+    Column("value", Exact, nullable=False),
 )
 
 models = Table("models", metadata, Column("model_id", Text, primary_key=True), _place())
@@ -211,6 +223,21 @@ plan_moves = Table(
     Column("source", Choice(PlanState), nullable=False),
     Column("target", Choice(PlanState), nullable=False),
     Column("comment", Text, nullable=False),
+)
+
+opinions = Table(
+    "opinions",
+    metadata,
+    Column("plan_id", Text, ForeignKey("plans.plan_id"), primary_key=True),
+    Column("checker", Text, nullable=False),
+    Column("inputs_hash", Text, nullable=False),
+    Column("checks", Json, nullable=False),
+    Column("year_gain", Exact),
+    Column("seen", Text, nullable=False),
+    Column("on", Date, nullable=False),
+    Column("stale", Names, nullable=False),
+    Column("washed", Names, nullable=False),
+    Column("at", UtcTime, nullable=False),
 )
 
 blocks = Table(
@@ -353,7 +380,7 @@ audit = Table(
 audit_head = Table(
     "audit_head",
     metadata,
-    _only_row(),
+    only_row(),
     CheckConstraint("id = 1", name="one_row"),
     Column("rows", Integer, nullable=False),
     Column("hash", Text, nullable=False),
@@ -362,7 +389,7 @@ audit_head = Table(
 scan = Table(
     "scan",
     metadata,
-    _only_row(),
+    only_row(),
     CheckConstraint("id = 1", name="one_row"),
     Column("at", UtcTime, nullable=False),
     Column("marks", Json, nullable=False),
@@ -390,10 +417,36 @@ jobs = Table(
     Column("findings", Json),
 )
 
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("began_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("actor", Text, nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("engine_version", Text, nullable=False),
+    Column("settings", Json, nullable=False),
+    Column("accounts", Integer, nullable=False),
+)
+
+run_accounts = Table(
+    "run_accounts",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    Column("account_id", Text, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("plan_id", Text),
+    Column("cause", Text, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("seen", Json),
+    Column("row", Json),
+)
+
 scan_queue = Table(
     "scan_queue",
     metadata,
-    _only_row(),
+    only_row(),
     CheckConstraint("id = 1", name="one_row"),
     Column("at", UtcTime, nullable=False),
     Column("on", Date, nullable=False),

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import session
-from app.panels import data, frame
+from app.panels import addepar, data, frame
 
 services, user = session.services(), session.user()
 st.title("Firm data")
@@ -12,6 +12,7 @@ frame.tabs(
     {
         "Data quality": lambda: data.quality(services),
         "Connections": lambda: data.systems(services),
+        "Addepar": lambda: addepar.connection(services, user),
         "Jobs": lambda: data.work(services),
         "Risk model": lambda: data.risk(services),
         "Bring in a folder": lambda: data.bring_in(services, user),

@@ -13,19 +13,23 @@ def sync_group() -> None:
 
 
 @sync_group.command()
+@click.option("--full", "whole", is_flag=True, help="Read every history, not only those that changed.")
 @as_option
-def addepar(user_id: str | None) -> None:
-    """Bring in holdings, transactions and prices. Faulty accounts keep what they have."""
+def addepar(user_id: str | None, *, whole: bool) -> None:
+    """Bring in holdings, transactions and prices. Faulty accounts keep what they have.
+
+    What was read is kept until the sync is whole: one that was cut off goes on where it was.
+    """
     found = services()
     actor = people.acting(found, user_id).user_id
     with reporting("Addepar") as progress:
-        outcome = sync.sync_addepar(found, actor=actor, progress=progress)
+        outcome = sync.sync_addepar(found, actor=actor, whole=whole, progress=progress)
     for issue in outcome.issues:
         say(
             f"  {issue.severity}: account {issue.account_id or 'all'}, {issue.subject} {issue.field}: "
             f"found {issue.found}; expected {issue.expected}; {issue.effect}"
         )
-    say(f"{outcome.accounts} accounts brought in, {len(outcome.fenced)} kept as they were")
+    say(outcome.words)
 
 
 @sync_group.command()

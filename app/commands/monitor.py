@@ -1,21 +1,34 @@
 """What needs a person? The scan, the nightly book and the wash-sale ledger."""
 
+import os
+from pathlib import Path
+
 import click
 
+from app import batch
 from app.commands.terminal import as_option, json_option, reporting, say, services, show
-from app.steps import ledger, monitor, people, plan
+from app.ports import Services
+from app.steps import ledger, monitor, people
+from app.steps.firm import import_firm
+from app.steps.household_night import Outcome
+from app.steps.nightly import described, run_night
+from app.steps.prices import source_of, take_prices
+from app.steps.sync import sync_addepar
+from engine.domain.lifecycle import User
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.data_quality import Severity
 from engine.monitor.document import scan_document
 
 
 @click.command()
+@as_option
 @json_option
-def scan(as_json: bool) -> None:
+def scan(user_id: str | None, as_json: bool) -> None:
     """Scan every account and show the queue. The most dollars at stake come first."""
     found = services()
+    actor = people.acting(found, user_id).user_id
     with reporting("Scanning") as progress:
-        scans = monitor.scan_firm(found, whole=as_json, progress=progress)
+        scans = monitor.scan_firm(found, actor=actor, whole=as_json, progress=progress)
     show(
         scan_document(scans),
         as_json=as_json,
@@ -24,21 +37,52 @@ def scan(as_json: bool) -> None:
 
 
 @click.command()
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="one a core",
+    help="Processes on this machine.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers do it instead.")
+@click.option(
+    "--import", "folder", metavar="FOLDER", type=click.Path(path_type=Path), help="Take in a firm folder first."
+)
+@click.option("--sync", "syncs", is_flag=True, help="Bring accounts up to date from Addepar first.")
+@click.option("--prices", "reprices", is_flag=True, help="Bring prices up from the source of [prices] first.")
 @as_option
-def nightly(user_id: str | None) -> None:
-    """Scan the firm and plan every account that needs it. The drafts wait for a portfolio manager."""
+@json_option
+def nightly(
+    workers: int,
+    scheduler: str | None,
+    folder: Path | None,
+    syncs: bool,
+    reprices: bool,
+    user_id: str | None,
+    as_json: bool,
+) -> None:
+    """Scan the firm; plan, check and propose for every account that needs it.
+
+    A run that was killed goes on where it stopped. One that is through changes nothing when it is run again. Where
+    data cannot be brought in, nothing is planned.
+    """
     found = services()
-    actor = people.acting(found, user_id).user_id
-    with reporting("Scanning") as progress:
-        scans = monitor.scan_firm(found, progress=progress)
-    for each in scans:
-        if each.fenced:
-            say(f"{each.account.account_id} is not planned: its data are wrong; see scan")
-    wanted = [each.account.account_id for each in scans if each.reasons and not each.fenced]
-    with reporting("Planning") as progress:
-        outcomes = plan.plan_book(found, wanted, actor=actor, progress=progress)
-    for account_id, outcome in outcomes:
-        click.echo(f"{account_id}\t{outcome}")
+    actor = people.acting(found, user_id)
+    if folder is not None or syncs or reprices:
+        _bring_in(found, actor, folder=folder, syncs=syncs, reprices=reprices)
+    farm = batch.farm(batch.local(workers) if scheduler is None else batch.cluster(scheduler))
+    chosen = {"workers": workers} if scheduler is None else {"scheduler": scheduler}
+    with reporting("Night") as progress:
+        night = run_night(found, actor=actor, farm=farm, settings=chosen, progress=progress)
+    failed = found.runs.accounts(night.run.run_id, outcome=Outcome.EXCEPTION)
+    for each in failed:
+        say(f"{each.account_id} could not be planned: {each.cause}")
+    show(
+        {"run_id": night.run.run_id, "as_of": night.run.as_of.isoformat(), "outcomes": dict(night.counts),
+         "exceptions": [{"account_id": each.account_id, "cause": each.cause} for each in failed]},
+        as_json=as_json,
+        words=lambda: f"night of {night.run.as_of}: {described(night)}",
+    )  # fmt: skip
 
 
 @click.command()
@@ -59,6 +103,16 @@ def washsales(household_id: str | None, as_json: bool) -> None:
             or "no losses"
         ),
     )
+
+
+def _bring_in(found: Services, actor: User, *, folder: Path | None, syncs: bool, reprices: bool) -> None:
+    with reporting("Data") as progress:
+        if folder is not None:
+            import_firm(found, folder, actor=actor.user_id, progress=progress)
+        if syncs:
+            sync_addepar(found, actor=actor.user_id, progress=progress)
+        if reprices:
+            take_prices(found, source_of(found), actor=actor.user_id, progress=progress)
 
 
 def queue_lines(scan: AccountScan) -> list[str]:

@@ -7,7 +7,7 @@ import streamlit as st
 from app import navigation
 from app.charts.drift import drift_figure
 from app.charts.ledger import lock_figure
-from app.charts.lots import lot_ladder, turning_figure
+from app.charts.lots import lot_ladder, rungs_of, sharing, turning_figure
 from app.charts.taxes import budget_figure
 from app.panels import frame
 from app.steps.monitor import AccountView
@@ -20,8 +20,10 @@ from app.tables.monitor import (
     lot_table,
     move_table,
     name_drifts,
+    price_age_text,
     problem_table,
     restriction_table,
+    source_words,
     tax_table,
 )
 from app.tables.parts import literal, usd
@@ -94,13 +96,18 @@ def drift(view: AccountView) -> None:
             )
         else:
             st.caption("The risk model has no factors.")
+    frame.below(lambda: _by_name(view))
+
+
+def _by_name(view: AccountView) -> None:
+    scan, settings = view.scan, view.settings
     st.subheader("By name")
     picture, table = st.columns([2, 3], gap="medium")
     with picture:
         band = settings.max_active_weight
         frame.chart(
             drift_figure(
-                name_drifts(scan, view.market, _NAMES_DRAWN),
+                name_drifts(scan.names[:_NAMES_DRAWN], view.market),
                 band=None if band is None else 100 * band,
                 title="weight less target, % of value",
             ),
@@ -109,7 +116,7 @@ def drift(view: AccountView) -> None:
         )
     with table:
         frame.table(
-            drift_table(scan, view.market), key="name_drift", height=560, file=f"drift-{scan.account.account_id}"
+            drift_table(scan.names, view.market), key="name_drift", height=560, file=f"drift-{scan.account.account_id}"
         )
     with st.expander("Factors as a table", key="factors_open", on_change="rerun") as opened:
         if opened.open:
@@ -117,27 +124,34 @@ def drift(view: AccountView) -> None:
 
 
 def lots(view: AccountView) -> None:
-    """Show each lot as a bar, and all of them in a table, largest loss first."""
+    """Show the lots as bars, and each of them in a table, largest loss first."""
     snapshot = view.snapshot
+    if snapshot.source is not None:
+        st.caption(literal(source_words(snapshot.source)))
+    rungs = rungs_of(snapshot.lots, view.market, snapshot.as_of)
     ladder, turning = st.columns([3, 2], gap="medium")
     with ladder:
         frame.chart(
-            lot_ladder(snapshot.lots, view.market, snapshot.as_of),
+            lot_ladder(rungs, view.market),
             key="lot_ladder",
-            alt="The unrealised gain of each tax lot, largest loss first",
+            alt="The unrealised gain of the tax lots, largest loss first",
         )
+        if shared := sharing(rungs):
+            st.caption(literal(shared))
     with turning:
         frame.chart(
-            turning_figure(snapshot.lots, view.market, snapshot.as_of),
+            turning_figure(rungs, view.market),
             key="lots_turning",
             alt="Short-term lots by the days until they are long-term and their unrealised gain",
         )
-    frame.table(
-        lot_table(snapshot, view.market),
-        key="lots",
-        empty="No lots: the account is in cash.",
-        height=460,
-        file=f"lots-{snapshot.account.account_id}",
+    frame.below(
+        lambda: frame.table(
+            lot_table(snapshot, view.market),
+            key="lots",
+            empty="No lots: the account is in cash.",
+            height=460,
+            file=f"lots-{snapshot.account.account_id}",
+        )
     )
 
 
@@ -151,7 +165,7 @@ def harvest(view: AccountView) -> None:
         )
     )
     frame.table(
-        harvest_table(view.scan, view.market),
+        harvest_table(found.lots, view.market),
         key="harvest",
         empty="No loss to harvest: no lot is at a loss, or the account is not taxed.",
         height=460,
@@ -204,15 +218,17 @@ def rules(view: AccountView) -> None:
     frame.table(restriction_table(view.snapshot.restrictions, view.market), key="rules", empty="Nothing is restricted.")
     st.subheader("Market moves")
     frame.table(
-        move_table(view.scan, view.market), key="moves", empty="No holding moved unusually since the last scan."
+        move_table(view.scan.moves, view.market), key="moves", empty="No holding moved unusually since the last scan."
     )
 
 
 def data(view: AccountView) -> None:
     """Show how old the data are, what is wrong with them, and how good the risk model is."""
     scan = view.scan
-    st.caption(f"Newest mark {scan.data_age_days} days before {scan.as_of:%d %b %Y}." if scan.data_age_days else
-               f"Marks of {scan.as_of:%d %b %Y}.")  # fmt: skip
+    st.caption(price_age_text(scan.data_age_days, scan.as_of))
+    source = view.snapshot.source
+    if source is not None:
+        st.caption(literal(source_words(source)))
     st.caption(view.market.risk.quality)
     frame.table(problem_table({scan.account.account_id: view.document}), key="problems", empty="No data problem.")
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from app.ports import Services
-from app.steps.outgoing import profiles
-from connectors.fix.destinations import SENDER, Destination
+from app.steps.outgoing import profiles, sender
+from connectors.fix.destinations import Destination
 from connectors.fix.messages import message
 from data import audit
 from data.mailbox import to_session
@@ -94,8 +94,7 @@ def _working(services: Services, plan_id: PlanId, block: Block) -> Working:
 def _send(services: Services, one: Working, change: Change, destination: Destination, actor: User) -> None:
     at, dialect = services.now(), destination.dialect
     said = dialect.change(change, one.block, at=at, lots=destination.lots_on_orders)
-    sender = str(services.connections.get("fix", {}).get("sender", SENDER))
-    text = message(*said, sender=sender, target=destination.target, sequence=1, sent=at, begin=dialect.begin)
+    text = message(*said, sender=sender(services), target=destination.target, sequence=1, sent=at, begin=dialect.begin)
     asked = AskedChange(
         cl_ord_id=change.cl_ord_id,
         block_id=change.block_id,

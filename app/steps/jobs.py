@@ -30,8 +30,8 @@ def recorded(
     def decorate(use_case: _UseCase[P, R]) -> _UseCase[P, R]:
         @wraps(use_case)
         def run(services: Services, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            actor: Any = kwargs.get("actor", SYSTEM.user_id)
-            job = services.jobs.begin(kind, actor=actor, at=services.now())
+            actor: Any = kwargs.get("actor", SYSTEM)
+            job = services.jobs.begin(kind, actor=getattr(actor, "user_id", actor), at=services.now())
             try:
                 result = use_case(services, *args, **kwargs)
             except LotsmithError as error:
@@ -54,7 +54,7 @@ def history(services: Services, *, limit: int = 200) -> tuple[Job, ...]:
 
 def newest_with_findings(services: Services) -> tuple[Job, ...]:
     """Return of each source of data the newest job, those that met no fault left out."""
-    sources = (JobKind.IMPORT, JobKind.SYNC_ADDEPAR)
+    sources = (JobKind.IMPORT, JobKind.SYNC_ADDEPAR, JobKind.PRICES)
     newest = (services.jobs.newest(kind=kind, limit=1) for kind in sources)
     return tuple(job for jobs in newest for job in jobs if job.findings)
 

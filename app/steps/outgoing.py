@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from app.ports import Services
 from app.steps.market import todays_market
@@ -55,9 +56,10 @@ class Destination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """Everything that one sending of some plans sends. seal: a hash of every block, allocation and lot of it."""
+    """Everything that one sending of some plans sends. sender: our name in FIX; seal: see seal_of."""
 
     plan_ids: tuple[PlanId, ...]
+    sender: str
     destinations: tuple[Destination, ...]
     seal: str
 
@@ -81,12 +83,12 @@ def outgoing(services: Services, plan_ids: Sequence[PlanId]) -> Outgoing:
     for plan_id in sorted(plan_ids):
         plan, _ = plan_from_document(services.plans.get(plan_id).document)
         snapshot, securities = services.firm.snapshot(plan.account_id), todays_market(services).securities
-        own = orders_if_approved(plan_id, plan, snapshot.account, securities, snapshot.lots)
-        risks.setdefault(snapshot.account.custodian, []).append(_risk(services, own, snapshot))
-        orders += own
-    blocks = build_blocks(orders)
-    found = destinations(services, blocks, {name: total(parts) for name, parts in risks.items()})
-    return Outgoing(plan_ids=tuple(plan_ids), destinations=found, seal=seal_of(blocks))
+        made = orders_if_approved(plan_id, plan, snapshot.account, securities, snapshot.lots)
+        risks.setdefault(snapshot.account.custodian, []).append(_risk(services, made, snapshot))
+        orders += made
+    totals = {name: total(parts) for name, parts in risks.items()}
+    own, there = sender(services), destinations(services, build_blocks(orders), totals)
+    return Outgoing(plan_ids=tuple(plan_ids), sender=own, destinations=there, seal=seal_of(own, there))
 
 
 def destinations(
@@ -154,19 +156,30 @@ def profiles(services: Services, custodians: Iterable[str]) -> Mapping[str, prof
     return profile.read_destinations(services.connections.get("fix", {}), custodians)
 
 
-def seal_of(blocks: Iterable[Block]) -> str:
-    """Return a SHA-256 over every block with its allocations and all that is said of their lots, in whatever order."""
-    told = sorted(
-        (
-            [block.cl_ord_id, block.custodian, block.ticker, block.cusip, block.side, str(block.quantity)],
-            [
-                [order.account_number, order.cl_ord_id, str(order.quantity), *map(_lot, order.lots)]
-                for order in block.allocations
-            ],
-        )
-        for block in blocks
-    )  # fmt: skip
+def sender(services: Services) -> str:
+    """Return the firm's own name in FIX (SenderCompID)."""
+    own: str = services.connections.get("fix", {}).get("sender", profile.SENDER)
+    return own
+
+
+def seal_of(sender: str, destinations: Iterable[Destination]) -> str:
+    """Return a SHA-256 over who sends what to whom, and how: names in FIX, profile, blocks, allocations and lots."""
+    told = sorted([sender, *_profile(each.profile), *_block(block)] for each in destinations for block in each.blocks)
     return hashlib.sha256(canonical_json(told)).hexdigest()
+
+
+def _profile(to: profile.Destination) -> list[str]:
+    return [to.target, to.route.value, to.dialect.name, to.lots.value]
+
+
+def _block(block: Block) -> list[Any]:
+    allocations = [
+        [order.account_number, order.cl_ord_id, str(order.quantity), *map(_lot, order.lots)]
+        for order in block.allocations
+    ]
+    return [
+        block.cl_ord_id, block.custodian, block.ticker, block.cusip, block.side, str(block.quantity), allocations,
+    ]  # fmt: skip
 
 
 def _lot(lot: LotInstruction) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,9 +25,9 @@ from engine.domain.jobs import JobKind
 from engine.domain.lifecycle import Action, PlanState
 from engine.execute.booking import booked
 from engine.execute.fills import FilledOrder, allocate
-from engine.execute.reconcile import Break, BreakKind, Reconciliation, Said, reconcile
+from engine.execute.reconcile import Break, BreakKind, Reconciliation, Said, account_gone, reconcile
 
-PRICE_TOLERANCE: Final = Decimal("0.02")
+_PRICE_TOLERANCE: Final = 0.02  # unless the firm says otherwise
 _LEAVES_IT_DONE: Final = frozenset({BreakKind.PRICE, BreakKind.LOT})
 _FEWER_SHARES: Final = frozenset({BreakKind.MISSING, BreakKind.REJECTED})
 
@@ -196,7 +196,8 @@ def present_breaks(services: Services, head: PlanHead) -> tuple[Break, ...]:
     found = breaks_of(services, head.plan_id).breaks
     if head.state is not PlanState.SENT:
         return found + late_corrections(services, head)
-    return tuple(each for each in found if each.kind is not BreakKind.MISSING)
+    gone = _gone(services, head.plan_id, head.account_id)
+    return (*gone, *(each for each in found if each.kind is not BreakKind.MISSING))
 
 
 @recorded(
@@ -211,8 +212,9 @@ def reconcile_all(services: Services) -> tuple[Reconciled, ...]:
 def reconcile_sent(services: Services) -> tuple[Reconciled, ...]:
     """Hold every sent plan against what was executed; book those that are done and close those without a break.
 
-    What live sessions received is taken in first. One plan that somebody else booked meanwhile is left out. Raises
-    DataError, after all the others, for those that could not be booked.
+    What live sessions received is taken in first. One plan that somebody else booked meanwhile is left out; one whose
+    account the firm has no more has a break that says so. Raises DataError, after all the others, for those that could
+    not be booked.
     """
     take_in_sessions(services)
     found, refused = [], []
@@ -233,7 +235,7 @@ def breaks_of(services: Services, plan_id: PlanId) -> Reconciliation:
     return reconcile(
         services.orders.blocks(plan_id),
         services.orders.fills(plan_id),
-        price_tolerance=PRICE_TOLERANCE,
+        price_tolerance=price_tolerance(services),
         said=_said(services, plan_id),
     )
 
@@ -257,6 +259,19 @@ def _said(services: Services, plan_id: PlanId) -> Said:
     )
 
 
+def price_tolerance(services: Services) -> Decimal:
+    """Return how far an average price may be from the plan's before that is a break, as a fraction of the plan's.
+
+    It is price_tolerance in the section [fix] of the connections, else 0.02. Raises DataError for no such fraction.
+    """
+    stated = services.connections.get("fix", {}).get("price_tolerance", _PRICE_TOLERANCE)
+    if not isinstance(stated, int | float) or isinstance(stated, bool) or not 0 <= stated < 1:
+        raise DataError(
+            f"[fix] price_tolerance: expected a fraction of the price, at least 0 and below 1, found {stated!r}"
+        )
+    return Decimal(str(stated))
+
+
 def filled_orders(services: Services, plan_id: PlanId) -> tuple[FilledOrder, ...]:
     """Return each order of a plan with the shares it got and their average price."""
     fills = services.orders.fills(plan_id)
@@ -271,11 +286,20 @@ def filled_orders(services: Services, plan_id: PlanId) -> tuple[FilledOrder, ...
 def _reconcile(services: Services, plan_id: PlanId, account_id: AccountId, state: PlanState) -> Reconciled:
     outcome = breaks_of(services, plan_id)
     splits.tell(services, plan_id, _over(services, plan_id, outcome))
-    if state is PlanState.SENT and _done(services, plan_id, outcome):
+    gone = _gone(services, plan_id, account_id) if state is PlanState.SENT else ()
+    if gone:  # it stays as it is, and is told, until its account is here again
+        outcome = replace(outcome, breaks=(*gone, *outcome.breaks), complete=False)
+    elif state is PlanState.SENT and _done(services, plan_id, outcome):
         state = _book(services, plan_id, account_id)
     if state is PlanState.FILLED and not outcome.breaks and not splits.unanswered(services, plan_id):
         state = services.plans.move(plan_id, Action.RECONCILE, SYSTEM, at=services.now())
     return Reconciled(plan_id=plan_id, state=state, outcome=outcome)
+
+
+def _gone(services: Services, plan_id: PlanId, account_id: AccountId) -> tuple[Break, ...]:
+    return (
+        () if services.firm.has_account(account_id) else (account_gone(account_id, filled_orders(services, plan_id)),)
+    )
 
 
 def _done(services: Services, plan_id: PlanId, outcome: Reconciliation) -> bool:

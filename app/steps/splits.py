@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Final
 
 from app.ports import Services
-from connectors.fix.destinations import SENDER, Destination, session_destinations
+from app.steps.outgoing import sender
+from connectors.fix.destinations import Destination, session_destinations
 from connectors.fix.dialect import AllocationType
 from connectors.fix.messages import message
 from data.mailbox import to_session
@@ -85,6 +86,5 @@ def _split(services: Services, destination: Destination, block: Block, fills: Se
         kind=destination.session.allocations,
         lots=destination.lots_on_orders,
     )
-    sender = str(services.connections.get("fix", {}).get("sender", SENDER))
-    text = message(*said, sender=sender, target=destination.target, sequence=1, sent=at, begin=dialect.begin)
+    text = message(*said, sender=sender(services), target=destination.target, sequence=1, sent=at, begin=dialect.begin)
     return to_session(destination.custodian, alloc_id, text.decode())

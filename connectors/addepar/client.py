@@ -3,52 +3,50 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal
-from typing import Any, Final, Self
+from functools import partial
+from typing import Final, Self
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from connectors.addepar.budget import ADDEPAR_ALLOWANCES, Allowance, RequestBudget
+from connectors.addepar.answers import AddeparRefusal, Document, document, refusal
+from connectors.addepar.budget import CutOff, RequestBudget, SpentRequests, allowances_of
 from connectors.addepar.config import AddeparConfig
+from connectors.addepar.kept import KeptAnswers, NothingKept, asked
 from engine.domain.errors import ExternalRefusal
-
-Document = Mapping[str, Any]
 
 CONTENT_TYPE: Final = "application/vnd.api+json"
 PAGE_LIMIT: Final = 2000  # the most Addepar gives; fewer pages spend less of the allowance
 READ_BACKOFF_SECONDS: Final = (1.0, 2.0, 4.0)  # between the attempts of a GET
 RATE_LIMIT_ATTEMPTS: Final = 5
-_HINTS: Final = {
-    401: "check the API key and secret",
-    403: "check the Addepar-Firm id and the permissions of the API key",
-}
-
-
-class AddeparRefusal(ExternalRefusal):
-    """Addepar answered with an error. status is the HTTP status, detail Addepar's own words."""
-
-    def __init__(self, message: str, *, status: int, detail: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.detail = detail
 
 
 class AddeparClient:
-    """A thin client of one firm's Addepar. clock and sleep are seconds; both may be replaced to pass time at will."""
+    """A thin client of one firm's Addepar.
+
+    clock and sleep are seconds; both may be replaced to pass time at will. spent: where the firm's requests are
+    counted; kept: where the answers of pages and queries are kept, so that none is asked for twice; none by itself.
+    """
 
     def __init__(
         self,
         config: AddeparConfig,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
-        allowances: tuple[Allowance, ...] = ADDEPAR_ALLOWANCES,
+        spent: SpentRequests | None = None,
+        kept: KeptAnswers | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
+        self.kept = kept or NothingKept()
         self.budget = RequestBudget(
-            clock=clock, sleep=sleep, longest_wait_seconds=config.longest_wait_seconds, allowances=allowances
+            clock=clock,
+            sleep=sleep,
+            longest_wait_seconds=config.longest_wait_seconds,
+            longest_request_seconds=config.request_timeout_seconds,
+            allowances=allowances_of(config),
+            spent=spent,
         )
         self._root = config.base_url.rstrip("/").removesuffix("/v1")
         self._session = requests.Session()
@@ -65,16 +63,11 @@ class AddeparClient:
         path begins with /v1, as in Addepar's own links. Raises AddeparRefusal for a status of 400 or more,
         ExternalRefusal where Addepar cannot be reached.
         """
-        for backoff in (*READ_BACKOFF_SECONDS, None):
-            try:
-                return self._send("GET", path, params=params)
-            except (AddeparRefusal, requests.RequestException) as error:
-                if isinstance(error, AddeparRefusal) and error.status < requests.codes.internal_server_error:
-                    raise
-                if backoff is None or isinstance(error, requests.exceptions.SSLError):
-                    raise self._unreachable("GET", path, error) from error
-                self.budget.wait(backoff, reason=f"GET {path} failed")
-        raise AssertionError("the loop returns or raises at its last turn")
+        return self._read("GET", path, params=params)
+
+    def one(self, path: str) -> Document:
+        """Return the JSON answer to a GET that has no pages. Raises as get does."""
+        return document(self.get(path).content, at=path)
 
     def post(self, path: str, data: Document) -> Document:
         """Return the JSON answer to a POST of {"data": data}; never sent twice unless Addepar refused it unread (429).
@@ -82,12 +75,17 @@ class AddeparClient:
         Raises as get does.
         """
         try:
-            return self.document(self._send("POST", path, body=json.dumps({"data": data}).encode()))
+            response = self._send("POST", path, body=_body(data))
         except requests.RequestException as error:
             raise self._unreachable("POST", path, error) from error
+        return document(response.content, at=path)
+
+    def query(self, path: str, data: Document) -> Document:
+        """Return the JSON answer to a question that is asked by POST; retried as a GET is, and kept. Raises as get."""
+        return self._kept("POST", path, data, lambda: self._read("POST", path, body=_body(data)))
 
     def pages(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[Document]:
-        """Yield the resource objects of a collection, over all of its pages. Raises as get does."""
+        """Yield the resource objects of a collection, over all of its pages, each kept. Raises as get does."""
         following: str | None = path
         query: Mapping[str, str] | None = {**(params or {}), "page[limit]": str(PAGE_LIMIT)}
         seen: set[str] = set()
@@ -95,19 +93,13 @@ class AddeparClient:
             if following in seen:
                 raise ExternalRefusal(f"Addepar: the pages of {path} go in a circle at {following}")
             seen.add(following)
-            document = self.document(self.get(following, query))
-            yield from document.get("data") or ()
-            following, query = (document.get("links") or {}).get("next"), None
+            page = self._kept("GET", following, query or {}, partial(self.get, following, query))
+            yield from page.get("data") or ()
+            following, query = (page.get("links") or {}).get("next"), None
 
-    def document(self, response: requests.Response) -> Document:
-        """Return a body's JSON object with every fraction as an exact Decimal. Raises ExternalRefusal if it is none."""
-        try:
-            document = json.loads(response.content, parse_float=Decimal, parse_constant=_not_a_number)
-        except ValueError as error:
-            raise ExternalRefusal(f"Addepar: {response.url}: expected JSON, found {error}") from error
-        if not isinstance(document, dict):
-            raise ExternalRefusal(f"Addepar: {response.url}: expected a JSON object, found {type(document).__name__}")
-        return document
+    def key_of(self, method: str, path: str, what: Document) -> str:
+        """Return the key under which the answer to a question is kept."""
+        return asked(self._root, self.config.firm_id, method, path, what)
 
     def follow(self, response: requests.Response) -> requests.Response:
         """Return what a redirect points at; another host is asked over https and never sees our credentials."""
@@ -123,6 +115,31 @@ class AddeparClient:
         if stored.status_code != requests.codes.ok:
             raise ExternalRefusal(f"Addepar: GET {location}: expected 200, found {stored.status_code}")
         return stored
+
+    def _kept(self, method: str, path: str, what: Document, ask: Callable[[], requests.Response]) -> Document:
+        key = self.key_of(method, path, what)
+        body = self.kept.get(key)
+        if body is not None:
+            return document(body, at=path)
+        content = ask().content
+        found = document(content, at=path)
+        self.kept.put(key, content)
+        return found
+
+    def _read(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> requests.Response:
+        """Send what may be sent twice: again after a 5xx or a lost connection, a few times."""
+        for backoff in (*READ_BACKOFF_SECONDS, None):
+            try:
+                return self._send(method, path, params=params, body=body)
+            except (AddeparRefusal, requests.RequestException) as error:
+                if isinstance(error, AddeparRefusal) and error.status < requests.codes.internal_server_error:
+                    raise
+                if backoff is None or isinstance(error, requests.exceptions.SSLError):
+                    raise self._unreachable(method, path, error) from error
+                self.budget.wait(backoff, reason=f"{method} {path} failed")
+        raise AssertionError("the loop returns or raises at its last turn")
 
     def _send(
         self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: bytes | None = None
@@ -148,7 +165,7 @@ class AddeparClient:
                 break
             self.budget.wait(_retry_after(response), reason=f"{method} {path} exceeds the firm's request allowance")
         if response.status_code >= requests.codes.bad_request:
-            raise _refusal(method, path, response)
+            raise refusal(method, path, response)
         return response
 
     def _url(self, path: str) -> str:
@@ -159,30 +176,15 @@ class AddeparClient:
             raise ExternalRefusal(f"Addepar: expected links to {self._root}, found {url}")
         return url
 
-    def _unreachable(self, method: str, path: str, error: Exception) -> ExternalRefusal:
+    def _unreachable(self, method: str, path: str, error: Exception) -> CutOff:
         if isinstance(error, requests.exceptions.SSLError):
-            return ExternalRefusal(f"Addepar: {self._root}: its certificate is not trusted; expected one signed by "
-                                   f"{self.config.certificate or 'a public authority'}: {error}")  # fmt: skip
-        return ExternalRefusal(f"Addepar: {method} {path} at {self._root} failed after every retry: {error}")
+            return CutOff(f"Addepar: {self._root}: its certificate is not trusted; expected one signed by "
+                          f"{self.config.certificate or 'a public authority'}: {error}")  # fmt: skip
+        return CutOff(f"Addepar: {method} {path} at {self._root} failed after every retry: {error}")
 
 
-def _refusal(method: str, path: str, response: requests.Response) -> AddeparRefusal:
-    status = response.status_code
-    detail = error_detail(response)
-    hint = f" ({_HINTS[status]})" if status in _HINTS else ""
-    return AddeparRefusal(
-        f"Addepar refused {method} {path} with {status}: {detail}{hint}", status=status, detail=detail
-    )
-
-
-def error_detail(response: requests.Response) -> str:
-    """Return Addepar's own words about an error: the details of its JSON:API errors, or the start of the body."""
-    try:
-        errors = json.loads(response.content).get("errors") or []
-        words = [str(error.get("detail") or error.get("title") or error) for error in errors]
-    except (ValueError, AttributeError):
-        words = []
-    return "; ".join(words) or response.text[:200] or response.reason or "no reason given"
+def _body(data: Document) -> bytes:
+    return json.dumps({"data": data}).encode()
 
 
 def _retry_after(response: requests.Response) -> float:
@@ -196,7 +198,3 @@ def _retry_after(response: requests.Response) -> float:
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
-def _not_a_number(name: str) -> Decimal:
-    raise ValueError(f"the number {name}")

@@ -26,6 +26,8 @@ class AddeparConfig:
     request_timeout_seconds: float = 65.0  # Addepar itself stops after 60
     longest_wait_seconds: float = 1800.0
     job_timeout_seconds: float = 14400.0  # Addepar's own limit of a job
+    requests_per_15_minutes: int = 50  # Addepar's own allowances for a firm: fewer leaves some to other programs
+    requests_per_day: int = 1000
     accounts_per_job: int = 100  # each of 2,000 lots and 3,000 transactions takes some 13 MB while it is read
 
     def __post_init__(self) -> None:
@@ -38,5 +40,6 @@ class AddeparConfig:
         missing = [name for name in ("firm_id", "key", "secret") if not getattr(self, name).strip()]
         if missing:
             raise DataError(f"Addepar credentials: expected {', '.join(missing)}, found nothing")
-        if self.accounts_per_job < 1:
-            raise DataError(f"Addepar: accounts_per_job must be at least 1, found {self.accounts_per_job}")
+        for name in ("accounts_per_job", "requests_per_15_minutes", "requests_per_day"):
+            if getattr(self, name) < 1:
+                raise DataError(f"Addepar: {name} must be at least 1, found {getattr(self, name)}")

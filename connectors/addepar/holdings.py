@@ -19,11 +19,23 @@ _SECTION: Final = "holdings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """All shares of one security in one account; cost is USD for all of them, None where the source says nothing."""
+
+    shares: Decimal
+    cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """lots are ordered by lot_id; cash is USD, prices USD a share; cash_entities the Addepar entities taken as cash."""
+    """lots are ordered by lot_id; cash is USD, prices USD a share; cash_entities the Addepar entities taken as cash.
+
+    positions: only where the firm has no lot view, and so no lots here.
+    """
 
     cash: Decimal
     lots: tuple[Lot, ...]
+    positions: Mapping[SecurityId, Position]
     prices: Mapping[SecurityId, Decimal]
     cash_entities: frozenset[str]
 
@@ -40,6 +52,7 @@ class HoldingReader:
         """Return what the account holds, as far as it could be read; whatever could not is a fault."""
         cash = Decimal(0)
         lots: list[Lot] = []
+        positions: dict[SecurityId, Position] = {}
         prices: dict[SecurityId, Decimal] = {}
         cash_entities: set[str] = set()
         for position in row.children:
@@ -50,15 +63,24 @@ class HoldingReader:
             elif security_id is None:
                 _unknown_security(position, faults)
             else:
-                lots += self._lots(account_id, security_id, position, faults)
-                price = _price(security_id, position, faults)
+                if self.keys.lot:
+                    lots += self._lots(account_id, security_id, position, faults)
+                else:
+                    positions[security_id] = _whole(security_id, position, faults)
+                price = price_of(security_id, position, faults)
                 if price is not None:
                     prices[security_id] = price
         for lot_id, count in Counter(lot.lot_id for lot in lots).items():
             if count > 1:
                 faults.error(f"lot {lot_id}", "holdings.lot_id", found=f"{count} lots", expected="one lot of that id")
         lots.sort(key=lambda lot: lot.lot_id)
-        return Holdings(cash=cash, lots=tuple(lots), prices=prices, cash_entities=frozenset(cash_entities) - {""})
+        return Holdings(
+            cash=cash,
+            lots=tuple(lots),
+            positions=positions,
+            prices=prices,
+            cash_entities=frozenset(cash_entities) - {""},
+        )
 
     def _lots(self, account_id: AccountId, security_id: SecurityId, position: HoldingRow, faults: Faults) -> list[Lot]:
         """The lots of a position; a fault where they do not add up to it."""
@@ -102,6 +124,14 @@ class HoldingReader:
         )
 
 
+def _whole(security_id: SecurityId, position: HoldingRow, faults: Faults) -> Position:
+    subject = f"position {security_id}"
+    shares = faults.needed(position.values, "units", subject, _SECTION) or Decimal(0)
+    if shares < 0:
+        faults.error(subject, "holdings.units", found=str(shares), expected="0 or more shares")
+    return Position(shares=shares, cost=faults.amount(position.values, "original_cost", subject, _SECTION))
+
+
 def _cost(row: HoldingRow, subject: str, faults: Faults) -> tuple[Decimal, Decimal | None] | None:
     """The lot's total cost and what wash sales added to it; None with a fault noted where there is no cost.
 
@@ -123,8 +153,8 @@ def _cost(row: HoldingRow, subject: str, faults: Faults) -> tuple[Decimal, Decim
     return adjusted, None
 
 
-def _price(security_id: SecurityId, position: HoldingRow, faults: Faults) -> Decimal | None:
-    """The price, or value over units; None with a warning where neither is one."""
+def price_of(security_id: SecurityId, position: HoldingRow, faults: Faults) -> Decimal | None:
+    """Return the price, or value over units; None with a warning where neither is one."""
     subject = f"position {security_id}"
     price = faults.amount(position.values, "price", subject, _SECTION)
     if price is None:

@@ -55,6 +55,9 @@ class EntityKeys:
 class HoldingKeys:
     """A portfolio query grouped by account, security and tax lot, and its columns.
 
+    lot may be "" for a firm without a lot view: its lots are then rebuilt from transactions, and original_cost is what
+    the position as a whole cost.
+
     original_cost and adjusted_cost are totals, the latter with wash sales; their difference becomes the lot's wash
     adjustment. Optional (may be ""): price (else value over units), lot_holding_start, adjusted_cost, and the
     year-to-date gains, which otherwise stay as the firm's database has them. A row whose asset class is one of
@@ -83,9 +86,16 @@ class HoldingKeys:
 
     def columns(self) -> Mapping[str, Column]:
         """Return the columns to ask for, by the name of their field."""
-        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        named = {f.name: getattr(self, f.name) for f in fields(self) if self.lot or f.name not in _OF_LOTS}
         return {name: value for name, value in named.items() if isinstance(value, Column) and value}
 
+    def groupings(self) -> Mapping[str, str]:
+        """Return the groupings to ask for, the coarsest first, by the name of their field."""
+        named = {"account": self.account, "security": self.security, "lot": self.lot}
+        return {name: key for name, key in named.items() if key}
+
+
+_OF_LOTS: Final = frozenset({"lot_id", "lot_acquired", "lot_holding_start", "adjusted_cost"})
 
 _DEFAULT_TYPES: Final[Mapping[str, str]] = {
     "buy": "buy", "sell": "sell", "reinvestment": "reinvest", "transfer_in": "transfer_in",
@@ -104,8 +114,10 @@ _DEFAULT_TYPES: Final[Mapping[str, str]] = {
 class TransactionKeys:
     """Columns of a transactions query, and what each Addepar type means here ("ignore": it moves no shares).
 
-    Optional (may be ""): lot_id and basis of what was sold, and split_ratio (new shares for each old one; without it
-    the ratio is worked out from the shares that the split added).
+    Optional (may be ""): lot_id and basis of what was sold, split_ratio (new shares for each old one; without it the
+    ratio is worked out from the shares that the split added), and modified, by which a sync tells what has changed
+    since the last one (without it, every sync reads every history). by_job: ask by a job, for histories so long that
+    Addepar cannot answer within a minute.
     """
 
     since: date = date(2000, 1, 1)
@@ -122,11 +134,14 @@ class TransactionKeys:
     lot_id: str = "tax_lot_id"
     basis: str = "cost_basis"
     split_ratio: str = ""
+    modified: str = "modified_date"
+    by_job: bool = False
     types: Mapping[str, str] = field(default_factory=lambda: dict(_DEFAULT_TYPES))
 
     def columns(self) -> Mapping[str, str]:
         """Return the columns to ask for, by the name of their field."""
-        return {f.name: key for f in fields(self) if isinstance(key := getattr(self, f.name), str) and key}
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "modified"}
+        return {name: key for name, key in named.items() if isinstance(key, str) and key}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,9 +154,8 @@ class AddeparMapping:
 
     def places(self) -> Mapping[str, tuple[str, ...]]:
         """Return every attribute key in use with the settings that name it: {"tax_lot": ("holdings.lot",)}."""
-        keys = self.holdings
-        named = [("holdings.account", keys.account), ("holdings.security", keys.security), ("holdings.lot", keys.lot)]
-        named += [(f"holdings.{name}", column.key) for name, column in keys.columns().items()]
+        named = [(f"holdings.{name}", key) for name, key in self.holdings.groupings().items()]
+        named += [(f"holdings.{name}", column.key) for name, column in self.holdings.columns().items()]
         named += [(f"transactions.{name}", key) for name, key in self.transactions.columns().items()]
         places: dict[str, tuple[str, ...]] = {}
         for place, key in named:
@@ -152,7 +166,7 @@ class AddeparMapping:
 _REQUIRED: Final[Mapping[str, frozenset[str]]] = {
     "entities": frozenset({"account_key", "household_key"}),
     "holdings": frozenset(
-        {"account", "security", "lot", "asset_class", "units", "value", "lot_id", "lot_acquired", "original_cost"}
+        {"account", "security", "asset_class", "units", "value", "lot_id", "lot_acquired", "original_cost"}
     ),
     "transactions": frozenset({"id", "type", "trade_date", "owner", "units", "price"}),
 }
@@ -188,7 +202,7 @@ def _section(section: str, kind: type, values: Any, source: str) -> Any:
 def _convert(kind: Any, value: Any, place: str) -> Any:
     if kind is str and isinstance(value, str):
         return value
-    if kind is date and type(value) is date:
+    if kind in (date, bool) and type(value) is kind:
         return value
     if kind is Column and isinstance(value, str):
         return Column(key=value)
@@ -210,6 +224,7 @@ def _wanted(kind: Any) -> str:
         return "one of " + ", ".join(kind)
     return {
         str: "a text", date: "a date", Column: 'a key, or { key = "...", argument = "..." }', Decimal: "0 to 1 shares",
+        bool: "true or false",
         tuple[str, ...]: "a list of texts", Mapping[str, str]: f"types of {', '.join(TransactionType)} or {IGNORE}",
     }[kind]  # fmt: skip
 

@@ -5,10 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from connectors.addepar.issues import DataIssue, Severity
 from engine.domain.identifiers import SecurityId
 from engine.domain.market import PriceHistory
+
+UNMOVED_CLOSES: Final = 5  # closes before the day's own: a listed share does not stand still for a week
 
 
 def agreed_prices(
@@ -28,6 +31,26 @@ def agreed_prices(
         if len(prices) > 1
     )  # fmt: skip
     return agreed, issues
+
+
+def unmoved_prices(
+    histories: Iterable[PriceHistory], prices: Mapping[SecurityId, Decimal], *, on: date
+) -> tuple[DataIssue, ...]:
+    """Return an issue for each price that has been the same to the last digit for UNMOVED_CLOSES days or more."""
+    issues = []
+    for history in histories:
+        price = prices.get(history.security_id)
+        end = bisect_left(history.dates, on)
+        start = end
+        while start and history.closes[start - 1] == price:
+            start -= 1
+        if end - start >= UNMOVED_CLOSES:
+            issues.append(
+                DataIssue(severity=Severity.WARNING, account_id=None, subject=f"price of {history.security_id}",
+                          field="holdings.price", found=f"{price}, unchanged since {history.dates[start]}",
+                          expected="a price that moves", effect="taken; it may be stale")
+            )  # fmt: skip
+    return tuple(issues)
 
 
 def with_prices(

@@ -1,32 +1,32 @@
 """What does the firm look like once Addepar has been read? Its reference data and books, and all that was wrong."""
 
-import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from connectors.addepar.client import AddeparClient, AddeparRefusal, Document
-from connectors.addepar.config import AddeparConfig
-from connectors.addepar.holdings import HoldingReader
-from connectors.addepar.issues import DataIssue, Faults, Severity
-from connectors.addepar.jobs import portfolio_query
-from connectors.addepar.mapping import AddeparMapping, EntityKeys, HoldingKeys, HouseholdField
-from connectors.addepar.match import match_accounts, match_households, related_ids, security_index
-from connectors.addepar.prices import agreed_prices, with_prices
-from connectors.addepar.rows import HoldingRow, TransactionRow, holding_rows, transaction_rows
-from connectors.addepar.transactions import TransactionReader
+from connectors.addepar.answers import Document
+from connectors.addepar.budget import in_words
+from connectors.addepar.changes import Known, Since, changed_owners
+from connectors.addepar.client import AddeparClient
+from connectors.addepar.derive import derived_lots
+from connectors.addepar.duplicates import duplicate_accounts
+from connectors.addepar.issues import DataIssue, Severity
+from connectors.addepar.mapping import AddeparMapping, EntityKeys, HouseholdField
+from connectors.addepar.match import match_accounts, match_households, related_ids
+from connectors.addepar.prices import agreed_prices, unmoved_prices, with_prices
+from connectors.addepar.reading import Desk, Reading
 from connectors.addepar.values import text
 from engine.domain.accounts import Account, AccountBook, FirmReference, Household
-from engine.domain.errors import DataError, ExternalRefusal
-from engine.domain.identifiers import AccountId, SecurityId
+from engine.domain.errors import DataError
+from engine.domain.identifiers import AccountId, HouseholdId
 
 Progress = Callable[[str, float], None]
 """Called with what is being read and the fraction of it that is done."""
 
-_BAD_REQUEST: Final = 400
+REQUESTS_FOR_FIRM: Final = 4  # entities, groups, positions and what has changed; more pages for a large firm
+REQUESTS_PER_CHUNK: Final = 5  # a job submitted, asked for twice and downloaded, and a query for the histories
+_SECONDS_PER_REQUEST: Final = 3.0  # what a chunk takes by itself, spread over its requests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,35 +34,19 @@ class AddeparPull:
     """A whole pull. books holds the accounts that were read without a fault, in the order of the given accounts.
 
     reference is the firm's own with Addepar's prices of the day; every account without a book here keeps the one that
-    it has, and an ERROR among the issues says why.
+    it has, and an ERROR among the issues says why. histories: how many accounts' transactions were read; those of the
+    others are as the last sync left them.
     """
 
     reference: FirmReference
     books: tuple[AccountBook, ...]
     issues: tuple[DataIssue, ...]
+    histories: int
 
     @property
     def fenced(self) -> tuple[AccountId, ...]:
         """The accounts that were left unchanged, in order."""
         return tuple(sorted({i.account_id for i in self.issues if i.account_id and i.severity is Severity.ERROR}))
-
-
-def sync(
-    config: AddeparConfig,
-    mapping: AddeparMapping,
-    *,
-    as_of: date,
-    reference: FirmReference,
-    accounts: Sequence[Account],
-    progress: Progress = lambda _what, _done: None,
-) -> AddeparPull:
-    """Return the firm as Addepar has it at the end of as_of, over what the firm already knows of itself.
-
-    accounts are the firm's present ones: model, registration, tax rates, carryforwards and settings stay theirs. Raises
-    ExternalRefusal where Addepar refuses or cannot be reached, DataError where as_of is before the firm's own.
-    """
-    with AddeparClient(config) as client:
-        return pull(client, mapping, as_of=as_of, reference=reference, accounts=accounts, progress=progress)
 
 
 def pull(
@@ -72,146 +56,102 @@ def pull(
     as_of: date,
     reference: FirmReference,
     accounts: Sequence[Account],
+    known: Known | None = None,
     progress: Progress = lambda _what, _done: None,
 ) -> AddeparPull:
-    """Do what sync does with a client that is already there."""
+    """Return the firm as Addepar has it at the end of as_of, over what the firm already knows of itself.
+
+    accounts are the firm's present ones: model, registration, tax rates, carryforwards and settings stay theirs. known:
+    what the last good sync read; without it, every history is read. Raises ExternalRefusal where Addepar refuses or
+    cannot be reached, DataError where as_of is before the firm's own.
+    """
     if as_of < reference.as_of:
         raise DataError(f"sync: expected a day not before the firm's own {reference.as_of}, found {as_of}")
-    keys = mapping.entities
+    told = _Told(client, progress, chunks=-(-len(accounts) // client.config.accounts_per_job))
+    told("accounts and households", done=0, of=1)
+    placed, households, issues = _place(client, mapping.entities, reference, accounts)
+    since = _unchanged(client, mapping, placed, known, as_of=as_of)
+    same = frozenset[str]() if since is None else since.unchanged
+    desk = Desk(client=client, mapping=mapping, as_of=as_of, reference=reference, since=since)
+    # Those whose history is to be read come first and close together: a chunk of the others needs no query for it.
+    wanted = sorted(placed, key=lambda entity: (entity in same, placed[entity].account_id))
+    readings: list[Reading] = []
+    for start in range(0, len(wanted), client.config.accounts_per_job):
+        told("accounts", done=start, of=len(wanted))
+        readings += desk.read({e: placed[e] for e in wanted[start : start + client.config.accounts_per_job]})
+    progress("accounts", 1.0)
+    if not mapping.holdings.lot:
+        _derive(readings, as_of)
+    twice = duplicate_accounts(reading.book for reading in readings if not reading.faults.fenced)
+    bad = {issue.account_id for issue in twice}
+    good = {r.account.account_id: r for r in readings if not r.faults.fenced and r.account.account_id not in bad}
+    prices, price_issues = agreed_prices(reading.prices for reading in good.values())
+    issues += [*(i for reading in readings for i in reading.faults.issues), *twice, *price_issues]
+    issues += unmoved_prices(reference.prices, prices, on=as_of)
+    histories = with_prices(reference.prices, prices, on=as_of)
+    return AddeparPull(
+        reference=replace(reference, as_of=as_of, households=households, prices=histories),
+        books=tuple(good[account.account_id].book for account in accounts if account.account_id in good),
+        issues=tuple(issues),
+        histories=sum(entity not in same for entity in wanted),
+    )
+
+
+def _place(
+    client: AddeparClient, keys: EntityKeys, reference: FirmReference, accounts: Sequence[Account]
+) -> tuple[Mapping[str, Account], tuple[Household, ...], list[DataIssue]]:
+    """Return our accounts by their Addepar entity, each in its household, the households, and what does not match."""
     entities = client.pages("/v1/entities", {"filter[model_types]": ",".join(keys.account_model_types)})
     matched, issues = match_accounts(entities, accounts, keys)
     groups = tuple(_household_groups(client, keys))
     owned = client.pages("/v1/positions", {"filter[owned_model_types]": ",".join(keys.account_model_types)})
-    placed, household_issues = match_households(groups, owned, matched, reference.households, keys)
-    desk = _Desk(client=client, mapping=mapping, as_of=as_of, reference=reference)
-    readings: list[_Reading] = []
-    wanted = sorted(placed, key=lambda entity: matched[entity].account_id)
-    for start in range(0, len(wanted), client.config.accounts_per_job):
-        progress("accounts", start / len(wanted))
-        chunk = wanted[start : start + client.config.accounts_per_job]
-        readings += desk.read({entity: replace(matched[entity], household_id=placed[entity]) for entity in chunk})
-    progress("accounts", 1.0)
-    prices, price_issues = agreed_prices(reading.prices for reading in readings if reading.book is not None)
-    found = {reading.book.account.account_id: reading.book for reading in readings if reading.book is not None}
-    return AddeparPull(
-        reference=replace(
-            reference,
-            as_of=as_of,
-            households=_renamed(reference, [group for group, _ in groups], keys),
-            prices=with_prices(reference.prices, prices, on=as_of),
-        ),
-        books=tuple(found[account.account_id] for account in accounts if account.account_id in found),
-        issues=(*issues, *household_issues, *(issue for reading in readings for issue in reading.issues),
-                *price_issues),
-    )  # fmt: skip
+    homes, household_issues = match_households(groups, owned, matched, reference.households, keys)
+    placed = {entity: replace(matched[entity], household_id=home) for entity, home in homes.items()}
+    return placed, _renamed(reference, [group for group, _ in groups], keys), [*issues, *household_issues]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
-    """What came of one account; book is None where a fault fences it."""
+class _Told:
+    """Says how far a pull is, what it still costs and how long that takes."""
 
-    book: AccountBook | None
-    prices: Mapping[SecurityId, Decimal]
-    issues: tuple[DataIssue, ...]
+    def __init__(self, client: AddeparClient, progress: Progress, *, chunks: int) -> None:
+        self._budget, self._progress, self._chunks = client.budget, progress, chunks
+        self._now = ("", 0.0)
+        self._budget.tell = lambda reason: progress(f"{self._now[0]}; {reason}", self._now[1])
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Desk:
-    """Asks for a chunk of accounts at a time and reads the answers."""
-
-    client: AddeparClient
-    mapping: AddeparMapping
-    as_of: date
-    reference: FirmReference
-
-    def read(self, accounts: Mapping[str, Account]) -> list[_Reading]:
-        """Return a reading of each account, by Addepar entity id."""
-        currency = self.reference.currency
-        document = self._asked(lambda: portfolio_query(self.client, self._holdings_query(accounts)))
-        holdings = {row.entity_id: row for row in holding_rows(document, self.mapping.holdings, currency=currency)}
-        body = {"type": "transaction_query", "attributes": self._transactions_query(accounts)}
-        document = self._asked(lambda: self.client.post("/v1/transactions/query", body))
-        history: dict[str, list[TransactionRow]] = defaultdict(list)
-        for row in transaction_rows(document, self.mapping.transactions):
-            history[row.owner_id].append(row)
-        securities = security_index(self.reference.securities)
-        lots = HoldingReader(keys=self.mapping.holdings, securities=securities, as_of=self.as_of)
-        trades = TransactionReader(keys=self.mapping.transactions, securities=securities, as_of=self.as_of)
-        return [
-            _read_account(account, holdings.get(entity), history[entity], lots, trades, currency)
-            for entity, account in accounts.items()
-        ]
-
-    def _holdings_query(self, accounts: Mapping[str, Account]) -> Mapping[str, Any]:
-        keys = self.mapping.holdings
-        return {
-            "portfolio_type": "ENTITY",
-            "portfolio_id": [int(entity) for entity in accounts],
-            "start_date": self.as_of.replace(month=1, day=1).isoformat(),  # the tax year, for gains to date
-            "end_date": self.as_of.isoformat(),
-            "columns": [_column(keys, name) for name in keys.columns()],
-            "groupings": [{"key": keys.account}, {"key": keys.security}, {"key": keys.lot}],
-            "hide_previous_holdings": True,
-        }
-
-    def _transactions_query(self, accounts: Mapping[str, Account]) -> Mapping[str, Any]:
-        keys = self.mapping.transactions
-        return {
-            "portfolio_type": "ENTITY",
-            "portfolio_id": [int(entity) for entity in accounts],
-            "start_date": keys.since.isoformat(),
-            "end_date": self.as_of.isoformat(),
-            "columns": list(dict.fromkeys(keys.columns().values())),
-            "sorting": [{"attribute": keys.trade_date, "ascending": True}],
-        }
-
-    def _asked(self, question: Callable[[], Document]) -> Document:
-        """Ask, and say of a refused attribute which setting of the mapping names it."""
-        try:
-            return question()
-        except AddeparRefusal as refusal:
-            named = self.mapping.places().items()
-            places = [f"{place} = {key!r}" for key, settings in named if _mentions(refusal.detail, key)
-                      for place in settings]  # fmt: skip
-            if refusal.status != _BAD_REQUEST or not places:
-                raise
-            raise ExternalRefusal(f"the Addepar mapping names an attribute that this firm's Addepar refuses: "
-                                  f"{', '.join(places)}. {refusal}") from refusal  # fmt: skip
+    def __call__(self, doing: str, *, done: int, of: int) -> None:
+        share = done / of
+        chunks = self._chunks * (1 - share)
+        requests = round(chunks * REQUESTS_PER_CHUNK) + (0 if done else REQUESTS_FOR_FIRM)
+        left = in_words(self._budget.seconds_for(requests, each_seconds=_SECONDS_PER_REQUEST))
+        spent = ", ".join(f"{used:,} of {a.requests:,} in {in_words(a.seconds)}" for a, used in self._budget.used())
+        counted = f"{doing} {done:,} of {of:,}" if of > 1 else doing
+        self._now = (f"{counted}; about {requests} requests and {left} to go; spent {spent}", share)
+        self._progress(*self._now)
 
 
-def _read_account(
-    account: Account,
-    row: HoldingRow | None,
-    history: Sequence[TransactionRow],
-    lots: HoldingReader,
-    trades: TransactionReader,
-    currency: str,
-) -> _Reading:
-    faults = Faults(account.account_id, currency=currency)
-    if row is None:
-        faults.error("account", "holdings.account", found="no holdings", expected=f"holdings on {lots.as_of}")
-        return _Reading(book=None, prices={}, issues=tuple(faults.issues))
-    held = lots.read(account.account_id, row, faults)
-    transactions = trades.read(account.account_id, history, held.cash_entities, faults)
-    st_gain = faults.amount(row.values, "ytd_st_gain", "account", "holdings")
-    lt_gain = faults.amount(row.values, "ytd_lt_gain", "account", "holdings")
-    account = replace(
-        account,
-        cash=held.cash,
-        ytd_st_gain=account.ytd_st_gain if st_gain is None else st_gain,
-        ytd_lt_gain=account.ytd_lt_gain if lt_gain is None else lt_gain,
-    )
-    book = None if faults.fenced else AccountBook(account=account, lots=held.lots, transactions=transactions)
-    return _Reading(book=book, prices=held.prices, issues=tuple(faults.issues))
+def _unchanged(
+    client: AddeparClient, mapping: AddeparMapping, matched: Mapping[str, Account], known: Known | None, *, as_of: date
+) -> Since | None:
+    """Return which matched accounts have the history that we know; None where all are to be read."""
+    if known is None or not known.accounts:
+        return None
+    changed = changed_owners(client, mapping.transactions, since=known.at, as_of=as_of)
+    if changed is None:
+        return None
+    same = {e for e, account in matched.items() if account.account_id in known.accounts and e not in changed}
+    return Since(unchanged=frozenset(same), history=known.history)
 
 
-def _mentions(words: str, key: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(key)}(?!\w)", words) is not None
-
-
-def _column(keys: HoldingKeys, name: str) -> Mapping[str, Any]:
-    column = keys.columns()[name]
-    return {"key": column.key, "arguments": dict(column.arguments)} if column.arguments else {"key": column.key}
+def _derive(readings: Sequence[Reading], as_of: date) -> None:
+    """Rebuild the lots of accounts, household by household."""
+    homes: dict[HouseholdId, list[Reading]] = {}
+    for reading in readings:
+        if not reading.faults.fenced:
+            homes.setdefault(reading.account.household_id, []).append(reading)
+    for members in homes.values():
+        found = derived_lots([reading.unlotted for reading in members], as_of=as_of)
+        for reading in members:
+            reading.lots = found[reading.account.account_id]
 
 
 def _household_groups(client: AddeparClient, keys: EntityKeys) -> Iterator[tuple[Document, tuple[str, ...]]]:

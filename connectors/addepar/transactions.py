@@ -32,7 +32,11 @@ class TransactionReader:
     as_of: date
 
     def read(
-        self, account_id: AccountId, rows: Sequence[TransactionRow], cash_entities: frozenset[str], faults: Faults
+        self,
+        account_id: AccountId,
+        rows: Sequence[TransactionRow],
+        cash_entities: frozenset[str],
+        faults: Faults,
     ) -> tuple[Transaction, ...]:
         """Return the account's history, oldest first, a day's trades in the order of the source.
 

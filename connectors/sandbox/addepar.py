@@ -2,16 +2,17 @@
 
 It keeps the documented manners: basic credentials and the firm header, JSON:API envelopes and media type, pages,
 request allowances with their header, jobs, and refusals of unknown keys. /sandbox/... puts faults in, for tests:
-POST /sandbox/faults {method, path, status, times, headers, detail}, /sandbox/jobs (see JobManners), /sandbox/rows
-(see Patch), /sandbox/allowances [[requests, seconds]], /sandbox/reset; GET /sandbox/requests counts what came.
+POST /sandbox/faults {method, path, status, times, headers, detail}, or {path, times, slow (seconds), cut (true)},
+/sandbox/jobs (see JobManners), /sandbox/rows (see Patch), /sandbox/allowances [[requests, seconds]], /sandbox/firm
+{folder, on}: the firm as it is on a later day, /sandbox/clear (the faults alone), /sandbox/reset; GET
+/sandbox/requests counts what came.
 """
 
 import argparse
+import asyncio
 import contextlib
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,186 +23,11 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from connectors.firm_folder.read import read_firm
-from connectors.sandbox.addepar_attributes import ARGUMENTS, CATALOGUE, argument_resource, attribute_resource
-from connectors.sandbox.addepar_firm import AddeparFirm, addepar_firm
-from connectors.sandbox.addepar_gate import ALLOWANCES, Gate
-from connectors.sandbox.addepar_jobs import COMPLETED, Job, JobManners
-from connectors.sandbox.addepar_query import Parameters, Patch, QueryRefused, portfolio_result, transactions_result
-from connectors.sandbox.addepar_wire import answer, error, find, listed, one, page, parsed, query_attributes, refused
+from connectors.sandbox.addepar_endpoints import AddeparSandbox
+from connectors.sandbox.addepar_firm import addepar_firm
+from connectors.sandbox.addepar_query import QueryRefused, portfolio_result, transactions_result
+from connectors.sandbox.addepar_wire import CutOff, refused
 from connectors.sandbox.loopback import serve
-
-Query = Callable[[AddeparFirm, Parameters, Sequence[Patch]], dict[str, Any]]
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class AddeparSandbox:
-    """The stand-in of one firm. clock gives seconds; the allowances are kept by it, and jobs grow old by it."""
-
-    def __init__(
-        self,
-        firm: AddeparFirm,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        allowances: Sequence[tuple[int, float]] = ALLOWANCES,
-    ) -> None:
-        self.firm, self.clock = firm, clock
-        self.gate = Gate(clock=clock, allowances=allowances)
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget every request, job and fault."""
-        self.gate.reset()
-        self.jobs: dict[str, Job] = {}
-        self.manners = JobManners()
-        self.patches: list[Patch] = []
-
-    async def entities(self, request: Request) -> Response:
-        """GET /v1/entities, with filter[model_types] and filter[ids]."""
-        kinds, ids = listed(request, "filter[model_types]"), listed(request, "filter[ids]")
-        found = [
-            entity
-            for entity in self.firm.entities
-            if (not kinds or entity["attributes"]["model_type"] in kinds) and (not ids or entity["id"] in ids)
-        ]
-        return page(request, found)
-
-    async def entity(self, request: Request) -> Response:
-        """GET /v1/entities/ID."""
-        return one(self.firm.entities, request.path_params["id"])
-
-    async def groups(self, request: Request) -> Response:
-        """GET /v1/groups, with filter[group_types]."""
-        kinds = listed(request, "filter[group_types]")
-        return page(request, [group for group in self.firm.groups
-                              if not kinds or group["relationships"]["group_type"]["data"]["id"] in kinds])  # fmt: skip
-
-    async def group(self, request: Request) -> Response:
-        """GET /v1/groups/ID."""
-        return one(self.firm.groups, request.path_params["id"])
-
-    async def members(self, request: Request) -> Response:
-        """GET /v1/groups/ID/members."""
-        group = find(self.firm.groups, request.path_params["id"])
-        ids = {member["id"] for member in group["relationships"]["members"]["data"]}
-        return page(request, [entity for entity in self.firm.entities if entity["id"] in ids])
-
-    async def positions(self, request: Request) -> Response:
-        """GET /v1/positions, with filters on the id and the model type of owner and owned."""
-        kinds = {entity["id"]: entity["attributes"]["model_type"] for entity in self.firm.entities}
-        found = list(self.firm.positions)
-        for end in ("owner", "owned"):
-            ids, types = listed(request, f"filter[{end}_entity_id]"), listed(request, f"filter[{end}_model_types]")
-            at_end = [(position, position["relationships"][end]["data"]["id"]) for position in found]
-            found = [position for position, entity in at_end
-                     if (not ids or entity in ids) and (not types or kinds[entity] in types)]  # fmt: skip
-        return page(request, found)
-
-    async def attributes(self, request: Request) -> Response:
-        """GET /v1/attributes, with filter[category], filter[usage] and filter[output_type]."""
-        found = [attribute_resource(key) for key in CATALOGUE]
-        for name in ("category", "output_type", "usage"):
-            wanted = request.query_params.get(f"filter[{name}]")
-            found = [a for a in found if wanted in (None, a["attributes"][name]) or wanted in a["attributes"]["usage"]]
-        return page(request, found)
-
-    async def attribute(self, request: Request) -> Response:
-        """GET /v1/attributes/KEY."""
-        return one([attribute_resource(key) for key in CATALOGUE], request.path_params["id"])
-
-    async def arguments(self, request: Request) -> Response:
-        """GET /v1/attributes/KEY/arguments."""
-        key = request.path_params["id"]
-        return answer({"data": [argument_resource(key, name) for name in ARGUMENTS.get(key, ())]})
-
-    async def argument_ids(self, request: Request) -> Response:
-        """GET /v1/attributes/KEY/relationships/arguments."""
-        return answer(
-            {"data": [{"id": name, "type": "arguments"} for name in ARGUMENTS.get(request.path_params["id"], ())]}
-        )
-
-    async def search_attributes(self, request: Request) -> Response:
-        """POST /v1/attributes/query."""
-        keys = (await query_attributes(request)).get("attribute_keys", ())
-        return answer({"data": [attribute_resource(key) for key in keys if key in CATALOGUE]})
-
-    def query(self, ask: Query) -> Endpoint:
-        """Return the endpoint that answers a query at once."""
-
-        async def endpoint(request: Request) -> Response:
-            return answer(ask(self.firm, await query_attributes(request), self.patches))
-
-        return endpoint
-
-    def submit(self, kind: str, job_type: str, ask: Query) -> Endpoint:
-        """Return the endpoint that takes a query as a job."""
-
-        async def endpoint(request: Request) -> Response:
-            given = await query_attributes(request)
-            if str(given.get("job_type", "")).upper() != job_type:
-                return error(400, "Bad Request", f"job_type must be {job_type}, found {given.get('job_type')}")
-            result = ask(self.firm, given.get("parameters") or {}, self.patches)
-            job = Job(job_id=str(900_001 + len(self.jobs)), kind=kind, job_type=job_type, result=result,
-                      manners=self.manners, created=self.clock())  # fmt: skip
-            self.jobs[job.job_id] = job
-            return answer({"data": job.resource()}, status=202)
-
-        return endpoint
-
-    async def list_jobs(self, request: Request) -> Response:
-        """GET /v1/jobs."""
-        return page(request, [job.resource() for job in self.jobs.values()])
-
-    async def job(self, request: Request) -> Response:
-        """GET /v1/jobs/ID: its status, or in the end what its manners say."""
-        job = self._job(request)
-        job.asked += 1
-        told_by_status = job.kind == "transaction_jobs" or job.manners.completion == "status"
-        if job.status() != COMPLETED or told_by_status:
-            return answer({"data": job.resource()})
-        if job.manners.completion == "document":
-            return answer(job.result)
-        return Response(status_code=303, headers={"Location": f"/api/v1/{job.kind}/{job.job_id}/download"})
-
-    async def download(self, request: Request) -> Response:
-        """GET /v1/jobs/ID/download."""
-        job = self._job(request)
-        if job.status() != COMPLETED:
-            return error(404, "Not Found", f"Job {job.job_id} has no result yet")
-        return answer(job.result)
-
-    async def cancel(self, request: Request) -> Response:
-        """DELETE /v1/jobs/ID."""
-        self._job(request).cancelled = True
-        return Response(status_code=204)
-
-    def _job(self, request: Request) -> Job:
-        job = self.jobs.get(request.path_params["id"])
-        if job is None:
-            raise HTTPException(404, f"No job {request.path_params['id']}")
-        if job.gone(self.clock()) and job.status() == COMPLETED:
-            raise HTTPException(410, f"The results of job {job.job_id} have expired")
-        return job
-
-    async def control(self, request: Request) -> Response:
-        """POST /sandbox/WHAT: put a fault in; see the module's question."""
-        what, body = request.path_params["what"], parsed(await request.body() or b"{}")
-        if what == "faults":
-            self.gate.faults.append({"times": 1, **body})
-        elif what == "jobs":
-            self.manners = JobManners(**{**body, "errors": tuple(body.get("errors", ()))})
-        elif what == "rows":
-            self.patches.append(Patch(**body))
-        elif what == "allowances":
-            self.gate.allow(body)
-        elif what == "reset":
-            self.reset()
-        else:
-            raise HTTPException(404, f"no control named {what}")
-        return answer({"data": None})
-
-    async def counted(self, _request: Request) -> Response:
-        """GET /sandbox/requests."""
-        return answer({"data": self.gate.requests})
 
 
 def addepar_app(sandbox: AddeparSandbox) -> Starlette:
@@ -210,20 +36,41 @@ def addepar_app(sandbox: AddeparSandbox) -> Starlette:
     async def admit(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
         if not request.url.path.startswith("/api/v1/"):
             return await proceed(request)
-        return sandbox.gate.refusal(request) or await proceed(request)
+        refusal = sandbox.gate.refusal(request)
+        fault = None if refusal else sandbox.gate.due_fault(request, with_status=False)
+        if fault is not None:
+            await asyncio.sleep(float(fault.get("slow", 0)))
+        served = refusal or await proceed(request)
+        return CutOff() if fault is not None and fault.get("cut") else served
 
+    return Starlette(
+        routes=[
+            Mount("/api/v1", routes=_routes(sandbox)),
+            Route("/sandbox/requests", sandbox.counted),
+            Route("/sandbox/{what}", sandbox.control, methods=["POST"]),
+        ],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=admit)],
+        exception_handlers={HTTPException: refused, QueryRefused: refused},
+    )
+
+
+def _routes(sandbox: AddeparSandbox) -> list[Route]:
     api = [
         Route("/entities", sandbox.entities),
         Route("/entities/{id}", sandbox.entity),
+        Route("/entities/{id}/prices", sandbox.prices),
         Route("/groups", sandbox.groups),
         Route("/groups/{id}", sandbox.group),
         Route("/groups/{id}/members", sandbox.members),
+        Route("/groups/{id}/child_groups", sandbox.child_groups),
         Route("/positions", sandbox.positions),
         Route("/attributes", sandbox.attributes),
         Route("/attributes/query", sandbox.search_attributes, methods=["POST"]),
         Route("/attributes/{id}", sandbox.attribute),
         Route("/attributes/{id}/arguments", sandbox.arguments),
         Route("/attributes/{id}/relationships/arguments", sandbox.argument_ids),
+        Route("/portfolio/views", sandbox.views),
+        Route("/portfolio/views/{id}", sandbox.view),
         Route("/portfolio/query", sandbox.query(portfolio_result), methods=["POST"]),
         Route("/transactions/query", sandbox.query(transactions_result), methods=["POST"]),
         Route("/jobs", sandbox.list_jobs),
@@ -236,15 +83,7 @@ def addepar_app(sandbox: AddeparSandbox) -> Starlette:
             Route(f"/{kind}/{{id}}", sandbox.cancel, methods=["DELETE"]),
             Route(f"/{kind}/{{id}}/download", sandbox.download),
         ]
-    return Starlette(
-        routes=[
-            Mount("/api/v1", routes=api),
-            Route("/sandbox/requests", sandbox.counted),
-            Route("/sandbox/{what}", sandbox.control, methods=["POST"]),
-        ],
-        middleware=[Middleware(BaseHTTPMiddleware, dispatch=admit)],
-        exception_handlers={HTTPException: refused, QueryRefused: refused},
-    )
+    return api
 
 
 def main() -> None:

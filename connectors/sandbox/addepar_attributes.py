@@ -31,12 +31,37 @@ CATALOGUE: Final[Mapping[str, tuple[str, str, str, tuple[str, ...]]]] = {
 TRANSACTION_COLUMNS: Final = frozenset({
     "id", "vendor_id", "type", "trade_date", "direct_owner", "direct_owner_id", "security", "entity_id", "cusip",
     "ticker_symbol", "units", "units_changed", "price_per_share", "value", "currency", "account_number", "tax_lot_id",
-    "cost_basis", "split_ratio",
+    "cost_basis", "split_ratio", "modified_date",
 })  # fmt: skip
 
 ARGUMENTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "cost_basis": {"cost_basis_type": ("ORIGINAL", "ADJUSTED")},
 }
+
+
+# id: (name on screen, groupings, columns) of the firm's saved views
+VIEWS: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[dict[str, Any], ...]]]] = {
+    "7": ("Overview", ("asset_class",), ({"key": "value"},)),
+    "8": (
+        "Tax lots",
+        ("holding_account", "security", "tax_lot"),
+        (
+            {"key": "units"}, {"key": "tax_lot_id"}, {"key": "tax_lot_open_date"},
+            {"key": "cost_basis", "arguments": {"cost_basis_type": "ORIGINAL"}},
+            {"key": "cost_basis", "arguments": {"cost_basis_type": "ADJUSTED"}},
+        ),
+    ),
+}  # fmt: skip
+
+
+def view_resource(view_id: str, *, whole: bool) -> dict[str, Any]:
+    """Return a saved view as the list shows it, or whole: with the query that it stands for."""
+    name, groupings, columns = VIEWS[view_id]
+    shown: dict[str, Any] = {"share_type": "FIRM", "display_name": name}
+    if whole:
+        shown["parameters"] = {"columns": list(columns), "groupings": list(groupings), "filters": []}
+    link = {"self": f"/v1/portfolio_views/{view_id}"}
+    return {"id": view_id, "type": "portfolio_views", "attributes": shown, "links": link}
 
 
 def attribute_resource(key: str) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class AddeparFirm:
     leaves: Mapping[str, tuple[HoldingLeaf, ...]]  # by account entity
     transactions: Mapping[str, tuple[Mapping[str, Any], ...]]  # by account entity, oldest first
     accounts_of: Mapping[str, tuple[str, ...]]
+    prices: Mapping[str, tuple[tuple[date, Decimal], ...]]  # by security entity, oldest first
 
 
 def addepar_firm(reference: FirmReference, books: Iterable[AccountBook]) -> AddeparFirm:
@@ -133,6 +134,11 @@ class _Builder:
             leaves=self._leaves,
             transactions=self._transactions,
             accounts_of={entity: tuple(accounts) for entity, accounts in self._accounts_of.items()},
+            prices={
+                self._owned[history.security_id].entity_id or "": tuple(zip(history.dates, history.closes, strict=True))
+                for history in self._reference.prices
+                if history.security_id in self._owned
+            },
         )
 
     def _own(self, owner: Named, owned: Named) -> None:
@@ -207,6 +213,8 @@ class _Builder:
                 "tax_lot_id": transaction.lot_id,
                 "cost_basis": transaction.basis,
                 "split_ratio": transaction.quantity if split else None,
+                "modified_date": transaction.trade_date.isoformat(),
+                "deleted": False,
             }
 
 

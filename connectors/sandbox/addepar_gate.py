@@ -34,7 +34,10 @@ class Gate:
         self._arrivals: deque[float] = deque(maxlen=max(requests for requests, _ in self._allowances))
 
     def refusal(self, request: Request) -> Response | None:
-        """Return why this request is not served: no credentials, wrong firm, over the allowance, a fault; or None."""
+        """Return why this request is not served: no credentials, wrong firm, over the allowance, a fault; or None.
+
+        A fault without a status is left to due_fault.
+        """
         self.requests.append(f"{request.method} {request.url.path}")
         expected = "Basic " + base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
         if request.headers.get("Authorization") != expected:
@@ -55,11 +58,19 @@ class Gate:
         full = [(requests, seconds) for requests, seconds in self._allowances if len(self._arrivals) >= requests]
         return max((self._arrivals[-requests] + seconds - self._clock() for requests, seconds in full), default=0.0)
 
-    def _fault(self, request: Request) -> Response | None:
+    def due_fault(self, request: Request, *, with_status: bool) -> dict[str, Any] | None:
+        """Return the first fault that meets this request, and count it as done; None where there is none."""
         for fault in self.faults:
             met = fault.get("method", request.method) == request.method
-            if met and request.url.path.startswith(f"/api{fault['path']}") and fault["times"] > 0:
+            due = fault["times"] > 0 and ("status" in fault) is with_status
+            if met and due and request.url.path.startswith(f"/api{fault['path']}"):
                 fault["times"] -= 1
-                detail = str(fault.get("detail", "put in by a test"))
-                return error(int(fault["status"]), "Fault", detail, dict(fault.get("headers", {})))
+                return fault
         return None
+
+    def _fault(self, request: Request) -> Response | None:
+        fault = self.due_fault(request, with_status=True)
+        if fault is None:
+            return None
+        detail = str(fault.get("detail", "put in by a test"))
+        return error(int(fault["status"]), "Fault", detail, dict(fault.get("headers", {})))

@@ -15,7 +15,8 @@ class JobManners:
 
     completion: "redirect" (303 to the download), "document" (the result itself, without a status) or "status"; a
     transaction job always ends by its status.
-    outcome: the status in the end; errors: what a job that did not complete gives as its reasons.
+    outcome: the status in the end; errors: what a job that did not complete gives as its reasons. times: how many jobs
+    behave so before they are well-behaved again; 0 for all that follow.
     """
 
     polls: int = 1
@@ -23,6 +24,7 @@ class JobManners:
     outcome: str = COMPLETED
     errors: tuple[str, ...] = ()
     expired: bool = False
+    times: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

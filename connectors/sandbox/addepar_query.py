@@ -66,6 +66,7 @@ def transactions_result(firm: AddeparFirm, parameters: Parameters, patches: Sequ
     changed = {patch.transaction: patch.set for patch in patches if patch.transaction}
     rows = [{**row, **changed.get(row["id"], {})} for account in _accounts(firm, parameters)
             for row in firm.transactions[account] if start <= date.fromisoformat(row["trade_date"]) <= end]  # fmt: skip
+    rows = [row for row in rows if parameters.get("include_deleted") or not row["deleted"]]
     for condition in parameters.get("filters") or ():
         rows = [row for row in rows if _passes(condition, row.get(condition.get("attribute")))]
     for order in reversed(parameters.get("sorting") or parameters.get("sortings") or ()):

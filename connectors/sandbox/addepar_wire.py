@@ -10,6 +10,7 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 MEDIA_TYPE: Final = "application/vnd.api+json"
 DEFAULT_PAGE, MAX_PAGE = 500, 2000
@@ -41,6 +42,15 @@ def page(request: Request, resources: Sequence[Resource]) -> Response:
     following = request.url.include_query_params(**{"page[after]": cursor, "page[limit]": limit})
     path = f"{following.path.removeprefix('/api')}?{following.query}" if end < len(resources) else None
     return answer({"data": list(resources[start:end]), "links": {"next": path}})
+
+
+class CutOff(Response):
+    """An answer whose connection breaks in the middle of its body."""
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"100000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b'{"data": [', "more_body": True})
 
 
 async def refused(_request: Request, refusal: Exception) -> Response:

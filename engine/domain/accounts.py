@@ -7,7 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from engine.domain.identifiers import AccountId, HouseholdId, LotId, ModelId, SecurityId, TransactionId
-from engine.domain.market import WRITTEN_IF_GIVEN, Model, PriceHistory, RiskModel, Security, Substitute
+from engine.domain.market import WRITTEN_IF_GIVEN, CorporateAction, Model, PriceHistory, RiskModel, Security, Substitute
+from engine.domain.sources import AccountSource
 
 
 class Registration(StrEnum):
@@ -164,6 +165,7 @@ class FirmReference:
     substitutes: tuple[Substitute, ...] = ()
     risk: RiskModel | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    actions: tuple[CorporateAction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +183,8 @@ class AccountSnapshot:
 
     household_books: every account of the household, this one included, ordered by account_id: wash sales reach over
     all of them. restrictions: those of firm, household and account in force on as_of. pending: trades of the
-    household's plans, proposed or further, that are not booked yet, seen as if they were executed on as_of.
+    household's plans, proposed or further, that are not booked yet, seen as if they were executed on as_of. sources: of
+    the household's accounts that another system gives; None where none does.
     """
 
     as_of: date
@@ -190,6 +193,13 @@ class AccountSnapshot:
     household_books: tuple[AccountBook, ...]
     restrictions: tuple[Restriction, ...] = ()
     pending: tuple[Transaction, ...] = ()
+    sources: tuple[AccountSource, ...] | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
+
+    @property
+    def source(self) -> AccountSource | None:
+        """Where this account's lots come from; None where they are the firm's own."""
+        own = (source for source in self.sources or () if source.account_id == self.account.account_id)
+        return next(own, None)
 
     @property
     def account(self) -> Account:

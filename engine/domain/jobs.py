@@ -10,7 +10,9 @@ from engine.domain.identifiers import AccountId, UserId
 class JobKind(StrEnum):
     IMPORT = "import"
     SYNC_ADDEPAR = "sync addepar"
+    PRICES = "prices"
     SCAN = "scan"
+    NIGHT = "night"
     PLAN_BOOK = "plan book"
     RECONCILE = "reconcile"
 

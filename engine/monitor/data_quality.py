@@ -1,18 +1,21 @@
 """Can this account's data be trusted with a plan? Every problem found, and whether it fences the account off."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from engine.domain.accounts import AccountSnapshot
+from engine.domain.accounts import AccountSnapshot, TransactionType
 from engine.domain.identifiers import SecurityId
-from engine.domain.market import MarketSnapshot
+from engine.domain.market import ActionKind, CorporateAction, MarketSnapshot
 from engine.monitor.positions import Measured
 from engine.tax.history import read_history
 
 STALE_AFTER: Final = timedelta(days=5)  # calendar days: longer than any weekend with a holiday at each end
+
+SPLIT_NOTICE: Final = timedelta(days=30)  # a split not booked for longer is in the lots by other means, or was none
+BOOKED_WITHIN: Final = timedelta(days=7)  # of the ex-date: custodians post a split days before or after it
 
 
 class Severity(StrEnum):
@@ -32,9 +35,12 @@ class DataProblem:
     security_id: SecurityId | None = None
 
 
-def data_problems(snapshot: AccountSnapshot, market: MarketSnapshot, measured: Measured) -> tuple[DataProblem, ...]:
-    """Return every data problem of an account, fences first."""
+def data_problems(
+    snapshot: AccountSnapshot, market: MarketSnapshot, measured: Measured, actions: Iterable[CorporateAction] = ()
+) -> tuple[DataProblem, ...]:
+    """Return every data problem of an account, fences first. actions: those of at least the last SPLIT_NOTICE days."""
     found = [problem for check in _CHECKS for problem in check(snapshot, market, measured)]
+    found += _splits(snapshot, market, measured, actions)
     return tuple(sorted(found, key=lambda problem: (problem.severity, problem.code, problem.security_id or "")))
 
 
@@ -109,6 +115,46 @@ def _quantities(snapshot: AccountSnapshot, market: MarketSnapshot, _measured: Me
             )
 
 
+def _splits(
+    snapshot: AccountSnapshot, market: MarketSnapshot, measured: Measured, actions: Iterable[CorporateAction]
+) -> Iterator[DataProblem]:
+    """Compare splits that the prices know of with those in the account: one without the other halves or doubles it."""
+    booked = [event for event in snapshot.book.transactions if event.type is TransactionType.SPLIT]
+    for action in actions:
+        name, on = action.security_id, action.ex_date
+        if action.kind is not ActionKind.SPLIT or not market.as_of - SPLIT_NOTICE <= on <= market.as_of:
+            continue
+        old = any(lot.security_id == name and lot.acquired < on for lot in snapshot.lots)
+        if name not in measured.values or not old:
+            continue
+        there = any(event.security_id == name and abs(event.trade_date - on) <= BOOKED_WITHIN for event in booked)
+        ratio = f"{action.value.normalize():f} new shares for one"
+        if not there:
+            yield _fence("split_not_booked", f"{name} split on {on}, {ratio}, and no split is booked here.", name)
+        elif market.marks[name].on < on:
+            yield _fence("price_before_split", f"{name} split on {on}, {ratio}, and its price is from before.", name)
+
+
+def _source(snapshot: AccountSnapshot, market: MarketSnapshot, _measured: Measured) -> Iterator[DataProblem]:
+    """What another system gave is as good as its newest reading; a wash sale needs every account of the household."""
+    for source in snapshot.sources or ():
+        own = source.account_id == snapshot.account.account_id
+        age = "none was ever taken" if source.read_on is None else f"those of {source.read_on} stay in use"
+        if own:
+            for fault in source.faults:
+                yield _fence("source_fault", f"{source.source} of {source.tried_on}: {fault}; {age}.")
+            if source.derived:
+                yield _warn("derived_lots", f"The lots were rebuilt from transactions: {source.source} gives none.")
+            if source.read_on is not None and not source.faults and market.as_of - source.read_on > STALE_AFTER:
+                yield _warn("old_source", f"The lots are of {source.read_on}; the firm's day is {market.as_of}.")
+        elif source.faults:
+            yield _warn(
+                "household_source_fault",
+                f"Account {source.account_id} of the household could not be read from {source.source} on "
+                f"{source.tried_on}; {age}, and later trades in it are not known to the wash-sale rules.",
+            )
+
+
 _CHECKS: Final[tuple[Callable[[AccountSnapshot, MarketSnapshot, Measured], Iterator[DataProblem]], ...]] = (
     _unmeasured,
     _basis,
@@ -116,4 +162,5 @@ _CHECKS: Final[tuple[Callable[[AccountSnapshot, MarketSnapshot, Measured], Itera
     _cash,
     _numbers,
     _quantities,
+    _source,
 )

@@ -70,6 +70,7 @@ def plan_checks(problem: Problem, done: Outcome) -> tuple[Check, ...]:
         )
     checks += term_checks(problem, done)
     checks.append(_check("price age", _price_age(problem), f"every price is of the last {STALE_PRICE_DAYS} days"))
+    checks += _source(problem)
     return tuple(checks)
 
 
@@ -102,6 +103,20 @@ def _cash(problem: Problem, done: Outcome) -> Check:
         verdict = Verdict.WARN if settings.whole_shares and cash - high <= one_share else Verdict.FAIL
     band = f"band {settings.min_cash:.2%} to {settings.max_cash:.2%}"
     return Check(rule=CASH, verdict=verdict, detail=f"{amount}; {band}")
+
+
+def _source(problem: Problem) -> Iterable[Check]:
+    """Judge where the lots come from, for an account that another system gives."""
+    source = problem.snapshot.source
+    if source is None:
+        return
+    warned = []
+    if source.derived:
+        warned.append(f"rebuilt from transactions, since {source.source} gives no lots")
+    age = 0 if source.read_on is None else (problem.snapshot.as_of - source.read_on).days
+    if age > STALE_PRICE_DAYS:
+        warned.append(f"{age} days old, of {source.read_on}")
+    yield _check("lots", _Faults(warned=tuple(warned)), f"those of {source.source} on {source.read_on}")
 
 
 def _rounding(problem: Problem, done: Outcome) -> Decimal:

@@ -19,6 +19,7 @@ from data.snapshots import (
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.errors import DataError
 from engine.domain.market import Mark, MarketSnapshot, PriceHistory
+from engine.domain.sources import AccountSource
 
 
 @pytest.fixture
@@ -48,6 +49,17 @@ def market(firm_reference, risk) -> MarketSnapshot:
 def fetch_from(document: Document):
     contents = {part.hash: part.content for part in document.parts}
     return lambda names: {name: contents[name] for name in names}
+
+
+def test_sources_come_back_and_change_the_hash_only_where_there_are_any(snapshot):
+    source = AccountSource(account_id="A1", source="Addepar", read_on=None, tried_on=date(2026, 3, 31), derived=True,
+                           faults=("no basis",))  # fmt: skip
+    given = replace(snapshot, sources=(source,))
+    document = snapshot_document(given)
+
+    assert read_snapshot(document.content, fetch_from(document)) == given
+    assert document.hash != snapshot_document(snapshot).hash
+    assert b"sources" not in snapshot_document(snapshot).content
 
 
 def test_an_account_snapshot_comes_back_equal(snapshot):

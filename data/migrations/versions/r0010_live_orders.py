@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision: str | None = "0005"
+down_revision: str | None = "0007"
 
 
 def _texts(*names: str) -> list[sa.Column[str]]:

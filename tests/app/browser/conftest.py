@@ -49,6 +49,26 @@ def app(scanned, tmp_path_factory):
         yield running
 
 
+@pytest.fixture(scope="module")
+def connected_app(scanned, tmp_path_factory):
+    """The app on its own copy of the scanned firm, connected to a stand-in Addepar that serves that firm."""
+    home = tmp_path_factory.mktemp("connected")
+    shutil.copy(scanned, home / "firm.db")
+    port, config = _free_port(), home / "lotsmith.toml"
+    config.write_text(
+        f'[addepar]\nbase_url = "http://127.0.0.1:{port}/api"\nfirm_id = "1"\nkey = "sandbox-key"\n'
+        'secret = "sandbox-secret"\n[addepar.holdings]\nlot = "lot_number"\n'
+    )
+    stand_in = [sys.executable, "-m", "connectors.sandbox.addepar", "--firm-folder", str(scanned.with_name("folder")),
+                "--port", str(port)]  # fmt: skip
+    with subprocess.Popen(stand_in) as process:
+        try:
+            with _app(home, {**_environment(home), "LOTSMITH_CONFIG": str(config)}, "--port") as running:
+                yield running
+        finally:
+            process.terminate()
+
+
 @pytest.fixture
 def empty_app(tmp_path):
     """The app before any firm was brought in, with one person to use it."""
@@ -96,9 +116,9 @@ def _environment(home):
 
 
 @contextmanager
-def _app(home, environment):
+def _app(home, environment, *how):
     port = _free_port()
-    with _serving(environment, port, home / "serve.log"):
+    with _serving(environment, [*(how or ("--sandbox", "--port")), str(port)], port, home / "serve.log"):
         yield App(url=f"http://127.0.0.1:{port}", database=environment["LOTSMITH_DB"], exports=home / "exports")
 
 
@@ -108,10 +128,10 @@ def _lotsmith(environment, *arguments):
 
 
 @contextmanager
-def _serving(environment, port, log):
+def _serving(environment, how, port, log):
     with log.open("w") as out:
         process = subprocess.Popen(
-            [LOTSMITH, "serve", "--sandbox", "--port", str(port)],
+            [LOTSMITH, "serve", *how],
             env=environment,
             stdout=out,
             stderr=out,

@@ -13,7 +13,8 @@ import requests
 from connectors.addepar.client import AddeparClient
 from connectors.addepar.config import AddeparConfig
 from connectors.addepar.mapping import AddeparMapping, mapping_from_table
-from connectors.sandbox.addepar import AddeparSandbox, addepar_app
+from connectors.sandbox.addepar import addepar_app
+from connectors.sandbox.addepar_endpoints import AddeparSandbox
 from connectors.sandbox.addepar_firm import addepar_firm
 from connectors.sandbox.addepar_gate import FIRM_ID, KEY, SECRET
 from connectors.sandbox.loopback import listening
@@ -73,7 +74,8 @@ class StandIn:
         return AddeparConfig(**given)
 
     def client(self, **changes: Any) -> AddeparClient:
-        return AddeparClient(self.config(**changes), clock=self.clock, sleep=self.clock.sleep)
+        kept, spent = changes.pop("kept", None), changes.pop("spent", None)
+        return AddeparClient(self.config(**changes), clock=self.clock, sleep=self.clock.sleep, kept=kept, spent=spent)
 
     def control(self, what: str, body: Any) -> None:
         """Put a fault in."""

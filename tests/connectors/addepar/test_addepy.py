@@ -9,8 +9,10 @@ import requests
 from addepy import AddePy
 from addepy.exceptions import AuthenticationError, GoneError, JobError, NotFoundError, ValidationError
 
-from connectors.sandbox.addepar import AddeparSandbox, addepar_app
+from connectors.sandbox.addepar import addepar_app
+from connectors.sandbox.addepar_endpoints import AddeparSandbox
 from connectors.sandbox.addepar_firm import addepar_firm
+from connectors.sandbox.addepar_query import Patch
 from connectors.sandbox.loopback import listening
 from connectors.sandbox.tls import tls_files
 
@@ -96,6 +98,64 @@ def test_it_gets_transactions_at_once_and_as_a_job(addepy: AddePy) -> None:
     assert at_once == as_job
     assert [row["id"] for row in at_once["data"]] == ["T6", "T5"]
     assert at_once["data"][1]["attributes"]["units"] == -5
+
+
+def test_it_lists_watches_and_cancels_jobs_of_both_kinds(addepy: AddePy, secured: Any) -> None:
+    secured[1].manners = replace(secured[1].manners, polls=2)
+    job = addepy.portfolio.jobs.create_job(QUERY)
+
+    assert [listed["id"] for listed in addepy.portfolio.jobs.list_jobs()] == [job]
+    first = addepy.portfolio.jobs.get_job_status(job)["data"]["attributes"]["status"]
+    addepy.portfolio.jobs.cancel_job(job)
+
+    assert first == "In Progress"
+    with pytest.raises(JobError, match="Cancelled"):
+        addepy.portfolio.jobs.wait_for_job(job, **POLLING)
+
+
+def test_a_job_whose_result_is_too_old_is_gone_to_it(addepy: AddePy, secured: Any) -> None:
+    job = addepy.portfolio.jobs.create_job(QUERY)
+    secured[1].jobs[job].created -= 24 * 3600 + 1
+
+    with pytest.raises(GoneError):
+        addepy.portfolio.jobs.wait_for_job(job, **POLLING)
+
+
+def test_it_reads_saved_views_and_entered_prices(addepy: AddePy) -> None:
+    views = addepy.portfolio.analysis.list_views()
+    parameters = addepy.portfolio.analysis.get_view("8")["attributes"]["parameters"]
+    prices = addepy.portfolio.historical_prices.get_prices("200001")
+    of_a_day = addepy.portfolio.historical_prices.get_prices("200001", date="2026-02-27")
+
+    assert [view["attributes"]["display_name"] for view in views] == ["Overview", "Tax lots"]
+    assert parameters["groupings"] == ["holding_account", "security", "tax_lot"]
+    assert [(price["attributes"]["date"], price["attributes"]["value"]) for price in prices] == [
+        ("2026-02-27", 100), ("2026-03-02", 100.0625),
+    ]  # fmt: skip
+    assert of_a_day == prices[:1]
+
+
+def test_it_sees_who_is_in_a_group_and_that_no_household_holds_another(addepy: AddePy) -> None:
+    group = addepy.ownership.groups.get_group("2")
+
+    assert group["attributes"]["name"] == "The Birches"
+    assert len(addepy.ownership.groups.get_member_details("2")) == 1
+    assert addepy.ownership.groups.get_child_groups("2") == []
+
+
+def test_deleted_transactions_show_where_they_are_asked_for(addepy: AddePy, secured: Any) -> None:
+    secured[1].patches.append(Patch(transaction="T5", set={"deleted": True}))
+    asked: dict[str, Any] = {
+        "columns": ["id", "modified_date"], "portfolio_type": "FIRM", "portfolio_id": "1", "limit": 3,
+        "start_date": "2025-01-01", "end_date": "2026-03-02",
+        "sorting": [{"attribute": "modified_date", "ascending": False}],
+    }  # fmt: skip
+
+    def ids(**more: Any) -> list[str]:
+        return [row["id"] for row in addepy.portfolio.transactions.query_transactions(**asked, **more)["data"]]
+
+    assert ids() == ["T6", "T4", "T10"]
+    assert ids(include_deleted=True) == ["T6", "T5", "T4"]
 
 
 def test_it_sees_each_refusal_for_what_it_is(addepy: AddePy, secured: Any) -> None:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.addepar.budget import ADDEPAR_ALLOWANCES, Allowance, RequestBudget
+from connectors.addepar.budget import Allowance, RequestBudget, SpentHere, in_words
 from engine.domain.errors import ExternalRefusal
+
+ADDEPAR_ALLOWANCES = (Allowance(requests=50, seconds=900.0), Allowance(requests=1000, seconds=86400.0))
 
 
 class _Time:
@@ -48,7 +50,9 @@ def test_no_window_of_the_other_side_ever_sees_more_than_is_allowed(
 @given(pause=st.integers(0, 60))
 def test_addepars_own_allowances_hold_over_a_day_of_constant_asking(pause: int) -> None:
     time = _Time()
-    budget = RequestBudget(clock=lambda: time.now, sleep=time.sleep, longest_wait_seconds=1e9)
+    budget = RequestBudget(
+        clock=lambda: time.now, sleep=time.sleep, longest_wait_seconds=1e9, allowances=ADDEPAR_ALLOWANCES
+    )
     sent = []
     while time.now < 2 * 86400:
         with budget.request():
@@ -62,7 +66,9 @@ def test_addepars_own_allowances_hold_over_a_day_of_constant_asking(pause: int) 
 
 def test_requests_within_the_allowance_do_not_wait() -> None:
     time = _Time()
-    budget = RequestBudget(clock=lambda: time.now, sleep=time.sleep, longest_wait_seconds=0)
+    budget = RequestBudget(
+        clock=lambda: time.now, sleep=time.sleep, longest_wait_seconds=0, allowances=ADDEPAR_ALLOWANCES
+    )
 
     for _ in range(50):
         with budget.request():
@@ -94,3 +100,62 @@ def test_a_failed_request_counts_too() -> None:
 
     with budget.request():
         assert time.now == 900
+
+
+def test_a_request_that_never_came_back_counts_as_late_as_it_may_have_arrived() -> None:
+    time, spent = _Time(), SpentHere()
+    allowances = (Allowance(requests=1, seconds=900.0),)
+    given: dict[str, Any] = {"clock": lambda: time.now, "sleep": time.sleep, "longest_wait_seconds": 1e9}
+    killed = RequestBudget(**given, longest_request_seconds=65.0, allowances=allowances, spent=spent)
+    under_way = killed.request()
+    under_way.__enter__()  # its process dies before the answer
+
+    with RequestBudget(**given, allowances=allowances, spent=spent).request():
+        assert time.now == 65 + 900
+
+
+@pytest.mark.parametrize(
+    ("requests", "seconds"),
+    [
+        (0, 0),
+        (3, 30),  # 10 s each
+        (4, 30 + 10),
+        # Four of ten seconds fill the window of 100 s at 10, 20, 30, 40; the fifth may go at 110, and is over at 120.
+        (5, 120),
+        (6, 130),
+        (9, 230),
+    ],
+)
+def test_the_time_that_requests_take_counts_the_waits_for_the_allowance(requests: int, seconds: float) -> None:
+    time = _Time()
+    budget = RequestBudget(clock=lambda: time.now, sleep=time.sleep, longest_wait_seconds=1e9,
+                           allowances=(Allowance(requests=4, seconds=100.0),))  # fmt: skip
+
+    assert budget.seconds_for(requests, each_seconds=10.0) == seconds
+    assert budget.used() == ((Allowance(requests=4, seconds=100.0), 0),)  # an estimate spends nothing
+
+
+def test_a_long_wait_is_told_as_it_passes_and_may_be_stopped() -> None:
+    time, told = _Time(), list[str]()
+    budget = RequestBudget(clock=lambda: time.now, sleep=time.sleep, longest_wait_seconds=1e9, allowances=())
+
+    def tell(words: str) -> None:
+        told.append(words)
+        if len(told) == 4:
+            raise InterruptedError
+
+    budget.tell = tell
+    with pytest.raises(InterruptedError):
+        budget.wait(200, reason="used up")
+
+    assert told == [f"used up: going on in {left}" for left in ("3 min", "3 min", "3 min", "3 min")]
+    assert time.now == 15
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 s"), (89, "89 s"), (91, "2 min"), (900, "15 min"), (7140, "119 min"), (7200, "2 h"), (86400, "24 h"),
+     (7500, "2 h 05 min")],
+)  # fmt: skip
+def test_a_length_of_time_reads_as_people_say_it(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import requests
 
-from connectors.addepar.client import AddeparRefusal
+from connectors.addepar.answers import AddeparRefusal
 from connectors.addepar.config import AddeparConfig
-from connectors.sandbox.addepar import AddeparSandbox, addepar_app
+from connectors.sandbox.addepar import addepar_app
+from connectors.sandbox.addepar_endpoints import AddeparSandbox
 from connectors.sandbox.addepar_firm import addepar_firm
 from connectors.sandbox.loopback import listening
 from engine.domain.errors import DataError, ExternalRefusal
@@ -177,7 +178,7 @@ def scripted() -> Iterator[Any]:
 def test_numbers_keep_every_digit_and_exponents_are_read(stand_in: Any, scripted: Any) -> None:
     scripted.answers["/v1/x"] = (200, {}, b'{"a": 1234567890123456.789, "b": 1.5E+3, "c": 7}')
     with stand_in.client(base_url=scripted.url) as client:
-        found = client.document(client.get("/v1/x"))
+        found = client.one("/v1/x")
 
     assert found == {"a": Decimal("1234567890123456.789"), "b": Decimal(1500), "c": 7}
 
@@ -186,7 +187,7 @@ def test_numbers_keep_every_digit_and_exponents_are_read(stand_in: Any, scripted
 def test_what_is_no_json_object_of_numbers_is_refused(stand_in: Any, scripted: Any, body: bytes) -> None:
     scripted.answers["/v1/x"] = (200, {}, body)
     with stand_in.client(base_url=scripted.url) as client, pytest.raises(ExternalRefusal, match="expected"):
-        client.document(client.get("/v1/x"))
+        client.one("/v1/x")
 
 
 def test_a_next_page_on_another_host_is_never_asked_for(stand_in: Any, scripted: Any) -> None:
@@ -216,7 +217,7 @@ def test_a_redirect_within_addepar_keeps_the_credentials(stand_in: Any, scripted
     scripted.answers = {"/v1/jobs/1": (303, {"Location": "/v1/jobs/1/download"}, b""),
                         "/v1/jobs/1/download": (200, {}, b"{}")}  # fmt: skip
     with stand_in.client(base_url=scripted.url) as client:
-        assert client.document(client.follow(client.get("/v1/jobs/1"))) == {}
+        assert client.follow(client.get("/v1/jobs/1")).content == b"{}"
 
     assert scripted.authorised == [("/v1/jobs/1", True), ("/v1/jobs/1/download", True)]
 

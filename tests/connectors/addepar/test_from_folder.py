@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from connectors.addepar.client import AddeparClient
 from connectors.addepar.connection import connection_from_table
-from connectors.addepar.sync import sync
+from connectors.addepar.sync import AddeparPull, pull
 from connectors.firm_folder.read import read_firm
 from connectors.firm_folder.write import write_firm
 from connectors.sandbox.tls import tls_files
+from engine.domain.accounts import Account, FirmReference
 from engine.domain.errors import ExternalRefusal
 
 
@@ -54,10 +56,8 @@ def test_a_sync_equals_the_folder(served: tuple[Path, dict[str, Any]]) -> None:
     folder, table = served
     reference, streamed = read_firm(folder)
     books = tuple(streamed)
-    config, mapping = connection_from_table(table, source="test")
 
-    found = sync(config, mapping, as_of=reference.as_of, reference=reference,
-                 accounts=[book.account for book in books])  # fmt: skip
+    found = _pulled(table, reference, [book.account for book in books])
 
     assert found.issues == ()
     assert found.books == books
@@ -67,10 +67,14 @@ def test_a_sync_equals_the_folder(served: tuple[Path, dict[str, Any]]) -> None:
 def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(served: tuple[Path, dict[str, Any]]) -> None:
     folder, table = served
     reference, _ = read_firm(folder)
-    config, mapping = connection_from_table({**table, "certificate": str(_other_authority(folder))}, source="test")
-
     with pytest.raises(ExternalRefusal, match="its certificate is not trusted"):
-        sync(config, mapping, as_of=reference.as_of, reference=reference, accounts=[])
+        _pulled({**table, "certificate": str(_other_authority(folder))}, reference, [])
+
+
+def _pulled(table: dict[str, Any], reference: FirmReference, accounts: list[Account]) -> AddeparPull:
+    config, mapping = connection_from_table(table, source="test")
+    with AddeparClient(config) as client:
+        return pull(client, mapping, as_of=reference.as_of, reference=reference, accounts=accounts)
 
 
 def _other_authority(folder: Path) -> Path:

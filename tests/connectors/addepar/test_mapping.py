@@ -1,13 +1,14 @@
 """Does a firm's mapping say what it means, and does a mistake in it show before a query is sent?"""
 
 import tomllib
+from datetime import date
 from typing import Any
 
 import pytest
 
 from connectors.addepar.connection import connection_from_table
-from connectors.addepar.discover import check_mapping, discover
 from connectors.addepar.mapping import AddeparMapping, Column, HouseholdField, mapping_from_table
+from connectors.addepar.written import merged, settings_with, written_keys
 from engine.domain.errors import DataError
 
 WRITTEN = """
@@ -92,23 +93,30 @@ def test_a_mistake_in_the_connection_is_named_without_the_secret(change: dict[st
     assert "12345" not in str(refused.value)
 
 
-def test_the_default_keys_all_exist_in_the_stand_in(stand_in: Any) -> None:
-    with stand_in.client() as client:
-        checks = check_mapping(client, AddeparMapping())
-
-    missing = {place for check in checks if not check.exists for place in check.places}
-    assert all(place.startswith("transactions.") for place in missing)
+@pytest.mark.parametrize("line", ["cost_basis type", "cost_basis =x", "cost_basis a="])
+def test_an_argument_without_a_name_or_a_value_is_refused(line: str) -> None:
+    with pytest.raises(DataError, match="expected a key and name=value for each argument"):
+        settings_with({}, {"holdings.units": line})
 
 
-def test_a_key_that_does_not_exist_comes_first_with_the_nearest_by_key_or_name() -> None:
-    attributes = [
-        {"id": "a17", "attributes": {"display_name": "Tax Lot Open Date"}},
-        {"id": "tax_lot", "attributes": {"display_name": "Tax Lot"}},
-        {"id": "zebra", "attributes": {"display_name": "Stripes"}},
-    ]
+@pytest.mark.parametrize("place", ["lot", ".lot", "holdings.", ""])
+def test_a_setting_without_its_section_is_refused(place: str) -> None:
+    with pytest.raises(DataError, match="expected a setting such as"):
+        settings_with({}, {place: "x"})
 
-    first, *_ = [check for check in discover(attributes, AddeparMapping()) if "holdings.lot_acquired" in check.places]
 
-    assert (first.exists, first.suggestions[0]) == (False, "a17")
-    assert "zebra" not in first.suggestions
-    assert next(check for check in discover(attributes, AddeparMapping()) if check.key == "tax_lot").exists
+def test_a_mapping_reads_back_from_its_own_lines() -> None:
+    _, mapping = connection_from_table(tomllib.loads(WRITTEN), source="firm.toml")
+    kept = {"transactions": {"since": date(2015, 1, 1), "types": {"distribution": "gift", "buy": "ignore"}},
+            "holdings": {"units_tolerance": 0.001}}  # fmt: skip
+
+    assert mapping_from_table(settings_with(kept, written_keys(mapping)), source="test") == mapping
+
+
+def test_a_saved_setting_outranks_the_file_and_leaves_its_neighbours() -> None:
+    of_file = {"holdings": {"lot": "a", "units": "b"}, "entities": {"account_key": "c"}}
+
+    assert merged(of_file, {"holdings": {"lot": "z"}}) == {
+        "entities": {"account_key": "c"},
+        "holdings": {"lot": "z", "units": "b"},
+    }

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.addepar.prices import with_prices
+from connectors.addepar.prices import unmoved_prices, with_prices
 from engine.domain.market import PriceHistory
 
 D = Decimal
@@ -37,3 +37,23 @@ def test_a_security_without_a_history_gets_one() -> None:
 
     assert found[0] is HISTORY
     assert found[1] == PriceHistory(security_id="B", dates=(date(2026, 1, 6),), closes=(D(5),), adjusted=(None,))
+
+
+@pytest.mark.parametrize(
+    ("closes", "price", "since"),
+    [
+        ("7 7 7 7 7", "7", date(2026, 1, 5)),
+        ("9 7 7 7 7 7", "7.0", date(2026, 1, 6)),
+        ("7 7 7 7", "7", None),  # four closes may be alike
+        ("7 7 7 7 7", "7.01", None),
+        ("7 7 7 7 7 8", "7", None),
+    ],
+)
+def test_a_price_that_stood_still_for_five_closes_may_be_stale(closes: str, price: str, since: date | None) -> None:
+    values = tuple(map(D, closes.split()))
+    days = tuple(date(2026, 1, 5 + n) for n in range(len(values)))
+    history = PriceHistory(security_id="A", dates=days, closes=values, adjusted=(None,) * len(values))
+
+    found = unmoved_prices((history,), {"A": D(price)}, on=date(2026, 1, 20))
+
+    assert [issue.found for issue in found] == ([] if since is None else [f"{D(price)}, unchanged since {since}"])
