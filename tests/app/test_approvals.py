@@ -151,7 +151,9 @@ def test_files_that_are_written_again_carry_the_names_that_were_confirmed(servic
     approvals.approve_and_send(
         services, {plan_id: 2}, actor=person("alan"), comment="", confirmed=outgoing(services, [plan_id]).seal
     )
-    renamed = replace(services, connections={"fix": {"sender": "ANOTHER", "targets": {"One": "STRANGER"}}})
+    renamed = replace(
+        services, connections={"fix": {"sender": "ANOTHER", "destinations": {"One": {"target": "STRANGER"}}}}
+    )
 
     execute.export_again(renamed, [plan_id], folder=tmp_path / "again")
 
