@@ -28,6 +28,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Requests that the org counted in the last 24 hours, all its programs together, of those it allows."""
+
+    used: int
+    allowed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One subrequest of a composite request; path is relative to /services/data/vNN.N/."""
 
@@ -55,6 +63,12 @@ class SalesforceClient:
         self._lock = threading.Lock()
         self._session = open_session(config)
         self._salesforce: Salesforce | None = None
+        self._usage: Usage | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the newest answer said of the org's daily limit; None before the first."""
+        return self._usage
 
     def call(self, method: str, path: str, body: Any = None, *, repeatable: bool = True) -> Any:
         """Send one request and return its JSON answer, None where there is none. Numbers with a point are Decimals.
@@ -148,7 +162,7 @@ class SalesforceClient:
             salesforce = self._signed_in()
             content = {"params": body} if method == "GET" else {"json": body}
             try:
-                return salesforce.restful(path, method=method, **content)
+                answer = salesforce.restful(path, method=method, **content)
             except SalesforceExpiredSession as error:
                 if not sign_ins_left or self._config.access_token:
                     raise refusal(error) from error
@@ -157,7 +171,15 @@ class SalesforceClient:
                 raise refusal(error) from error
             except (requests.RequestException, ValueError) as error:  # ValueError: a success that is not JSON
                 raise broken_line(error) from error
+            else:
+                self._note_usage(salesforce)
+                return answer
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def _note_usage(self, salesforce: Salesforce) -> None:
+        told = salesforce.api_usage.get("api-usage")
+        if told is not None:
+            self._usage = Usage(used=int(told.used), allowed=int(told.total))
 
     def _signed_in(self) -> Salesforce:
         with self._lock:

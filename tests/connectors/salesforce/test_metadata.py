@@ -59,8 +59,8 @@ def test_code_and_package_name_the_same_fields(name, used):
     assert set(used) == set(fields(name)) - {"Financial_Account__c"}
 
 
-def test_every_record_the_code_writes_uses_fields_of_the_package(document):
-    plan = mapping.plan_record(document(), household_name="H", account_name="A", summary="S", links={})
+def test_every_record_the_code_writes_uses_fields_of_the_package(document, shown):
+    plan = mapping.plan_record(document(), shown, links={})
     trades = mapping.trade_records(document())
 
     assert set(plan) - {"Name"} <= set(fields(mapping.PLAN))
@@ -90,16 +90,16 @@ def test_layouts_show_existing_fields_and_all_required_ones(path):
 
 def test_permission_sets_name_every_field_that_may_carry_a_permission():
     """Salesforce refuses permissions on required and master-detail fields, and hides a field without any."""
-    optional = {
-        f"{name}.{field}"
-        for name in (mapping.PLAN, mapping.TRADE)
-        for field, root in fields(name).items()
-        if tag(root, "required") != ["true"] and tag(root, "type") != ["MasterDetail"]
-    }
-    for role in ("Lotsmith_Integration", "Rebalance_Reviewer"):
-        paths = PACKAGE.glob(f"force-app*/main/default/permissionsets/{role}*")
-        named = [field for path in paths for field in tag(read(path), "fieldPermissions/field")]
-        assert sorted(named) == sorted(optional)
+    for folder in sorted(PACKAGE.glob("force-app*/main/default")):
+        optional = {
+            f"{path.parent.parent.name}.{tag(root, 'fullName')[0]}"
+            for path in folder.glob("objects/*/fields/*")
+            for root in [read(path)]
+            if tag(root, "required") != ["true"] and tag(root, "type") != ["MasterDetail"]
+        }
+        for role in ("Lotsmith_Integration", "Rebalance_Reviewer"):
+            [path] = folder.glob(f"permissionsets/{role}*")
+            assert sorted(tag(read(path), "fieldPermissions/field")) == sorted(optional)
 
 
 def test_reviewers_may_write_their_wishes_and_nothing_else():
