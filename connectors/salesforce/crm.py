@@ -19,6 +19,7 @@ from connectors.salesforce.mapping import (
     ReviewVerdict,
 )
 from connectors.salesforce.org_check import missing_parts
+from connectors.salesforce.plan_file import plan_pdf
 from connectors.salesforce.refusal import SalesforceRefusal
 from engine.domain.errors import DataError
 from engine.domain.identifiers import PlanId
@@ -70,7 +71,7 @@ class SalesforceCrm:
         links = self._links(document["account_id"])
         record_id = self._find(document["plan_id"])
         if record_id is None or self._approvals.status(record_id) is None:
-            record_id = self._write(document, mapping.plan_record(document, shown, links))
+            record_id = self._write(document, shown, links)
         self._expect_trades(record_id, document)
         self._accompany(record_id, document, shown, links.get(_HOUSEHOLD))
         work_item = self._approvals.ensure_submitted(record_id)
@@ -110,10 +111,11 @@ class SalesforceCrm:
             found |= {row[PLAN_KEY] for row in rows}
         return tuple(plan_id for plan_id in plan_ids if plan_id not in found)
 
-    def _write(self, document: Mapping[str, Any], record: mapping.Record) -> str:
+    def _write(self, document: Mapping[str, Any], shown: Presentation, links: Mapping[str, str]) -> str:
+        record, trades = mapping.plan_record(document, shown, links), mapping.trade_records(document, shown.tickers)
         path = f"sobjects/{PLAN}/{PLAN_KEY}/{document['plan_id']}"
         steps = [Step(name="plan", method="PATCH", path=path, body=record)]
-        for number, records in enumerate(mapping.chunks(mapping.trade_records(document)), start=1):
+        for number, records in enumerate(mapping.chunks(trades), start=1):
             body = {"allOrNone": True, "records": list(records)}
             path = f"composite/sobjects/{TRADE}/{TRADE_KEY}"
             steps.append(Step(name=f"trades{number}", method="PATCH", path=path, body=body))
@@ -152,7 +154,7 @@ class SalesforceCrm:
     def _expect_trades(self, record_id: str, document: Mapping[str, Any]) -> None:
         rows = self._client.rows(f"SELECT {TRADE_KEY} FROM {TRADE} WHERE Plan__c = {quoted(record_id)}")  # noqa: S608
         found = {row[TRADE_KEY] for row in rows}
-        expected = {record[TRADE_KEY] for record in mapping.trade_records(document)}
+        expected = mapping.trade_keys(document)
         if found != expected:
             strays = ", ".join(sorted(found ^ expected)[:5])
             raise SalesforceRefusal(
@@ -166,7 +168,11 @@ class SalesforceCrm:
     ) -> None:
         short = document["plan_id"][: mapping.SHORT]
         ensure_file(
-            self._client, record_id, title=f"Plan summary {short}", name=f"plan-{short}.pdf", content=shown.pdf
+            self._client,
+            record_id,
+            title=f"Plan summary {short}",
+            name=f"plan-{short}.pdf",
+            content=plan_pdf(document, shown),
         )
         ensure_task(self._client, record_id, subject=_TASK_SUBJECT, text=shown.summary)
         if household is not None:

@@ -57,13 +57,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presentation:
-    """What a plan's reviewers are shown besides its document. makers: names; pdf: the file that goes with it."""
+    """What a plan's reviewers are shown besides its document. makers: names; tickers: by security_id."""
 
     household_name: str
     account_name: str
     summary: str
     makers: tuple[str, ...]
-    pdf: bytes
+    tickers: Mapping[str, str]
 
 
 PLAN_FIELDS: Final = (
@@ -121,9 +121,14 @@ def plan_record(document: Mapping[str, Any], shown: Presentation, links: Mapping
     }
 
 
-def trade_records(document: Mapping[str, Any]) -> tuple[Record, ...]:
+def trade_records(document: Mapping[str, Any], tickers: Mapping[str, str]) -> tuple[Record, ...]:
     """Return the Rebalance_Trade__c records in the document's order, each pointing to its plan by external id."""
-    return tuple(_trade_record(document["plan_id"], trade) for trade in document["trades"])
+    return tuple(_trade_record(document["plan_id"], trade, tickers) for trade in document["trades"])
+
+
+def trade_keys(document: Mapping[str, Any]) -> frozenset[str]:
+    """Return the external ids of a plan's trades."""
+    return frozenset(trade_key(document["plan_id"], trade["security_id"], trade["side"]) for trade in document["trades"])
 
 
 def trade_key(plan_id: str, security_id: str, side: str) -> str:
@@ -174,13 +179,14 @@ def read_decision(*, plan: Record, step: Record, trades: Iterable[Record]) -> De
     )
 
 
-def _trade_record(plan_id: str, trade: Mapping[str, Any]) -> Record:
+def _trade_record(plan_id: str, trade: Mapping[str, Any], tickers: Mapping[str, str]) -> Record:
+    name = tickers.get(trade["security_id"], trade["security_id"])
     lots = "\n".join(f"{lot['lot_id']}: {lot['quantity']} {lot['term']} {lot['gain']}" for lot in trade["lots"])
     return {
         "attributes": {"type": TRADE},
         "Trade_Id__c": trade_key(plan_id, trade["security_id"], trade["side"]),
         "Plan__r": {PLAN_KEY: plan_id},
-        "Name": _fit(f"{trade['side'].capitalize()} {trade['security_id']}", _NAME_LENGTH),
+        "Name": _fit(f"{trade['side'].capitalize()} {name}", _NAME_LENGTH),
         "Security_Id__c": trade["security_id"],
         "Side__c": trade["side"],
         "Quantity__c": trade["quantity"],

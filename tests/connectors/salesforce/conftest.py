@@ -21,7 +21,7 @@ SHOWN = Presentation(
     account_name="Joint account",
     summary="Two trades.",
     makers=("Maya Manager",),
-    pdf=b"%PDF-1.4 plan",
+    tickers={"AAA": "AAA.A"},
 )
 
 

@@ -46,7 +46,7 @@ def test_gains_are_split_by_term(document, trade):
         {"lot_id": "3", "quantity": 1, "term": "ST", "gain": 0.25},
     ]
 
-    [record] = trade_records(document([sale]))
+    [record] = trade_records(document([sale]), {})
 
     assert (record["ST_Gain__c"], record["LT_Gain__c"]) == (-5.25, 7.0)
 
@@ -65,7 +65,7 @@ def test_long_texts_are_shortened_for_show_and_names_keep_within_their_field(doc
 
 
 def test_the_reviewers_own_fields_are_never_written(document):
-    for record in trade_records(document()):
+    for record in trade_records(document(), {}):
         assert not {"Requested_Quantity__c", "Review_Comment__c"} & set(record)
 
 

@@ -61,7 +61,7 @@ def test_code_and_package_name_the_same_fields(name, used):
 
 def test_every_record_the_code_writes_uses_fields_of_the_package(document, shown):
     plan = mapping.plan_record(document(), shown, links={})
-    trades = mapping.trade_records(document())
+    trades = mapping.trade_records(document(), {})
 
     assert set(plan) - {"Name"} <= set(fields(mapping.PLAN))
     assert {n for trade in trades for n in trade} - {"Name", "attributes", "Plan__r"} <= set(fields(mapping.TRADE))
