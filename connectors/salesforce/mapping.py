@@ -42,8 +42,9 @@ class ReviewVerdict(StrEnum):
 class Decision:
     """A reviewer's final word on one plan.
 
-    decision_id: the approval step's record id, one a decision. actor: Salesforce username. edits: (security, side, shares wanted); 0 shares means no trade. An approval with edits
-    is a request for changes: approval belongs to the frozen document, and an edit makes another one.
+    decision_id: the approval step's record id, one a decision. actor: Salesforce username. edits: (security, side,
+    shares wanted); 0 shares means no trade. An approval with edits is a request for changes: approval belongs to the
+    frozen document, and an edit makes another one.
     """
 
     plan_id: PlanId
@@ -71,7 +72,8 @@ PLAN_FIELDS: Final = (
     "Status_Text__c", "Review_Outcome__c", "Summary__c", "Solution__c", "Trade_Count__c", "Buys__c", "Sells__c",
     "Net_Asset_Value__c", "Cash_Before__c", "Cash_After__c", "Tracking_Error_Before__c", "Tracking_Error_After__c",
     "ST_Gain__c", "LT_Gain__c", "Tax_Liability__c", "Harvested_Loss__c", "Disallowed_Loss__c", "Objective_Bp__c",
-    "Gap_Bp__c", "Makers__c", "Superseded_By__c", "Checks_Failed__c", "Checks_Warned__c", "Checks__c", "Inputs_Hash__c", "Engine_Version__c",
+    "Gap_Bp__c", "Makers__c", "Superseded_By__c", "Checks_Failed__c", "Checks_Warned__c", "Checks__c", "Inputs_Hash__c",
+    "Engine_Version__c",
 )  # fmt: skip
 TRADE_FIELDS: Final = (
     "Trade_Id__c", "Plan__c", "Security_Id__c", "Side__c", "Quantity__c", "Price__c", "Amount__c", "ST_Gain__c",
@@ -128,7 +130,9 @@ def trade_records(document: Mapping[str, Any], tickers: Mapping[str, str]) -> tu
 
 def trade_keys(document: Mapping[str, Any]) -> frozenset[str]:
     """Return the external ids of a plan's trades."""
-    return frozenset(trade_key(document["plan_id"], trade["security_id"], trade["side"]) for trade in document["trades"])
+    return frozenset(
+        trade_key(document["plan_id"], trade["security_id"], trade["side"]) for trade in document["trades"]
+    )
 
 
 def trade_key(plan_id: str, security_id: str, side: str) -> str:

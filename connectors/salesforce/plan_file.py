@@ -99,9 +99,7 @@ def _trades(trades: Sequence[Mapping[str, Any]], tickers: Mapping[str, str]) -> 
 
 def _table(rows: Sequence[Sequence[str]], *, widths: Sequence[float], words: int | None = None) -> Table:
     """words: the column that is read as words and stands to the left, besides the first."""
-    cells = [
-        [_text(cell, _CELL if place in (0, words) else _RIGHT) for place, cell in enumerate(row)] for row in rows
-    ]
+    cells = [[_text(cell, _CELL if place in (0, words) else _RIGHT) for place, cell in enumerate(row)] for row in rows]
     return Table(cells, colWidths=list(widths), style=_STYLE, hAlign="LEFT", repeatRows=1)
 
 
