@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, select, update
 from data import audit, tables
 from data.database import Database, insert_new
 from engine.domain.errors import CheckFailed
-from engine.domain.identifiers import PlanId
+from engine.domain.identifiers import PlanId, UserId
 
 PLAN_RECORD: Final = "plan"
 GONE: Final = "gone"
@@ -49,7 +49,7 @@ def link_plan(connection: Connection, plan_id: PlanId, record_id: str, *, told: 
     if before not in (None, record_id):
         connection.execute(update(_LINKS).where(own).values(record_id=record_id))
         audit.append(
-            connection, at=at, actor="system", what="crm.recreated", subject=plan_id,
+            connection, at=at, actor=UserId("system"), what="crm.recreated", subject=plan_id,
             before={"record": before}, after={"record": record_id},
         )  # fmt: skip
     if before is None:

@@ -178,7 +178,7 @@ def _push(services: Services, plan_id: PlanId) -> Any:
         makers=tuple(sorted(names.get(maker, maker) for maker in stored.makers if maker != SYSTEM.user_id)),
         tickers={name: security.ticker for name, security in found.market.securities.items()},
     )
-    receipt = services.org().push_plan(dict(found.document), shown)
+    receipt = services.org().push_plan(stored.document, shown)  # as it was hashed, whatever would be written today
     shows = max((move.version for move in services.plans.history(plan_id) if move.action is Action.SUBMIT), default=0)
     with services.database.begin() as connection:
         link_plan(connection, plan_id, receipt.record_id, told=shows, at=services.now())

@@ -173,10 +173,12 @@ def decide(services: Services, plan_id: PlanId, action: Action, *, actor: User, 
 def exchange(services: Services) -> tuple[str, ...]:
     """Tell the CRM what waits for it and take over what was decided there; return one sentence for each decision.
 
-    Does nothing while the CRM's requests of the day are used up. Raises ExternalRefusal where the CRM fails.
+    Does nothing while the CRM's requests of the day are used up. Raises ExternalRefusal where the CRM fails, DataError
+    where none is connected.
     """
+    services.org()
     crm.deliver(services)
-    if services.crm is None or crm.paused(services):
+    if crm.paused(services):
         return ()
     return read_decisions(services)
 

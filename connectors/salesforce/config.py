@@ -137,8 +137,10 @@ def read_config(path: Path) -> SalesforceConfig:
 
 def _financial_accounts(given: Any, path: Path) -> FinancialAccountNames | None:
     """Return one of the two models of Financial Services Cloud by its name, or names of the firm's own."""
-    if given is None or (isinstance(given, str) and given in _MODELS):
-        return given and _MODELS[given]
+    if given is None:
+        return None
+    if isinstance(given, str) and given in _MODELS:
+        return _MODELS[given]
     if not isinstance(given, Mapping):
         raise DataError(
             f"{path}: financial_accounts: expected {' or '.join(_MODELS)}, a JSON object or null, found {given}"

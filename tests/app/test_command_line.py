@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 COMMANDS = (
-    ["demo"], ["import"], ["export"], ["sync", "addepar"], ["sync", "salesforce"], ["scan"], ["plan"], ["compare"],
-    ["frontier"], ["sensitivity"], ["nightly"], ["washsales"], ["push"], ["approve"], ["send"], ["reconcile"],
-    ["replay"], ["audit", "verify"], ["serve"], ["user", "add"], ["user", "list"],
+    ["demo"], ["import"], ["export"], ["sync", "addepar"], ["sync", "salesforce"], ["salesforce", "check"], ["scan"],
+    ["plan"], ["compare"], ["frontier"], ["sensitivity"], ["nightly"], ["washsales"], ["push"], ["approve"], ["send"],
+    ["reconcile"], ["replay"], ["audit", "verify"], ["serve"], ["user", "add"], ["user", "list"],
 )  # fmt: skip
 
 
