@@ -36,6 +36,7 @@ def test_migrations_from_nothing_give_exactly_the_tables_of_this_program(empty_u
     assert difference == []
     assert checks == {
         ("audit_head", "ck_audit_head_one_row"),
+        ("crm_usage", "ck_crm_usage_one_row"),
         ("firm", "ck_firm_one_row"),
         ("plans", "ck_plans_state"),
         ("scan", "ck_scan_one_row"),
@@ -170,8 +171,9 @@ def test_a_schema_newer_than_the_program_is_left_alone(url):
 def test_a_database_of_the_first_schema_is_brought_up_to_date_and_scanned_afresh(url):
     database = open_database(url)
     with database.begin() as connection:
-        for name in ("jobs", "scan_queue", "scan_days", "views"):
+        for name in ("jobs", "scan_queue", "scan_days", "views", "crm_told", "crm_usage", "webhook_calls"):
             connection.execute(text(f"DROP TABLE {name}"))
+        connection.execute(text("CREATE TABLE crm_cursors (name TEXT PRIMARY KEY, position TEXT NOT NULL)"))
         connection.execute(text("ALTER TABLE scan DROP COLUMN since"))
         connection.execute(text("ALTER TABLE households DROP COLUMN not_visible"))
         connection.execute(text("INSERT INTO scan (id, at, marks) VALUES (1, '2026-11-20T21:00:00+00:00', '{}')"))

@@ -1,0 +1,133 @@
+"""A desk that takes plan after plan through Salesforce, and is killed at random instants: what the crash test runs.
+
+    python crm_process.py DATABASE CONNECTION SEED KILLS
+
+Each round forks a process that makes a plan and works on all that are not through; it is killed with SIGKILL somewhere
+on its way, while the stand-in Salesforce fails as ordered. Then it may work undisturbed until nothing is left to do.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import requests
+
+from app import wiring
+from app.ports import Services
+from app.settings import Settings
+from app.steps import crm, plan, review
+from connectors.salesforce.config import read_config
+from connectors.salesforce.mapping import ReviewVerdict
+from engine.domain.errors import ExternalRefusal
+from engine.domain.lifecycle import Action, PlanState
+from engine.plan.warm import warm
+
+BEGIN = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
+BETWEEN = timedelta(minutes=11)  # longer than a message is leased
+ALAN = "approver@lotsmith.example"
+MOST_ROUNDS = 60
+SETTLED_S = 0.2  # what is under way when a process dies arrives within this
+FAULTS = (
+    "SERVER_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "CONCURRENT_LIMIT_EXCEEDED", "INVALID_SESSION_ID",
+    "UNABLE_TO_LOCK_ROW", "ENTITY_IS_LOCKED", "UNKNOWN_EXCEPTION", "LOST_REPLY", "SLOW", "CUT", "CUT_REPLY", "NOT_JSON",
+)  # fmt: skip
+PLACES = ("", "POST composite", "POST sobjects", "POST process", "PATCH", "GET query")
+
+
+def services_at(database: str, connection: str, number: int) -> Services:
+    folder = Path(database).parent
+    settings = Settings(
+        database_url=f"sqlite:///{database}", exports=folder / "exports", user=None,
+        connections={"salesforce": {"config": connection}},
+    )  # fmt: skip
+    found = wiring.connect(settings)
+    patient = replace(found.crm, read_timeout_s=2.0)
+    return replace(found, crm=patient, now=lambda: BEGIN + number * BETWEEN)
+
+
+def make(services: Services, seed: int, number: int) -> None:
+    """Keep one plan of a document of its own, by a setting that changes no trade."""
+    setting = Decimal(f"{200 + seed + number / 1000:.3f}")
+    found = plan.what_if(services, "T1", replace(plan.default_settings(services, "T1"), harvest_min_loss_usd=setting))
+    plan.keep(services, found, actor="maya")
+
+
+def work(services: Services) -> None:
+    """Bring every plan as far as it goes: half are approved here, half in Salesforce, and all are released."""
+    maya, alan = services.users.user("maya"), services.users.user("alan")
+    for head in services.plans.heads(states=[PlanState.DRAFT, PlanState.PROPOSED]):
+        review.submit(services, head.plan_id, actor=maya)
+    for head in services.plans.heads(states=[PlanState.IN_REVIEW]):
+        if "plan" not in services.links.records(head.plan_id):
+            continue
+        if int(head.plan_id, 16) % 2:
+            review.decide(services, head.plan_id, Action.APPROVE, actor=alan, comment="", seen=head.plan_id)
+        else:
+            with suppress(ExternalRefusal):
+                services.org(as_user=ALAN).decide(head.plan_id, ReviewVerdict.APPROVE, "fine")
+    with suppress(ExternalRefusal):
+        review.exchange(services)
+    for head in services.plans.heads(states=[PlanState.APPROVED]):
+        services.plans.move(head.plan_id, Action.RELEASE, alan, at=services.now())
+    with suppress(ExternalRefusal):
+        review.exchange(services)
+
+
+def forked(database: str, connection: str, number: int, seed: int | None) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        services = services_at(database, connection, number)
+        if seed is not None:
+            make(services, seed, number)
+        work(services)
+        os._exit(0 if settled(services) else 1)
+    except BaseException as error:
+        sys.stderr.write(f"{error!r}\n")
+        os._exit(2)
+
+
+def settled(services: Services) -> bool:
+    left = [head for head in services.plans.heads() if head.state is not PlanState.RELEASED]
+    return not left and not crm.untold(services) and not services.links.behind() and not services.links.undecided()
+
+
+def main(database: str, connection: str, seed: int, kills: int) -> None:
+    chance, config = random.Random(seed), read_config(Path(connection))
+    faults, ca = f"{config.address}/sandbox/faults", config.ca_file
+    warm()  # once, and not in every process
+    began = time.monotonic()
+    assert os.waitstatus_to_exitcode(os.waitpid(forked(database, connection, 0, seed), 0)[1]) < 2
+    whole_s, midway, broken = time.monotonic() - began, 0, 0
+    with requests.Session() as session:
+        session.trust_env = False
+        for number in range(1, kills + 1):
+            kind, match = chance.choice(FAULTS), chance.choice(PLACES)
+            at = "Rebalance_Trade__c" if kind in ("UNABLE_TO_LOCK_ROW", "ENTITY_IS_LOCKED") else match
+            fault = {"kind": kind, "times": chance.randint(1, 2), "match": at, "seconds": 0.05}
+            session.post(faults, json=fault, verify=ca).raise_for_status()
+            pid = forked(database, connection, number, seed)
+            time.sleep(chance.uniform(0, 1.2 * whole_s))
+            os.kill(pid, signal.SIGKILL)
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            midway, broken = midway + (code == -signal.SIGKILL), broken + (code == 2)
+            time.sleep(SETTLED_S)
+        session.delete(faults, verify=ca).raise_for_status()
+    rounds = 0
+    while os.waitstatus_to_exitcode(os.waitpid(forked(database, connection, kills + rounds + 1, None), 0)[1]):
+        rounds += 1
+        assert rounds < MOST_ROUNDS, "the work never ends"
+    sys.stdout.write(json.dumps({"kills": kills, "midway": midway, "broken": broken, "rounds": rounds + 1}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
