@@ -1,6 +1,8 @@
 """A connection that cannot work is refused before anything is sent."""
 
 import json
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,14 @@ def test_the_firms_own_object_names_are_read(tmp_path: Path):
 
     assert names is not None
     assert (names.object, names.link) == ("FinancialAccount", "Financial_Account__c")
+
+
+def test_every_key_of_a_connection_is_in_the_documentation():
+    text = (Path(__file__).parents[3] / "docs/salesforce.md").read_text()
+    documented = {*re.findall(r"`(\w+)`", text)}
+    elsewhere = {"private_key_pem", "access_token", "instance"}  # a file says private_key_file; tokens are for tests
+
+    assert {f.name for f in fields(SalesforceConfig)} - elsewhere <= documented
 
 
 @pytest.mark.parametrize(
