@@ -92,6 +92,7 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "rule": c.TextColumn("Rule"),
     "free_from": c.DateColumn("Free from", help="The first day on which the trade is free again"),
     "cause": c.TextColumn("Transaction"),
+    "moving": c.TextColumn("What"),
     "change_pct": c.NumberColumn("Moved", format="%+.1f%%"),
     "sigmas": c.NumberColumn("Standard deviations", format="%.1f"),
     "dollars": _money("Effect"),

@@ -25,10 +25,12 @@ try:
         with menu:
             navigation.menu(sections)
     frame.header(session.services())
+    if not session.in_meeting():
+        frame.after_meeting()
     session.enter(chosen.url_path)
     chosen.run()
 except LotsmithError as error:
     if session.in_meeting():
-        frame.discreet_refusal()
+        frame.discreet_refusal(error)
     else:
         frame.refusal(error)

@@ -1,10 +1,10 @@
 """What does a use case need from outside? The stores, the CRM, the clock and the folder for exports, in one value."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from connectors.salesforce.config import SalesforceConfig
 from connectors.salesforce.crm import SalesforceCrm
@@ -13,6 +13,7 @@ from data.crm import CrmLinks
 from data.database import Database
 from data.firm import FirmStore
 from data.jobs import JobStore
+from data.opinions import OpinionStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
@@ -20,7 +21,23 @@ from data.scans import ScanStore
 from data.users import UserStore
 from data.views import ViewStore
 from engine.domain.errors import DataError
-from engine.domain.market import MarketSnapshot
+from engine.domain.market import MarketSnapshot, Security
+from engine.domain.quotes import Quotes
+
+
+class PriceSource(Protocol):
+    """Where closes and corporate actions come from. A firm's vendor is one more class with these two."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    def quotes(self, securities: Sequence[Security], *, since: date, until: date) -> Quotes:
+        """Return what it knows of these securities in these days, both included; what it does not know is left out.
+
+        Raises DataError for data that cannot be read, ExternalRefusal where it refuses or cannot be reached.
+        """
+
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction done, 0 to 1."""
@@ -32,7 +49,8 @@ def no_progress(doing: str, done: float) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Everything a use case may call. crm is None where the firm has not connected Salesforce.
+    """Everything a use case may call. crm is None where the firm has not connected Salesforce, prices where
+    it has named no source of them.
 
     markets: the firm's market by version of its data, so that one import estimates risk once. orgs: the CRM by user,
     so that each signs in once.
@@ -41,6 +59,7 @@ class Services:
     database: Database
     firm: FirmStore
     plans: PlanStore
+    opinions: OpinionStore
     orders: OrderStore
     outbox: Outbox
     audit: AuditLog
@@ -50,6 +69,7 @@ class Services:
     views: ViewStore
     links: CrmLinks
     crm: SalesforceConfig | None
+    prices: PriceSource | None
     connections: Mapping[str, Mapping[str, Any]]
     exports: Path
     now: Callable[[], datetime]

@@ -11,7 +11,7 @@ from typing import Any, Final
 from engine.domain.errors import DataError
 
 _VARIABLES: Final = ("LOTSMITH_DB", "LOTSMITH_CONFIG", "LOTSMITH_EXPORTS", "LOTSMITH_USER")
-_SECTIONS: Final = ("salesforce", "addepar", "fix", "sign_in")
+_SECTIONS: Final = ("salesforce", "addepar", "fix", "prices", "monitor", "sign_in")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

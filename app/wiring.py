@@ -5,14 +5,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.ports import Services
+from app.ports import PriceSource, Services
 from app.settings import Settings
+from connectors.firm_folder.price_source import FolderPrices
 from connectors.salesforce.config import SalesforceConfig, read_config
 from data.audit import AuditLog
 from data.crm import CrmLinks
 from data.database import open_database
 from data.firm import FirmStore
 from data.jobs import JobStore
+from data.opinions import OpinionStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
@@ -32,6 +34,7 @@ def connect(settings: Settings) -> Services:
         database=database,
         firm=FirmStore(database),
         plans=PlanStore(database),
+        opinions=OpinionStore(database),
         orders=OrderStore(database),
         outbox=Outbox(database),
         audit=AuditLog(database),
@@ -41,10 +44,20 @@ def connect(settings: Settings) -> Services:
         views=ViewStore(database),
         links=CrmLinks(database),
         crm=_salesforce(settings.connections.get("salesforce")),
+        prices=_prices(settings.connections.get("prices")),
         connections=settings.connections,
         exports=settings.exports,
         now=lambda: datetime.now(UTC),
     )
+
+
+def _prices(table: Mapping[str, Any] | None) -> PriceSource | None:
+    if table is None:
+        return None
+    source = table.get("source")
+    if not isinstance(source, str | Path):
+        raise DataError(f"[prices]: expected source, a folder of price files, found {sorted(table) or 'nothing'}")
+    return FolderPrices(Path(source))
 
 
 def _salesforce(table: Mapping[str, Any] | None) -> SalesforceConfig | None:

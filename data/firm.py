@@ -1,6 +1,6 @@
 """Which firm is this? Imported whole or not at all, read account by account, changed by what was filled."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -17,12 +17,14 @@ from data.pending import read_pending
 from data.reference import (
     MarketParts,
     clear,
+    read_actions,
     read_households,
     read_marks,
     read_models,
     read_restrictions,
     read_securities,
     read_substitutes,
+    write_prices,
     write_reference,
 )
 from data.snapshots import read_prices, risk_document
@@ -30,7 +32,7 @@ from data.suggest import unknown
 from engine.domain.accounts import Account, AccountBook, AccountSnapshot, FirmReference, Household, Transaction
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, HouseholdId, UserId
-from engine.domain.market import PriceHistory, RiskModel
+from engine.domain.market import CorporateAction, PriceHistory, RiskModel
 
 _accounts: Final = tables.accounts
 
@@ -89,6 +91,31 @@ class FirmStore:
                 after=_summary(connection),
             )
 
+    def reprice(
+        self,
+        histories: Sequence[PriceHistory],
+        actions: Sequence[CorporateAction],
+        *,
+        as_of: date,
+        actor: UserId,
+        at: datetime,
+    ) -> None:
+        """Put prices and corporate actions in the place of the firm's, its accounts as they are, in one transaction.
+
+        as_of: the firm's day from then on. Raises DataError for a day before the present one: trades and prices up to
+        that day are known already.
+        """
+        with self._database.begin() as connection:
+            serialise(connection, FIRM_LOCK)
+            present, before = _require(connection), _summary(connection)
+            if as_of < present.as_of:
+                raise DataError(
+                    f"prices up to {as_of}: expected them up to {present.as_of} at least, the firm's own day"
+                )
+            write_prices(connection, histories, actions, as_of=as_of, at=at)
+            audit.append(connection, at=at, actor=actor, what="firm.reprice", subject=present.name,
+                         before=before, after=_summary(connection))  # fmt: skip
+
     def is_empty(self) -> bool:
         """Return whether no firm was imported yet."""
         with self._database.read() as connection:
@@ -116,6 +143,7 @@ class FirmStore:
                 substitutes=read_substitutes(connection),
                 risk=None if firm.risk_hash is None else _risk(connection, firm.risk_hash),
                 settings=_settings(connection),
+                actions=read_actions(connection),
             )
 
     def books(self) -> Iterator[AccountBook]:
@@ -129,6 +157,15 @@ class FirmStore:
         with self._database.read() as connection:
             _require(connection)
             return read_accounts(connection)
+
+    def has_account(self, account_id: AccountId) -> bool:
+        """Return whether the firm has this account now."""
+        with self._database.read() as connection:
+            _require(connection)
+            return (
+                connection.scalar(select(_accounts.c.account_id).where(_accounts.c.account_id == account_id))
+                is not None
+            )
 
     def households(self) -> tuple[Household, ...]:
         """Return every household in the order of the import."""
@@ -186,6 +223,11 @@ class FirmStore:
         """Return every price history."""
         with self._database.read() as connection:
             return _prices(connection, _require(connection))
+
+    def actions(self, *, since: date = date.min) -> tuple[CorporateAction, ...]:
+        """Return the corporate actions with an ex-date from a day on."""
+        with self._database.read() as connection:
+            return read_actions(connection, tables.corporate_actions.c.ex_date >= since)
 
     def risk(self, *, estimator: str = "") -> RiskModel | None:
         """Return the imported risk model, or the one saved for exactly these prices, securities and day, or None.

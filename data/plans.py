@@ -17,7 +17,7 @@ from data.suggest import unknown
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.errors import CheckFailed, DataError, NotAllowed
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
-from engine.domain.lifecycle import Action, PlanState, User
+from engine.domain.lifecycle import Action, PlanState, User, why_note_is_fixed
 from engine.domain.market import MarketSnapshot
 
 _TABLE: Final = tables.plans
@@ -125,12 +125,17 @@ class PlanStore:
     def annotate(self, plan_id: PlanId, note: str, *, actor: UserId, at: datetime) -> None:
         """Write a plan's name, and on further lines what else is to be said of it; the audit log keeps what was there.
 
-        Neither the document nor its state changes. Raises DataError for an unknown plan.
+        Neither the document nor its state changes. Raises DataError for an unknown plan, NotAllowed for one that is no
+        draft any more, or not the actor's.
         """
         with self._database.begin() as connection:
-            before = read_plan(connection, select(_TABLE.c.note), plan_id)["note"]
+            row = read_plan(connection, select(_TABLE.c.note, _TABLE.c.state).with_for_update(), plan_id)
+            before, makers = row["note"], read_makers(connection, [plan_id])[plan_id]
             if note == before:
                 return
+            fixed = why_note_is_fixed(row["state"], actor, makers)
+            if fixed:
+                raise NotAllowed(f"plan {plan_id[:12]}: {fixed}")
             connection.execute(update(_TABLE).where(_TABLE.c.plan_id == plan_id).values(note=note))
             audit.append(
                 connection, at=at, actor=actor, what="plan.note", subject=plan_id,

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, select, update
 
 from data import documents, tables
 from data.codec import codec
@@ -15,7 +15,16 @@ from data.rows import from_row, to_row
 from data.snapshots import prices_document, risk_document
 from engine.domain.accounts import FirmReference, Household, Restriction
 from engine.domain.identifiers import ModelId, SecurityId
-from engine.domain.market import Mark, MarketSnapshot, Model, PriceHistory, RiskModel, Security, Substitute
+from engine.domain.market import (
+    CorporateAction,
+    Mark,
+    MarketSnapshot,
+    Model,
+    PriceHistory,
+    RiskModel,
+    Security,
+    Substitute,
+)
 from engine.plan.document import canonical_json
 
 T = TypeVar("T")
@@ -26,6 +35,7 @@ _CLEARED: Final = (
     tables.model_weights,
     tables.models,
     tables.marks,
+    tables.corporate_actions,
     tables.securities,
     tables.restrictions,
     tables.substitutes,
@@ -67,16 +77,8 @@ def write_reference(connection: Connection, reference: FirmReference, *, at: dat
     risk = None if reference.risk is None else risk_document(reference.risk)
     documents.put(connection, [prices, *([] if risk is None else [risk])])
     _insert(connection, tables.securities, reference.securities)
-    marks = [(history.security_id, _mark(history, reference.as_of)) for history in reference.prices]
-    _rows(
-        connection,
-        tables.marks,
-        [
-            to_row(mark, security_id=security_id, place=place)
-            for place, (security_id, mark) in enumerate(marks)
-            if mark is not None
-        ],
-    )
+    _write_marks(connection, reference.prices, reference.as_of)
+    _insert(connection, tables.corporate_actions, reference.actions)
     _insert(connection, tables.models, reference.models, leave=["weights"])
     _rows(
         connection,
@@ -91,15 +93,38 @@ def write_reference(connection: Connection, reference: FirmReference, *, at: dat
     _insert(connection, tables.restrictions, reference.restrictions)
     _insert(connection, tables.substitutes, reference.substitutes)
     _rows(connection, tables.settings, [{"name": name, "text": text} for name, text in reference.settings.items()])
-    inputs = [reference.as_of.isoformat(), prices.hash, _SECURITIES.write(reference.securities)]
     row = {
         "id": 1,
         "imported_at": at,
         "prices_hash": prices.hash,
         "risk_hash": None if risk is None else risk.hash,
-        "risk_inputs": sha256(canonical_json(inputs)).hexdigest(),
+        "risk_inputs": _risk_inputs(reference.as_of, prices.hash, reference.securities, reference.actions),
     }
     _rows(connection, tables.firm, [{**row, **{n: getattr(reference, n) for n in ("as_of", "currency", "name")}}])
+
+
+def write_prices(
+    connection: Connection,
+    histories: Sequence[PriceHistory],
+    actions: Sequence[CorporateAction],
+    *,
+    as_of: date,
+    at: datetime,
+) -> None:
+    """Put prices and corporate actions in the place of those of a firm that is there; its day becomes as_of."""
+    prices = prices_document(histories)
+    documents.put(connection, [prices])
+    for table in (tables.marks, tables.corporate_actions):
+        connection.execute(delete(table))
+    _write_marks(connection, histories, as_of)
+    _insert(connection, tables.corporate_actions, actions)
+    row = {
+        "as_of": as_of,
+        "imported_at": at,
+        "prices_hash": prices.hash,
+        "risk_inputs": _risk_inputs(as_of, prices.hash, read_securities(connection), actions),
+    }
+    connection.execute(update(tables.firm).values(row))
 
 
 def read_securities(connection: Connection) -> tuple[Security, ...]:
@@ -120,6 +145,11 @@ def read_restrictions(connection: Connection, scopes: Sequence[str] | None = Non
     return _read(connection, table, Restriction, *([] if scopes is None else [table.c.scope.in_(scopes)]))
 
 
+def read_actions(connection: Connection, *conditions: Any) -> tuple[CorporateAction, ...]:
+    """Return the corporate actions that meet the conditions, in the order of their source."""
+    return _read(connection, tables.corporate_actions, CorporateAction, *conditions)
+
+
 def read_models(connection: Connection) -> tuple[Model, ...]:
     names = connection.scalars(select(tables.models.c.model_id).order_by(tables.models.c.place))
     weights: dict[str, list[tuple[SecurityId, Any]]] = {name: [] for name in names}
@@ -132,6 +162,25 @@ def read_marks(connection: Connection) -> Mapping[SecurityId, Mark]:
     table = tables.marks
     rows = connection.execute(select(table).order_by(table.c.place)).mappings()
     return {SecurityId(row["security_id"]): from_row(Mark, row) for row in rows}
+
+
+def _risk_inputs(
+    as_of: date, prices_hash: str, securities: Sequence[Security], actions: Sequence[CorporateAction]
+) -> str:
+    """Return what stands for all that a risk model is estimated from."""
+    inputs = [as_of.isoformat(), prices_hash, _SECURITIES.write(tuple(securities))]
+    inputs += [_ACTIONS.write(tuple(actions))] if actions else []
+    return sha256(canonical_json(inputs)).hexdigest()
+
+
+def _write_marks(connection: Connection, histories: Sequence[PriceHistory], as_of: date) -> None:
+    marks = [(history.security_id, _mark(history, as_of)) for history in histories]
+    rows = [
+        to_row(mark, security_id=security_id, place=place)
+        for place, (security_id, mark) in enumerate(marks)
+        if mark is not None
+    ]
+    _rows(connection, tables.marks, rows)
 
 
 def _mark(history: PriceHistory, as_of: date) -> Mark | None:
@@ -155,3 +204,4 @@ def _read(connection: Connection, table: Table, kind: type[T], *conditions: Any)
 
 
 _SECURITIES: Final = codec(tuple[Security, ...])
+_ACTIONS: Final = codec(tuple[CorporateAction, ...])

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, TypeVar
@@ -77,8 +78,15 @@ def read_snapshot(content: bytes, fetch: Fetch) -> AccountSnapshot:
 
 
 def market_document(market: MarketSnapshot) -> Document:
-    """Return the document of a market snapshot. Raises ValueError where its risk model holds a NaN."""
-    return Document(kind=_MARKET, content=dumps(market))
+    """Return the document of a market snapshot. Raises ValueError where its risk model holds a NaN.
+
+    The newest one is remembered: a night's plans share one market, and writing it takes longer than solving a plan.
+    """
+    known = _newest.get()
+    if known is None or known[0] is not market:
+        known = (market, Document(kind=_MARKET, content=dumps(market)))
+        _newest.set(known)
+    return known[1]
 
 
 def read_market(content: bytes) -> MarketSnapshot:
@@ -102,13 +110,13 @@ def transactions_document(book: AccountBook) -> Document:
 
 
 def read_lots(account_id: AccountId, content: bytes) -> tuple[Lot, ...]:
-    """Return the lots that lots_document wrote for this account."""
-    return _read_rows(Lot, account_id, content)
+    """Return the lots that lots_document wrote for this account; they remember the document that they are from."""
+    return _read_rows("lots", Lot, account_id, content)
 
 
 def read_transactions(account_id: AccountId, content: bytes) -> tuple[Transaction, ...]:
-    """Return the transactions that transactions_document wrote for this account."""
-    return _read_rows(Transaction, account_id, content)
+    """Return the transactions that transactions_document wrote for this account; they remember it, as lots do."""
+    return _read_rows("transactions", Transaction, account_id, content)
 
 
 def prices_document(histories: Sequence[PriceHistory]) -> Document:
@@ -157,21 +165,32 @@ def _book(reference: _BookReference, contents: Mapping[str, bytes]) -> AccountBo
     )
 
 
+class _Stored(tuple[T, ...]):
+    """Rows as they were read, with the document that says so: writing them again would only make it once more."""
+
+    document: Document
+
+
 def _rows_document(kind: str, row: type[T], account_id: AccountId, rows: Sequence[T]) -> Document:
     stray = next((item for item in rows if item.account_id != account_id), None)
     if stray is not None:
         raise DataError(f"account {account_id}: expected its own {kind}, found one of account {stray.account_id}")
+    if isinstance(rows, _Stored):
+        return rows.document
     columns = to_columns(row, rows)
     del columns["account_id"]
     return Document(kind=kind, content=canonical_json(columns))
 
 
-def _read_rows(row: type[T], account_id: AccountId, content: bytes) -> tuple[T, ...]:
+def _read_rows(kind: str, row: type[T], account_id: AccountId, content: bytes) -> tuple[T, ...]:
     columns: dict[str, Any] = json.loads(content)
-    return from_columns(row, {"account_id": [account_id] * len(columns["security_id"]), **columns})
+    rows = _Stored(from_columns(row, {"account_id": [account_id] * len(columns["security_id"]), **columns}))
+    rows.document = Document(kind=kind, content=content)
+    return rows
 
 
 _SNAPSHOT: Final = "snapshot"
 _MARKET: Final = "market"
 _CLOSES: Final = codec(PriceHistory.__annotations__["closes"])
 _ADJUSTED: Final = codec(PriceHistory.__annotations__["adjusted"])
+_newest: ContextVar[tuple[MarketSnapshot, Document] | None] = ContextVar("newest market document", default=None)

@@ -21,6 +21,7 @@ from data.columns import Choice, Exact, Json, Names, UtcTime
 from engine.domain.accounts import Registration, Rule
 from engine.domain.jobs import JobOutcome
 from engine.domain.lifecycle import Action, PlanState
+from engine.domain.market import ActionKind
 from engine.domain.plans import Side
 
 metadata: Final = MetaData(
@@ -91,6 +92,16 @@ marks = Table(
     _place(),
     Column("price", Exact, nullable=False),
     Column("on", Date, nullable=False),
+)
+
+corporate_actions = Table(
+    "corporate_actions",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("security_id", Text, nullable=False),
+    Column("ex_date", Date, nullable=False, index=True),
+    Column("kind", Choice(ActionKind), nullable=False),
+    Column("value", Exact, nullable=False),
 )
 
 models = Table("models", metadata, Column("model_id", Text, primary_key=True), _place())
@@ -211,6 +222,21 @@ plan_moves = Table(
     Column("source", Choice(PlanState), nullable=False),
     Column("target", Choice(PlanState), nullable=False),
     Column("comment", Text, nullable=False),
+)
+
+opinions = Table(
+    "opinions",
+    metadata,
+    Column("plan_id", Text, ForeignKey("plans.plan_id"), primary_key=True),
+    Column("checker", Text, nullable=False),
+    Column("inputs_hash", Text, nullable=False),
+    Column("checks", Json, nullable=False),
+    Column("year_gain", Exact),
+    Column("seen", Text, nullable=False),
+    Column("on", Date, nullable=False),
+    Column("stale", Names, nullable=False),
+    Column("washed", Names, nullable=False),
+    Column("at", UtcTime, nullable=False),
 )
 
 blocks = Table(

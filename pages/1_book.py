@@ -8,7 +8,7 @@ from app.session import memory
 from app.steps import firm, plan
 
 services, user = session.services(), session.user()
-scanned = panel.heading(services)
+scanned = panel.heading(services, user)
 if scanned is None:
     st.stop()
 book = panel.read(services, scanned)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import session
-from app.panels import kept
+from app.panels import frame, kept
 from app.panels.lab import lab
 from app.session import lab_view
 from app.steps import firm, plan
@@ -14,6 +14,7 @@ head, chooser = st.columns([2, 4], vertical_alignment="bottom")
 head.title("What-if")
 with chooser:
     account_id = session.pick_account(firm.account_labels(services))
+frame.told(session.said())
 heads = plan.plans_of(services, account_id)
 laid = kept.compared(services, heads)
 lab_view.mark_whole_run()

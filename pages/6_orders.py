@@ -19,7 +19,7 @@ frame.tabs(
     {
         "To send": lambda: orders.to_send(services, user),
         "Sent": lambda: orders.sent(services, sendings),
-        "Breaks": lambda: orders.breaks(sendings),
+        "Breaks": lambda: orders.breaks(services, sendings),
         "Custodians": lambda: orders.custodians(sendings),
         "Outside systems": lambda: orders.outbox(services),
     },

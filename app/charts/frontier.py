@@ -54,7 +54,7 @@ def frontier_figure(
         "marker": {"size": 8},
         "line": {"width": 2, "dash": "dot" if is_old else "solid"},
         "unselected": {"marker": {"opacity": 1}},
-        "hovertemplate": "tracking error %{x:.2f} %<br>tax $%{y:,.0f}<br>follow the target: %{customdata[1]:.4g}"
+        "hovertemplate": "tracking error %{x:.2f} %<br>tax %{y:$,.0f}<br>follow the target: %{customdata[1]:.4g}"
         "<br>certified gap %{customdata[2]:.3f} bp<br><b>click to take it</b><extra></extra>",
     }
     marks = [_mark([today], "square", _STILL, [["today", ""]], click="")]
@@ -100,6 +100,6 @@ def _mark(
         "textposition": "top center",
         "name": name or places[0].label,
         "marker": {"size": size, "symbol": symbol, "color": colour, "line": {"width": 1}},
-        "hovertemplate": f"<b>%{{text}}</b><br>tracking error %{{x:.2f}} %<br>tax $%{{y:,.0f}}{click}<extra></extra>",
+        "hovertemplate": f"<b>%{{text}}</b><br>tracking error %{{x:.2f}} %<br>tax %{{y:$,.0f}}{click}<extra></extra>",
         "unselected": {"marker": {"opacity": 1}},
     }

@@ -68,7 +68,7 @@ def _bars(rungs: Sequence[_Rung], place: Callable[[_Rung], int]) -> go.Figure:
                 hovertext=[rung.text for rung in chosen],
                 name=label,
                 marker={"color": colour, "line": {"width": 0}},
-                hovertemplate="%{hovertext}<br>$%{y:+,.0f}<extra>" + label + "</extra>",
+                hovertemplate="%{hovertext}<br>%{y:+$,.0f}<extra>" + label + "</extra>",
             )
     figure.update_layout(
         barmode="relative",

@@ -39,7 +39,7 @@ def choices_figure(points: Sequence[FrontierPoint], choices: Sequence[tuple[str,
             mode="markers",
             name=label,
             marker={"symbol": _SYMBOLS[choice.kind], "size": 12, "color": _RING if here else _MARK},
-            hovertemplate=f"{label}<br>within %{{x:.2f}} %<br>tax $%{{y:,.0f}}<extra></extra>",
+            hovertemplate=f"{label}<br>within %{{x:.2f}} %<br>tax %{{y:$,.0f}}<extra></extra>",
         )
     figure.add_scatter(
         x=[100 * chosen.tracking_error],

@@ -9,7 +9,7 @@ from engine.domain.meanings import MEANINGS
 from engine.plan.sensitivity import Change, Sensitivities, Sensitivity, Step, change
 
 MEASURES: Final[Mapping[str, tuple[str, str, Callable[[Change], float]]]] = {
-    "Tax": ("change of tax now, USD (below zero: saved)", "$%{x:+,.0f}", lambda found: float(found.tax_usd)),
+    "Tax": ("change of tax now, USD (below zero: saved)", "%{x:+$,.0f}", lambda found: float(found.tax_usd)),
     "Tracking error": (
         "change of predicted tracking error, percentage points a year",
         "%{x:+.3f} pp",

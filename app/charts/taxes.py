@@ -19,7 +19,7 @@ def budget_figure(position: TaxPosition) -> go.Figure:
         y=["net gain so far"],
         orientation="h",
         marker={"color": _GAIN if gain >= 0 else _LOSS},
-        hovertemplate="$%{x:+,.0f}<extra>net gain so far</extra>",
+        hovertemplate="%{x:+$,.0f}<extra>net gain so far</extra>",
         width=0.5,
     )
     ends = [0.0, gain]

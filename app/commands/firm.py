@@ -8,6 +8,9 @@ from app.commands.terminal import as_option, reporting, say, services
 from app.serving import serve_app
 from app.settings import read_settings
 from app.steps import firm, people
+from app.steps.prices import described, findings_of, take_prices
+from connectors.firm_folder.price_source import FolderPrices
+from engine.domain.errors import DataError
 
 
 @click.command()
@@ -43,6 +46,24 @@ def import_(folder: Path, if_empty: bool, user_id: str | None) -> None:
     with reporting("Importing") as progress:
         brought = firm.import_firm(found, folder, actor=actor, progress=progress)
     say(f"{brought.name}: {brought.accounts} accounts, {brought.securities} securities. Risk: {brought.risk}")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@as_option
+def prices(folder: Path | None, user_id: str | None) -> None:
+    """Bring prices up to the last session, from FOLDER or the source named in [prices]. Accounts stay as they are."""
+    found = services()
+    source = found.prices if folder is None else FolderPrices(folder)
+    if source is None:
+        raise DataError("prices: expected a folder, or a section [prices] with a source in the file of LOTSMITH_CONFIG")
+    actor = people.acting(found, user_id).user_id
+    with reporting("Prices") as progress:
+        brought = take_prices(found, source, actor=actor, progress=progress)
+    for finding in findings_of(brought):
+        found_instead = f"found {finding.found}; expected {finding.expected}; {finding.effect}"
+        say(f"  {finding.severity}: {finding.place}: {found_instead}")
+    say(f"{described(brought)}. The firm's day is {brought.as_of}.")
 
 
 @click.command()

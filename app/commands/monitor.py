@@ -10,12 +10,14 @@ from engine.monitor.document import scan_document
 
 
 @click.command()
+@as_option
 @json_option
-def scan(as_json: bool) -> None:
+def scan(user_id: str | None, as_json: bool) -> None:
     """Scan every account and show the queue. The most dollars at stake come first."""
     found = services()
+    actor = people.acting(found, user_id).user_id
     with reporting("Scanning") as progress:
-        scans = monitor.scan_firm(found, whole=as_json, progress=progress)
+        scans = monitor.scan_firm(found, actor=actor, whole=as_json, progress=progress)
     show(
         scan_document(scans),
         as_json=as_json,
@@ -30,7 +32,7 @@ def nightly(user_id: str | None) -> None:
     found = services()
     actor = people.acting(found, user_id).user_id
     with reporting("Scanning") as progress:
-        scans = monitor.scan_firm(found, progress=progress)
+        scans = monitor.scan_firm(found, actor=actor, progress=progress)
     for each in scans:
         if each.fenced:
             say(f"{each.account.account_id} is not planned: its data are wrong; see scan")

@@ -20,6 +20,7 @@ from app.tables.monitor import (
     lot_table,
     move_table,
     name_drifts,
+    price_age_text,
     problem_table,
     restriction_table,
     tax_table,
@@ -100,7 +101,7 @@ def drift(view: AccountView) -> None:
         band = settings.max_active_weight
         frame.chart(
             drift_figure(
-                name_drifts(scan, view.market, _NAMES_DRAWN),
+                name_drifts(scan.names[:_NAMES_DRAWN], view.market),
                 band=None if band is None else 100 * band,
                 title="weight less target, % of value",
             ),
@@ -109,7 +110,7 @@ def drift(view: AccountView) -> None:
         )
     with table:
         frame.table(
-            drift_table(scan, view.market), key="name_drift", height=560, file=f"drift-{scan.account.account_id}"
+            drift_table(scan.names, view.market), key="name_drift", height=560, file=f"drift-{scan.account.account_id}"
         )
     with st.expander("Factors as a table", key="factors_open", on_change="rerun") as opened:
         if opened.open:
@@ -151,7 +152,7 @@ def harvest(view: AccountView) -> None:
         )
     )
     frame.table(
-        harvest_table(view.scan, view.market),
+        harvest_table(found.lots, view.market),
         key="harvest",
         empty="No loss to harvest: no lot is at a loss, or the account is not taxed.",
         height=460,
@@ -204,15 +205,14 @@ def rules(view: AccountView) -> None:
     frame.table(restriction_table(view.snapshot.restrictions, view.market), key="rules", empty="Nothing is restricted.")
     st.subheader("Market moves")
     frame.table(
-        move_table(view.scan, view.market), key="moves", empty="No holding moved unusually since the last scan."
+        move_table(view.scan.moves, view.market), key="moves", empty="No holding moved unusually since the last scan."
     )
 
 
 def data(view: AccountView) -> None:
     """Show how old the data are, what is wrong with them, and how good the risk model is."""
     scan = view.scan
-    st.caption(f"Newest mark {scan.data_age_days} days before {scan.as_of:%d %b %Y}." if scan.data_age_days else
-               f"Marks of {scan.as_of:%d %b %Y}.")  # fmt: skip
+    st.caption(price_age_text(scan.data_age_days, scan.as_of))
     st.caption(view.market.risk.quality)
     frame.table(problem_table({scan.account.account_id: view.document}), key="problems", empty="No data problem.")
 

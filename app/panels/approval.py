@@ -19,7 +19,7 @@ from app.steps.plan import WhatIf
 from app.steps.queue import Entry, Standing
 from app.tables.execute import outgoing_table
 from app.tables.parts import literal, usd
-from app.tables.review import budget_text, check_table, cut_off_text, difference_table, objections
+from app.tables.review import budget_text, check_table, cut_off_text, difference_table, objections, opinion_text
 from data.plans import StoredPlan
 from engine.domain.errors import LotsmithError
 from engine.domain.identifiers import SecurityId
@@ -111,7 +111,7 @@ def checks(entry: Entry) -> None:
     said = f"disagrees on {wrong} of {len(found.second)} checks" if wrong else f"agrees: {len(found.second)} checks"
     st.caption(
         f"Second checker {said}, derived again from the raw lots and transactions by rules written apart from the "
-        f"optimiser. The planner's own: {len(found.planned)}."
+        f"optimiser. The planner's own: {len(found.planned)}.{opinion_text(found)}"
     )
     frame.table(check_table(found), key="checks", alt="Every check with its verdict and evidence", height=_CHECKS_PX)
 

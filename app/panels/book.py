@@ -53,7 +53,7 @@ _ICONS: Final[Mapping[str, str]] = {
 }
 
 
-def heading(services: Services) -> datetime | None:
+def heading(services: Services, user: User) -> datetime | None:
     """Show the title, the age of the queue and the way to a new one; return when it was scanned, None before that."""
     scanned = monitor.queue_at(services)
     title, age, scan_now = st.columns([2, 4, 1.5], vertical_alignment="bottom")
@@ -68,7 +68,9 @@ def heading(services: Services) -> datetime | None:
         disabled=services.firm.is_empty() or (work is not None and not work.finished),
         help="Look at every account with today's prices, lots and settings",
     ):
-        memory.start_work(_SCAN, "Scanning", lambda progress: monitor.scan_firm(services, progress=progress))
+        memory.start_work(
+            _SCAN, "Scanning", lambda progress: monitor.scan_firm(services, actor=user.user_id, progress=progress)
+        )
         st.rerun()
     if work is not None:
         bulk.watch(_SCAN, work)

@@ -10,15 +10,17 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app import session
 from app.columns import COLUMNS
 from app.ports import Progress, Services
 from app.steps import firm
+from app.steps.exchange import sessions_since
 from app.steps.market import todays_market
 from app.tables.files import csv_bytes, workbook_bytes
 from app.tables.parts import literal
 from engine.domain.errors import LotsmithError
 
-_STALE_DAYS: Final = 4
+_FRESH_SESSIONS: Final = 1  # behind the last close: a night's prices come in the morning
 _ROW_PX: Final = 36
 _SAYS_LITTLE_S: Final = 1.0
 _MINUTES_S: Final = 90.0
@@ -34,15 +36,15 @@ def header(services: Services) -> None:
         return
     present, marks = services.firm.firm(), todays_market(services).marks.values()
     priced = max((mark.on for mark in marks), default=present.as_of)
-    age = (services.now().date() - priced).days
+    behind = sessions_since(priced, services.now())
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if firm.is_demo(services):
             st.badge("Demo firm: generated data, no real client", icon=":material/science:", color="orange")
         elif firm.is_practice(services):
             st.badge("Practice: stand-in systems, no sign-in", icon=":material/science:", color="orange")
         st.caption(f"{present.name} · prices of {priced:%d %b %Y}", width="content")
-        if age > _STALE_DAYS:
-            st.badge(f"prices {age} days old", icon=":material/schedule:", color="gray")
+        if behind > _FRESH_SESSIONS:
+            st.badge(f"prices {behind} sessions old", icon=":material/schedule:", color="gray")
 
 
 def told(sentences: Iterable[tuple[str, bool]]) -> None:
@@ -66,13 +68,30 @@ def refusal(error: LotsmithError) -> None:
         )  # fmt: skip
 
 
-def discreet_refusal() -> None:
-    """Say that something cannot be shown while a client looks on; the error itself may speak of other clients."""
+def discreet_refusal(error: LotsmithError) -> None:
+    """Say that something cannot be shown while a client looks on; the error itself may speak of other clients.
+
+    It is kept for after_meeting.
+    """
+    session.withhold(str(error))
     st.info(
         "This cannot be shown now. Take back what was changed last, or choose another account; why is told after the "
         "meeting has ended.",
         icon=":material/info:",
     )
+
+
+def after_meeting() -> None:
+    """Tell what could not be shown in a meeting that has ended, until somebody says that it was read."""
+    reasons = session.withheld()
+    if not reasons:
+        return
+    st.warning(
+        "\n".join(f"- {literal(reason)}" for reason in reasons),
+        title="What could not be shown in the meeting",
+        icon=":material/visibility_off:",
+    )
+    st.button("I have read it", key="read_withheld", icon=":material/check:", on_click=session.forget_withheld)
 
 
 def attempt(act: Callable[[], object], *, discreet: bool = False) -> bool:
@@ -84,7 +103,7 @@ def attempt(act: Callable[[], object], *, discreet: bool = False) -> bool:
         act()
     except LotsmithError as error:
         if discreet:
-            discreet_refusal()
+            discreet_refusal(error)
         else:
             refusal(error)
         return False

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app import navigation
+from app import navigation, session
 from app.charts.drift import sector_figure
 from app.columns import money_columns, text_columns
 from app.panels import frame
@@ -13,10 +13,11 @@ from app.session import lab_view, memory, widgets
 from app.steps import plan
 from app.steps.plan import WhatIf
 from app.tables.compare import BEST, comparison_table, differing_trades_table, settings_table
+from app.tables.parts import literal
 from app.tables.review import plan_table
 from data.plans import PlanHead
 from engine.domain.identifiers import PlanId
-from engine.domain.lifecycle import User
+from engine.domain.lifecycle import User, why_note_is_fixed
 from engine.domain.market import MarketSnapshot
 
 
@@ -87,13 +88,19 @@ def _side_by_side(laid: Mapping[str, WhatIf], market: MarketSnapshot) -> None:
 
 
 def _notes(services: Services, user: User, heads: Sequence[PlanHead]) -> None:
-    """Let names and notes of the plans that are laid side by side be changed."""
+    """Show names and notes of the plans that are laid side by side, to be changed by who may."""
     notes = st.expander("Names and notes", key="notes", icon=":material/edit_note:", on_change="rerun")
     if not notes.open:
         return
     with notes, st.grid(max(2, len(heads)), min_column_width=200):
         for head in heads:
             with st.container(border=True):
+                fixed = why_note_is_fixed(head.state, user.user_id, head.makers)
+                if fixed:
+                    st.markdown(f"**{literal(head.name or head.plan_id[:6])}**")
+                    st.markdown(literal(head.remarks))
+                    st.caption(f"{fixed[:1].upper()}{fixed[1:]}.")
+                    continue
                 keys = (f"name:{head.plan_id}", f"remarks:{head.plan_id}")
                 widgets.stand(keys[0], head.name)
                 widgets.stand(keys[1], head.remarks)
@@ -104,4 +111,4 @@ def _notes(services: Services, user: User, heads: Sequence[PlanHead]) -> None:
 
 def _annotate(services: Services, user: User, plan_id: PlanId, keys: tuple[str, str]) -> None:
     name, remarks = (widgets.entered(key) for key in keys)
-    plan.annotate(services, plan_id, name=name, remarks=remarks, actor=user.user_id)
+    session.tell(frame.heeded(lambda: plan.annotate(services, plan_id, name=name, remarks=remarks, actor=user.user_id)))

@@ -147,16 +147,19 @@ def _take(form: Form, key: str, kept: Mapping[str, PlanSettings]) -> None:
 
 
 def _keep(services: Services, user: User, found: WhatIf, *, asked: Decimal | None) -> None:
+    if asked is not None:
+        st.info(
+            "This plan cannot be kept: it is of the account as it would be after a gift that was not made. Once the "
+            "gift is booked at the custodian and the account is brought in again, plan and keep it then.",
+            icon=":material/redeem:",
+        )
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         note = st.text_input(
             "Name this plan", key=f"note:{found.plan.account_id}", placeholder="e.g. harvest only", width=280,
             on_change="ignore",
         )  # fmt: skip
-        help_ = None if asked is None else "A plan after a gift can be kept once the gift is booked."
-        if st.button(
-            "Keep and compare", key="keep", type="primary", icon=":material/bookmark_add:", help=help_,
-            disabled=asked is not None,
-        ):  # fmt: skip
+        if st.button("Keep and compare", key="keep", type="primary", icon=":material/bookmark_add:"):
             before = lab_view.compared(head.plan_id for head in plan.plans_of(services, found.plan.account_id))
             made = plan.keep(services, found, actor=user.user_id, note=note)
             lab_view.compare([*(each for each in before if each != made), made])

@@ -10,7 +10,7 @@ from app.tables.ledger import (
     LOCK_RULES,
     calendar_table,
     filtered_calendar,
-    group_label,
+    group_tickers,
     loss_table,
     match_table,
     replacement_table,
@@ -110,7 +110,7 @@ def calendar(view: HouseholdLedger) -> None:
 
 def _stand_ins(view: HouseholdLedger, group: str) -> None:
     title, chooser = st.columns([3, 2], vertical_alignment="bottom")
-    title.subheader(f"Instead of {group_label(view, group)}")
+    title.subheader(f"Instead of {group_tickers(view.market).get(group, group)}")
     account = chooser.selectbox(
         "To be bought by",
         list(view.accounts),

@@ -217,7 +217,7 @@ def pictures(found: Meeting, chosen: Choice, points: tuple[FrontierPoint, ...]) 
             choices_figure(points, [(title(each), each) for each in shown], chosen),
             key="meeting_choices",
             alt="Tax this year against predicted tracking error: "
-            + "; ".join(f"{title(each)} {each.tracking_error:.2%}, tax ${each.tax:,.0f}" for each in shown),
+            + "; ".join(f"{title(each)} {each.tracking_error:.2%}, tax {usd(each.tax)}" for each in shown),
         )
         if not points:
             st.caption("The line between the choices could not be drawn for these wishes.")

@@ -135,11 +135,12 @@ def sent(services: Services, sendings: Sequence[Sending]) -> None:
         st.caption(f"The newest {_CLOSED_SHOWN} of {len(closed):,}; each account lists all of its plans.")
 
 
-def breaks(sendings: Sequence[Sending]) -> None:
+def breaks(services: Services, sendings: Sequence[Sending]) -> None:
     """Show every break of what is not closed, and by how much it is off."""
+    tolerance = reconcile.price_tolerance(services).normalize()
     st.caption(
         "Shares: every share ordered must be filled, and no other; no tolerance. Price: the average may be "
-        f"{reconcile.PRICE_TOLERANCE:.0%} from the plan's price. Shares that may still be filled are no break yet."
+        f"{tolerance:%} from the plan's price. Shares that may still be filled are no break yet."
     )
     frame.table(
         all_breaks_table(sendings), key="breaks_queue", alt="Breaks", file="breaks", height=_TABLE_PX,

@@ -9,6 +9,7 @@ from app.charts.drift import sector_figure
 from app.panels import frame
 from app.steps.plan import WhatIf
 from app.steps.why import trade_reason
+from app.steps.words import Names, tickers, told
 from app.tables.parts import literal, named
 from app.tables.plan import (
     binding_table,
@@ -23,6 +24,7 @@ from app.tables.plan import (
     wash_table,
 )
 from engine.domain.identifiers import SecurityId
+from engine.domain.market import MarketSnapshot
 from engine.domain.meanings import MEANINGS
 from engine.domain.plans import Check, PlanStatus, Verdict, bp_usd
 from engine.plan.run import FALLBACK_SOLVER
@@ -147,7 +149,7 @@ def details(found: WhatIf, *, key: str) -> None:
                 empty="No loss is left.", file=f"{file}-losses-left",
             ),
             "Binding rules": lambda: _binding(found, key, file=f"{file}-binding"),
-            "Checks": lambda: verdicts(plan.checks),
+            "Checks": lambda: verdicts(plan.checks, found.market),
         },
         key=f"{key}:tabs",
         in_link=False,
@@ -224,11 +226,16 @@ def why(found: WhatIf, security_id: SecurityId, *, key: str) -> None:
             st.caption("A purchase closes no lot; it opens one.")
 
 
-def verdicts(checks: Sequence[Check]) -> None:
+def verdicts(checks: Sequence[Check], market: MarketSnapshot) -> None:
     """Show one line a check, failures first."""
+    known = Names(tickers=tickers(market), accounts={})
     st.markdown(
         "\n\n".join(
             f"{_VERDICT_ICONS[check.verdict]} **{check.rule}** {literal(check.detail)}"
-            for check in sorted(checks, key=lambda check: list(Verdict).index(check.verdict), reverse=True)
+            for check in sorted(
+                (told(each, known) for each in checks),
+                key=lambda check: list(Verdict).index(check.verdict),
+                reverse=True,
+            )
         )
     )

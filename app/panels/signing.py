@@ -132,7 +132,10 @@ def _statement(services: Services, stated: Outgoing, heads: Sequence[PlanHead]) 
         alt="What is signed: every block order",
     )
     hashes = " · ".join(f"{head.account_id} plan `{head.plan_id[:12]}`" for head in heads)
-    st.caption(f"Signed with the hash of each document: {hashes}. If anything else would go, nothing does.")
+    st.caption(
+        literal(f"Sent as {stated.sender}, signed with the hash of each document: {hashes}. ")
+        + "If anything else would go, or go elsewhere, nothing does."
+    )
 
 
 def _remarks(entries: Sequence[Entry]) -> None:

@@ -15,6 +15,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
 from app.report.drawings import BLUE, INK, ORANGE, RULE, SOFT, Mark, sector_drawing, trade_off_drawing
+from app.report.letters import BOLD, REGULAR, printable
 from app.steps.meeting import Choice, Kind, Meeting
 from app.tables.assumptions import assumptions, disclosures
 from app.tables.meeting import (
@@ -41,19 +42,19 @@ _MARGIN: Final = 54.0
 _WIDTH: Final = LETTER[0] - 2 * _MARGIN - 12  # a frame of platypus keeps 6 points to itself on either side
 _TINT: Final = HexColor("#eef3f9")
 _SHAPES: Final = {Kind.KEEP: "square", Kind.BALANCED: "circle", Kind.MATCH: "triangle", Kind.BETWEEN: "diamond"}
-_BODY: Final = ParagraphStyle("body", fontName="Helvetica", fontSize=9.5, leading=13.5, textColor=INK, spaceAfter=5)
+_BODY: Final = ParagraphStyle("body", fontName=REGULAR, fontSize=9.5, leading=13.5, textColor=INK, spaceAfter=5)
 _SMALL: Final = ParagraphStyle("small", parent=_BODY, fontSize=8.5, leading=11.5, spaceAfter=3)
 _CELL: Final = ParagraphStyle("cell", parent=_BODY, fontSize=9, leading=12, spaceAfter=0)
 _RIGHT: Final = ParagraphStyle("right", parent=_CELL, alignment=2)
-_TRADE: Final = ParagraphStyle("trade", parent=_BODY, fontName="Helvetica-Bold", spaceAfter=0)
-_TITLE: Final = ParagraphStyle("title", parent=_BODY, fontName="Helvetica-Bold", fontSize=20, leading=25, spaceAfter=2)
+_TRADE: Final = ParagraphStyle("trade", parent=_BODY, fontName=BOLD, spaceAfter=0)
+_TITLE: Final = ParagraphStyle("title", parent=_BODY, fontName=BOLD, fontSize=20, leading=25, spaceAfter=2)
 _HOUSE: Final = ParagraphStyle("house", parent=_BODY, fontSize=13, leading=17, textColor=BLUE, spaceAfter=4)
 _META: Final = ParagraphStyle("meta", parent=_SMALL, textColor=SOFT, spaceAfter=8)
-_HEADING: Final = ParagraphStyle("heading", parent=_BODY, fontName="Helvetica-Bold", fontSize=12.5, leading=16,
+_HEADING: Final = ParagraphStyle("heading", parent=_BODY, fontName=BOLD, fontSize=12.5, leading=16,
                                  spaceBefore=12, spaceAfter=5, keepWithNext=1)  # fmt: skip
 _LABEL: Final = ParagraphStyle("label", parent=_SMALL, textColor=white, backColor=ORANGE, borderPadding=(3, 5, 3, 5),
-                               spaceBefore=4, spaceAfter=10, fontName="Helvetica-Bold")  # fmt: skip
-_BULLET: Final = ParagraphStyle("bullet", parent=_SMALL, leftIndent=10, bulletIndent=0)
+                               spaceBefore=4, spaceAfter=10, fontName=BOLD)  # fmt: skip
+_BULLET: Final = ParagraphStyle("bullet", parent=_SMALL, leftIndent=10, bulletIndent=0, bulletFontName=REGULAR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +76,11 @@ def client_pdf(handout: Handout) -> bytes:
     """Return the document as PDF, US letter, with bookmarks; equal values give equal bytes."""
     file = BytesIO()
     meeting = handout.meeting
-    house = _plain(meeting.snapshot.household.name)
+    house = printable(meeting.snapshot.household.name)
     document = SimpleDocTemplate(
         file, pagesize=LETTER, invariant=1, lang="en-US", displayDocTitle=1,
         leftMargin=_MARGIN, rightMargin=_MARGIN, topMargin=50, bottomMargin=62,
-        title=f"Three ways forward: {house}", author=_plain(handout.firm),
+        title=f"Three ways forward: {house}", author=printable(handout.firm),
         subject=f"Hypothetical choices for account {meeting.account.account_id}, prices of {day(meeting.market.as_of)}",
         creator="Lotsmith",
     )  # fmt: skip
@@ -176,7 +177,7 @@ def _pictures(handout: Handout) -> list[Flowable]:
     ]
     if chosen.found is not None:
         after = dict(chosen.found.plan.after.sectors)
-        rows = [(_plain(name), now, after.get(name, 0.0)) for name, now in chosen.found.plan.before.sectors]
+        rows = [(printable(name), now, after.get(name, 0.0)) for name, now in chosen.found.plan.before.sectors]
         story.append(
             KeepTogether(
                 [
@@ -213,7 +214,7 @@ def _table(frame: pd.DataFrame, *, widths: Sequence[float], marked: int | None, 
     cells = [[_paragraph(str(row.iloc[0]), _CELL), *(_paragraph(str(text), _RIGHT) for text in row.iloc[1:])]
              for _, row in frame.iterrows()]  # fmt: skip
     if head:
-        bold = ParagraphStyle("head", parent=_RIGHT, fontName="Helvetica-Bold")
+        bold = ParagraphStyle("head", parent=_RIGHT, fontName=BOLD)
         cells.insert(0, [_paragraph("", _CELL), *(_paragraph(str(name), bold) for name in frame.columns[1:])])
     style: list[tuple[Any, ...]] = [
         ("LINEBELOW", (0, 0), (-1, -1), 0.5, RULE),
@@ -234,7 +235,7 @@ class _Heading(Paragraph):  # type: ignore[misc]  # reportlab has no types
 
     def __init__(self, text: str) -> None:
         super().__init__(_safe(text), _HEADING)
-        self.told = _plain(text)
+        self.told = printable(text)
 
     def draw(self) -> None:
         self.canv.bookmarkHorizontal(self.told, 0, self.height + 12)
@@ -260,7 +261,7 @@ def _footed(house: str, foot: str) -> type[Canvas]:
                 self.setStrokeColor(RULE)
                 self.line(_MARGIN, 46, LETTER[0] - _MARGIN, 46)
                 self.setFillColor(SOFT)
-                self.setFont("Helvetica", 7.5)
+                self.setFont(REGULAR, 7.5)
                 self.drawString(_MARGIN, 35, house)
                 self.drawRightString(LETTER[0] - _MARGIN, 35, f"Page {number} of {len(self.pages)}")
                 self.drawString(_MARGIN, 25, foot)
@@ -279,9 +280,4 @@ def _bullet(text: str) -> Paragraph:
 
 
 def _safe(text: str) -> str:
-    return escape(_plain(text))
-
-
-def _plain(text: str) -> str:
-    """Return text in the letters that a built-in font has; a question mark stands for any other."""
-    return text.encode("cp1252", "replace").decode("cp1252")
+    return escape(printable(text))

@@ -8,12 +8,14 @@ from typing import Final
 from reportlab.graphics.shapes import Circle, Drawing, Group, Line, Polygon, PolyLine, Rect, String
 from reportlab.lib.colors import Color, HexColor, white
 
+from app.report.letters import REGULAR
+from app.tables.parts import usd
+
 INK: Final = HexColor("#1c2733")
 SOFT: Final = HexColor("#6b7785")
 RULE: Final = HexColor("#d5dbe1")
 BLUE: Final = HexColor("#0b5cad")
 ORANGE: Final = HexColor("#d9822b")
-_FONT: Final = "Helvetica"
 _SIZE: Final = 8
 _TICKS: Final = 5
 _MARK: Final = 5.0  # half the width of a mark, points
@@ -56,7 +58,7 @@ def trade_off_drawing(curve: Sequence[tuple[float, float]], marks: Sequence[Mark
     for y in ys:
         level = at(xs[0], y)[1]
         drawing.add(Line(_LEFT, level, right, level, strokeColor=SOFT if y == 0 else RULE, strokeWidth=0.5))
-        drawing.add(_text(_LEFT - 4, level - 3, _dollars(y), anchor="end"))
+        drawing.add(_text(_LEFT - 4, level - 3, usd(y), anchor="end"))
     decimals = max(0, -floor(log10(xs[1] - xs[0]) + 1e-9))
     for x in xs:
         drawing.add(_text(at(x, ys[0])[0], _BOTTOM - 11, f"{x:.{decimals}f} %", anchor="middle"))
@@ -119,12 +121,7 @@ def _mark(shape: str, x: float, y: float, *, ringed: bool) -> Group:
 
 
 def _text(x: float, y: float, text: str, *, anchor: str = "start", color: Color = INK) -> String:
-    return String(x, y, text, fontName=_FONT, fontSize=_SIZE, fillColor=color, textAnchor=anchor)
-
-
-def _dollars(amount: float) -> str:
-    whole = f"{abs(amount):,.0f}"
-    return f"{'-' if amount < 0 and whole != '0' else ''}${whole}"
+    return String(x, y, text, fontName=REGULAR, fontSize=_SIZE, fillColor=color, textAnchor=anchor)
 
 
 def _scale(values: Sequence[float], *, span: float) -> list[float]:

@@ -9,7 +9,7 @@ import streamlit as st
 from app import wiring
 from app.ports import Services
 from app.settings import read_settings
-from app.steps import cut_off, firm
+from app.steps import exchange, firm
 from app.steps.queue import Assessor
 from engine.domain.errors import DataError, NotAllowed
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
@@ -26,13 +26,14 @@ _HOUSEHOLD: Final = "household_picker"
 _PAGE: Final = "page_on_screen"
 _COMES_IN: Final = "page_is_new"
 _SAID: Final = "said"
+_WITHHELD: Final = "withheld"
 
 
 @st.cache_resource(show_spinner="Opening the database…")
 def services() -> Services:
     """Return the services of this process, shared by every session; the plan engine is made ready meanwhile."""
     Thread(target=warm, daemon=True).start()
-    Thread(target=cut_off.warm, daemon=True).start()
+    Thread(target=exchange.warm, daemon=True).start()
     return wiring.connect(read_settings())
 
 
@@ -170,6 +171,23 @@ def said() -> tuple[tuple[str, bool], ...]:
 def in_meeting() -> bool:
     """Return whether a client looks on: the address line says so, and names the household."""
     return st.query_params.get("meeting") == "on" and "household" in st.query_params
+
+
+def withhold(sentence: str) -> None:
+    """Keep what a client must not read until the meeting has ended, each sentence once."""
+    kept = st.session_state.setdefault(_WITHHELD, [])
+    if sentence not in kept:
+        kept.append(sentence)
+
+
+def withheld() -> tuple[str, ...]:
+    """Return what was withheld in a meeting, oldest first."""
+    return tuple(st.session_state.get(_WITHHELD, ()))
+
+
+def forget_withheld() -> None:
+    """Forget it: it was read."""
+    st.session_state.pop(_WITHHELD, None)
 
 
 def enter(page: str) -> None:

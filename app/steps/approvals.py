@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from app.ports import Progress, Services, no_progress
-from app.steps import execute, review
+from app.steps import execute, review, words
 from app.steps.outgoing import outgoing
 from app.steps.people import SYSTEM
 from app.steps.plan import kept, signed_shares
@@ -224,7 +224,8 @@ def _require_sendable(services: Services, plan_id: PlanId) -> None:
     plan, _ = plan_from_document(stored.document)
     stale = execute.staleness(services, stored, plan, approved_at=None)
     if stale:
-        raise CheckFailed(f"plan {plan_id[:12]} no longer holds, and nothing was done: " + "; ".join(stale))
+        why = words.in_words("; ".join(stale), words.names(services))
+        raise CheckFailed(f"plan {plan_id[:12]} no longer holds, and nothing was done: {why}")
     try:
         review.require_sound(services, plan_id)
     except CheckFailed as error:

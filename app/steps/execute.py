@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.ports import Services
+from app.steps import words
 from app.steps.market import todays_market
-from app.steps.outgoing import one_plan_an_account, seal_of, targets
+from app.steps.outgoing import destinations, one_plan_an_account, seal_of, sender
 from app.steps.people import SYSTEM
 from connectors.fix.export import MANIFEST, Manifest, export_files
 from data.orders import record_files, save_blocks
@@ -24,12 +25,11 @@ from engine.execute.blocks import build_blocks
 from engine.execute.orders import ApprovedPlan, build_orders
 from engine.plan.document import plan_from_document
 from engine.review.checker import failures, second_opinion
-from engine.review.validity import why_stale
+from engine.review.validity import held_against, why_stale
 
 FILES: Final = "fix.files"
 _LEASE: Final = timedelta(minutes=2)
 _RETRY: Final = timedelta(minutes=1)
-_SENDER: Final = "LOTSMITH"
 _OUT: Final = frozenset({PlanState.SENT, PlanState.FILLED, PlanState.RECONCILED})
 
 
@@ -65,9 +65,20 @@ def staleness(services: Services, stored: StoredPlan, plan: Plan, *, approved_at
 
     plan: the one that the stored document states. approved_at: of the approval whose age counts, None for none.
     """
-    today = services.firm.snapshot(stored.account_id)
-    stale = why_stale(plan, today, todays_market(services), approved_at=approved_at, now=services.now())
-    return (*stale, *_overtaken(services, stored))
+    market = todays_market(services)
+    today = held_against(plan, services.firm.snapshot(stored.account_id), market)
+    stale = why_stale(plan, market, today, approved_at=approved_at, now=services.now())
+    return (*stale, *overtaken(services, stored))
+
+
+def overtaken(services: Services, stored: StoredPlan) -> tuple[str, ...]:
+    """Return which sent plans of the same account this one does not know of: it was made before they were booked."""
+    others = services.plans.heads(account_id=stored.account_id, states=_OUT)
+    return tuple(
+        f"plan {other.plan_id[:12]} of account {other.account_id} was sent, and this plan does not know what came of it"
+        for other in others
+        if other.plan_id != stored.plan_id and not _booked_by(services, other.plan_id, stored.created_at)
+    )
 
 
 def send(
@@ -92,14 +103,21 @@ def send(
         return export_again(services, plan_ids, folder=folder)
     _refuse_unready(services, plan_ids)
     blocks, at = _blocks(services, plan_ids), services.now()
-    if confirmed is not None and confirmed != seal_of(blocks):
+    own, there = sender(services), destinations(services, blocks)
+    if confirmed is not None and confirmed != seal_of(own, there):
         raise CheckFailed("what would be sent is no longer what was confirmed, and nothing was sent; look at it again")
     approved = [plan_id for plan_id, state in states.items() if state is PlanState.APPROVED]
     if approved:
         services.plans.move_all(approved, Action.RELEASE, actor, at=at, expected=_same(approved))
     batch = _batch(plan_ids)
     target = folder or services.exports / f"{at:%Y-%m-%d}-{batch}"
-    payload = {"plan_ids": sorted(plan_ids), "at": at.isoformat(), "folder": str(target.absolute())}
+    payload = {
+        "plan_ids": sorted(plan_ids),
+        "at": at.isoformat(),
+        "folder": str(target.absolute()),
+        "sender": own,  # as confirmed: files that wait, or are written again, go nowhere else
+        "targets": {each.custodian: each.comp_id for each in there},
+    }
     message = OutboxItem(topic=FILES, key=f"{FILES}:{batch}", payload=payload)
     services.plans.move_all(
         plan_ids,
@@ -163,16 +181,6 @@ def deliver(services: Services) -> None:
             _delivered(services, message, manifest)
 
 
-def _overtaken(services: Services, stored: StoredPlan) -> tuple[str, ...]:
-    """Return which sent plans of the same account this one does not know of: it was made before they were booked."""
-    others = services.plans.heads(account_id=stored.account_id, states=_OUT)
-    return tuple(
-        f"plan {other.plan_id[:12]} of account {other.account_id} was sent, and this plan does not know what came of it"
-        for other in others
-        if other.plan_id != stored.plan_id and not _booked_by(services, other.plan_id, stored.created_at)
-    )
-
-
 def _booked_by(services: Services, plan_id: PlanId, at: datetime) -> bool:
     return any(move.action is Action.FILL and move.at < at for move in services.plans.history(plan_id))
 
@@ -185,13 +193,12 @@ def _refuse_unready(services: Services, plan_ids: Iterable[PlanId]) -> None:
             raise IllegalMove(f"plan {plan_id[:12]} is {stored.state}; only an approved plan is sent")
         found = readiness(services, plan_id)
         if failures(found.checks):
-            raise CheckFailed(
-                f"plan {plan_id[:12]} does not pass: "
-                + "; ".join(f"{check.rule}: {check.detail}" for check in failures(found.checks))
-            )
+            wrong = words.sentences(services, failures(found.checks))
+            raise CheckFailed(f"plan {plan_id[:12]} does not pass: {wrong}")
         if found.stale:
-            services.plans.move(plan_id, Action.EXPIRE, SYSTEM, at=services.now(), comment="; ".join(found.stale))
-            raise CheckFailed(f"plan {plan_id[:12]} is stale and was not sent: " + "; ".join(found.stale))
+            why = words.in_words("; ".join(found.stale), words.names(services))
+            services.plans.move(plan_id, Action.EXPIRE, SYSTEM, at=services.now(), comment=why)
+            raise CheckFailed(f"plan {plan_id[:12]} is stale and was not sent: {why}")
 
 
 def _blocks(services: Services, plan_ids: Iterable[PlanId]) -> tuple[Block, ...]:
@@ -220,8 +227,8 @@ def _write(services: Services, payload: Mapping[str, Any], folder: Path) -> Mani
     return export_files(
         [blocks[name] for name in sorted(blocks)],
         folder=folder,
-        sender=services.connections.get("fix", {}).get("sender", _SENDER),
-        targets=targets(services, {block.custodian for block in blocks.values()}),
+        sender=payload["sender"],
+        targets=payload["targets"],
         at=datetime.fromisoformat(payload["at"]),
         plan_ids=plan_ids,
     )

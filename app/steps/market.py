@@ -22,7 +22,9 @@ def todays_market(services: Services) -> MarketSnapshot:
         risk = services.firm.risk(estimator=ESTIMATOR)
         if risk is None:
             prices = services.firm.prices()
-            risk = estimate_risk(prices, tuple(parts.securities.values()), as_of=parts.as_of)
+            risk = estimate_risk(
+                prices, tuple(parts.securities.values()), as_of=parts.as_of, actions=services.firm.actions()
+            )
             services.firm.save_risk(risk, estimator=ESTIMATOR)
         services.markets.clear()
         services.markets[version] = parts.with_risk(risk)
@@ -40,6 +42,8 @@ def judged_risk(services: Services) -> RiskModel:
         return market.risk
     if _JUDGED not in services.markets:
         securities = tuple(market.securities.values())
-        risk = judge_imported(market.risk, services.firm.prices(), securities, as_of=market.as_of)
+        risk = judge_imported(
+            market.risk, services.firm.prices(), securities, as_of=market.as_of, actions=services.firm.actions()
+        )
         services.markets[_JUDGED] = replace(market, risk=risk)
     return services.markets[_JUDGED].risk

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, Final
 
 from app.ports import Services
 from app.steps.market import todays_market
@@ -15,6 +16,8 @@ from engine.domain.plans import Side
 from engine.execute.blocks import build_blocks
 from engine.execute.orders import orders_if_approved
 from engine.plan.document import canonical_json, plan_from_document
+
+_SENDER: Final = "LOTSMITH"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +41,10 @@ class Destination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """Everything that one sending of some plans sends. seal: a hash of every block, allocation and lot of it."""
+    """Everything that one sending of some plans sends. sender: our name in FIX; seal: see seal_of."""
 
     plan_ids: tuple[PlanId, ...]
+    sender: str
     destinations: tuple[Destination, ...]
     seal: str
 
@@ -64,8 +68,8 @@ def outgoing(services: Services, plan_ids: Sequence[PlanId]) -> Outgoing:
         plan, _ = plan_from_document(services.plans.get(plan_id).document)
         snapshot, securities = services.firm.snapshot(plan.account_id), todays_market(services).securities
         orders += orders_if_approved(plan_id, plan, snapshot.account, securities, snapshot.lots)
-    blocks = build_blocks(orders)
-    return Outgoing(plan_ids=tuple(plan_ids), destinations=destinations(services, blocks), seal=seal_of(blocks))
+    own, there = sender(services), destinations(services, build_blocks(orders))
+    return Outgoing(plan_ids=tuple(plan_ids), sender=own, destinations=there, seal=seal_of(own, there))
 
 
 def destinations(services: Services, blocks: Iterable[Block]) -> tuple[Destination, ...]:
@@ -101,19 +105,26 @@ def targets(services: Services, custodians: Iterable[str]) -> Mapping[str, str]:
     return {name: named.get(name, _comp_id(name)) for name in custodians}
 
 
-def seal_of(blocks: Iterable[Block]) -> str:
-    """Return a SHA-256 over every block with its allocations and all that is said of their lots, in whatever order."""
-    told = sorted(
-        (
-            [block.cl_ord_id, block.custodian, block.ticker, block.cusip, block.side, str(block.quantity)],
-            [
-                [order.account_number, order.cl_ord_id, str(order.quantity), *map(_lot, order.lots)]
-                for order in block.allocations
-            ],
-        )
-        for block in blocks
-    )  # fmt: skip
+def sender(services: Services) -> str:
+    """Return the firm's own name in FIX (SenderCompID)."""
+    own: str = services.connections.get("fix", {}).get("sender", _SENDER)
+    return own
+
+
+def seal_of(sender: str, destinations: Iterable[Destination]) -> str:
+    """Return a SHA-256 over who sends what to whom: both names in FIX, every block, its allocations and their lots."""
+    told = sorted([sender, each.comp_id, *_block(block)] for each in destinations for block in each.blocks)
     return hashlib.sha256(canonical_json(told)).hexdigest()
+
+
+def _block(block: Block) -> list[Any]:
+    allocations = [
+        [order.account_number, order.cl_ord_id, str(order.quantity), *map(_lot, order.lots)]
+        for order in block.allocations
+    ]
+    return [
+        block.cl_ord_id, block.custodian, block.ticker, block.cusip, block.side, str(block.quantity), allocations,
+    ]  # fmt: skip
 
 
 def _lot(lot: LotInstruction) -> list[str]:

@@ -74,7 +74,7 @@ def keep(
 
 
 def annotate(services: Services, plan_id: PlanId, *, name: str, remarks: str, actor: UserId) -> None:
-    """Write a kept plan's name and what else is to be said of it. Raises DataError for an unknown plan."""
+    """Write a draft's name and what else is to be said of it. Raises DataError and NotAllowed as PlanStore.annotate."""
     note = f"{' '.join(name.split())}\n{remarks.strip()}".rstrip()
     services.plans.annotate(plan_id, note, actor=actor, at=services.now())
 

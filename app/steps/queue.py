@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from threading import Lock, Thread
@@ -11,8 +11,10 @@ from time import monotonic
 from typing import Final
 
 from app.ports import Services
-from app.steps import execute, firm
+from app.steps import execute, firm, opinions, words
 from app.steps.cut_off import cut_offs
+from app.steps.opinions import WAITS, Footing, footing
+from data.opinions import Opinion
 from data.plans import PlanHead
 from engine.domain.accounts import Account, Household
 from engine.domain.errors import LotsmithError
@@ -20,16 +22,10 @@ from engine.domain.identifiers import AccountId, HouseholdId, PlanId
 from engine.domain.lifecycle import PlanState
 from engine.domain.plans import Check, Plan, Verdict
 from engine.plan.document import plan_from_document
-from engine.review.checker import second_opinion
 from engine.review.difference import year_gain
 from engine.review.validity import too_old
 
 _KEPT: Final = 20_000
-_STANDING: Final = frozenset(PlanState) - {
-    PlanState.DRAFT, PlanState.CHANGES_REQUESTED, PlanState.REJECTED, PlanState.STALE, PlanState.CANCELLED,
-}  # fmt: skip
-
-_TO_BE_SENT: Final = _STANDING - {PlanState.SENT, PlanState.FILLED, PlanState.RECONCILED} | {PlanState.DRAFT}
 _APPROVED: Final = frozenset({PlanState.APPROVED, PlanState.RELEASED})
 
 
@@ -57,7 +53,8 @@ class Assessment:
 
     planned: the planner's own checks; second: the second checker's on the plan's inputs; stale: why it no longer holds
     today, while it may still be sent. year_gain: net gain of the year with the plan, USD, None where no tax is paid.
-    approved_at: of the approval that ages while the plan waits to be sent, None where there is none.
+    approved_at: of the approval that ages while the plan waits to be sent, None where there is none. opinion: when
+    second and stale are from, and the day of the prices that stale is against; None where nothing could be checked.
     """
 
     planned: tuple[Check, ...]
@@ -65,6 +62,7 @@ class Assessment:
     stale: tuple[str, ...]
     year_gain: Decimal | None
     approved_at: datetime | None = None
+    opinion: Opinion | None = None
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -103,13 +101,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """What an assessment depends on: the plan, the firm's data and day, and where the plans of its household stand."""
+    """What an assessment depends on: the plan as it stands, and what its opinion stands on (see opinions.Footing)."""
 
     plan_id: PlanId
     version: int
-    imported: str
-    as_of: date
-    household: int
+    under: str
 
 
 def ranked(entries: Iterable[Entry], order: Order = Order.RISK) -> tuple[Entry, ...]:
@@ -133,28 +129,13 @@ def ranked(entries: Iterable[Entry], order: Order = Order.RISK) -> tuple[Entry, 
     return tuple(sorted(entries, key=rank))
 
 
-def assess(services: Services, plan_id: PlanId) -> Assessment:
-    """Return every check of a plan but that of its approval's age. Takes some tenths of a second."""
-    stored = services.plans.get(plan_id)
-    plan, _ = plan_from_document(stored.document)
-    snapshot, market = services.plans.inputs(plan_id)
-    waits = stored.state in _TO_BE_SENT
-    return Assessment(
-        planned=plan.checks,
-        second=second_opinion(plan, snapshot, market),
-        stale=execute.staleness(services, stored, plan, approved_at=None) if waits else (),
-        year_gain=year_gain(snapshot.account, plan),
-        approved_at=execute.approved_at(services, plan_id) if stored.state in _APPROVED else None,
-    )
-
-
 def aged(found: Assessment, now: datetime) -> Assessment:
     """Return an assessment as it reads now: with the age of its approval, which passes without anything happening."""
     return replace(found, stale=(*too_old(found.approved_at, now), *found.stale))
 
 
 class Assessor:
-    """Checks plans beside whoever looks at them, one after the other, and remembers what it found."""
+    """Tells what was said of plans while it holds, and has the others checked anew, beside whoever looks at them."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -170,6 +151,7 @@ class Assessor:
         """Return the queue's entries, and have those checked that were not yet."""
         facts = self._facts_of(services)
         keys = {head.plan_id: facts.key(head) for head in heads if not _lost(facts, head)}
+        self._recall(services, facts, [head for head in heads if head.plan_id in keys])
         self._want(services, keys.values())
         with self._lock:
             found = {plan_id: self._found.get(key) for plan_id, key in keys.items()}
@@ -180,6 +162,7 @@ class Assessor:
         facts, found = self._facts_of(services), None
         if not _lost(facts, head):
             key = facts.key(head)
+            self._recall(services, facts, [head])
             with self._lock:
                 found = self._found.get(key)
             found = found or self._assess(services, key)
@@ -191,6 +174,17 @@ class Assessor:
         with self._lock:
             took = sum(self._took_s) / len(self._took_s) if self._took_s else 0.0
             return len(self._waiting), took * len(self._waiting)
+
+    def _recall(self, services: Services, facts: "_Facts", heads: Sequence[PlanHead]) -> None:
+        """Remember the kept opinions of these plans that still hold."""
+        keys = {head.plan_id: facts.key(head) for head in heads}
+        with self._lock:
+            unknown = [head for head in heads if keys[head.plan_id] not in self._found]
+        kept = services.opinions.of(head.plan_id for head in unknown) if unknown else {}
+        for head in unknown:
+            opinion = kept.get(head.plan_id)
+            if opinion is not None and opinions.current(opinion, head, facts.footing):
+                self._remember(keys[head.plan_id], self._assessment(services, head, opinion))
 
     def _want(self, services: Services, keys: Iterable[Key]) -> None:
         with self._lock:
@@ -217,15 +211,33 @@ class Assessor:
     def _assess(self, services: Services, key: Key) -> Assessment:
         began = monotonic()
         try:
-            found = assess(services, key.plan_id)
+            stored = services.plans.get(key.plan_id)
+            opinion = opinions.renewed(services, stored, services.opinions.of([key.plan_id]).get(key.plan_id))
+            services.opinions.keep(opinion)
+            found = self._assessment(services, stored, opinion)
         except LotsmithError as error:
             found = _unchecked(error)
         with self._lock:
             self._took_s.append(monotonic() - began)
+        self._remember(key, found)
+        return found
+
+    def _assessment(self, services: Services, head: PlanHead, opinion: Opinion) -> Assessment:
+        known, stale = self._facts_of(services).names, opinion.stale if head.state in WAITS else ()
+        return Assessment(
+            planned=tuple(words.told(check, known) for check in self._plan(services, head.plan_id).checks),
+            second=tuple(words.told(check, known) for check in opinion.checks),
+            stale=tuple(words.in_words(reason, known) for reason in stale),
+            year_gain=opinion.year_gain,
+            approved_at=execute.approved_at(services, head.plan_id) if head.state in _APPROVED else None,
+            opinion=opinion,
+        )
+
+    def _remember(self, key: Key, found: Assessment) -> None:
+        with self._lock:
             self._found[key] = found
             while len(self._found) > _KEPT:
                 self._found.pop(next(iter(self._found)))
-        return found
 
     def _entries(
         self, services: Services, facts: "_Facts", heads: Sequence[PlanHead], found: Mapping[PlanId, Assessment | None]
@@ -236,7 +248,7 @@ class Assessor:
         for head, (account, household) in zip(heads, homes, strict=True):
             plan, assessment = self._plan(services, head.plan_id), found.get(head.plan_id)
             if _lost(facts, head):
-                assessment = _of_lost(head, account, plan)
+                assessment = _of_lost(head, account, plan, facts.names)
             entries.append(
                 Entry(
                     head=head,
@@ -276,51 +288,37 @@ class Assessor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Facts:
-    """What the queue needs to know of the firm; it holds until something happens there.
+    """What the queue needs to know of the firm; it holds until something happens there."""
 
-    standing: a number for each household that changes when one of its plans does.
-    """
-
-    imported: str
-    as_of: date
+    footing: Footing
+    names: words.Names
     accounts: Mapping[AccountId, Account]
     households: Mapping[HouseholdId, Household]
-    standing: Mapping[HouseholdId, int]
 
     def key(self, head: PlanHead) -> Key:
-        return Key(
-            plan_id=head.plan_id,
-            version=head.version,
-            imported=self.imported,
-            as_of=self.as_of,
-            household=self.standing.get(head.household_id, 0),
-        )
+        return Key(plan_id=head.plan_id, version=head.version, under=self.footing.under(head))
 
 
 def _read_facts(services: Services) -> _Facts:
-    standing: dict[HouseholdId, list[tuple[PlanId, str]]] = {}
-    for head in services.plans.heads(states=_STANDING):
-        standing.setdefault(head.household_id, []).append((head.plan_id, head.state))
-    present = services.firm.firm()
     return _Facts(
-        imported=present.imported_at.isoformat(),
-        as_of=present.as_of,
+        footing=footing(services),
+        names=words.names(services),
         accounts={account.account_id: account for account in services.firm.accounts()},
         households={household.household_id: household for household in services.firm.households()},
-        standing={home: hash(tuple(sorted(plans))) for home, plans in standing.items()},
     )
 
 
 def _lost(facts: _Facts, head: PlanHead) -> bool:
     """Return whether a plan that would still be sent is of an account that the firm has no more."""
-    return head.account_id not in facts.accounts and head.state in _TO_BE_SENT
+    return head.account_id not in facts.accounts and head.state in WAITS
 
 
-def _of_lost(head: PlanHead, account: Account, plan: Plan) -> Assessment:
+def _of_lost(head: PlanHead, account: Account, plan: Plan, known: words.Names) -> Assessment:
     failed = Check(
         rule="account", verdict=Verdict.FAIL, detail=f"its account {head.account_id} is no longer in the firm"
     )
-    return Assessment(planned=plan.checks, second=(failed,), stale=(), year_gain=year_gain(account, plan))
+    planned = tuple(words.told(check, known) for check in plan.checks)
+    return Assessment(planned=planned, second=(failed,), stale=(), year_gain=year_gain(account, plan))
 
 
 def _unchecked(error: LotsmithError) -> Assessment:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -26,9 +26,9 @@ from engine.domain.lifecycle import Action, PlanState
 from engine.domain.orders import Fill
 from engine.execute.booking import booked
 from engine.execute.fills import FilledOrder, allocate
-from engine.execute.reconcile import Break, BreakKind, Reconciliation, reconcile
+from engine.execute.reconcile import Break, BreakKind, Reconciliation, account_gone, reconcile
 
-PRICE_TOLERANCE: Final = Decimal("0.02")
+_PRICE_TOLERANCE: Final = 0.02  # unless the firm says otherwise
 _REJECTED: Final = "rejected"
 _ENDED: Final = "ended"
 _FEWER_SHARES: Final = frozenset({BreakKind.MISSING, BreakKind.REJECTED})
@@ -173,7 +173,8 @@ def present_breaks(services: Services, head: PlanHead) -> tuple[Break, ...]:
     found = breaks_of(services, head.plan_id).breaks
     if head.state is not PlanState.SENT:
         return found
-    return tuple(each for each in found if each.kind is not BreakKind.MISSING)
+    gone = _gone(services, head.plan_id, head.account_id)
+    return (*gone, *(each for each in found if each.kind is not BreakKind.MISSING))
 
 
 @recorded(
@@ -183,8 +184,8 @@ def present_breaks(services: Services, head: PlanHead) -> tuple[Break, ...]:
 def reconcile_all(services: Services) -> tuple[Reconciled, ...]:
     """Hold every sent plan against what was executed; book those that are done and close those without a break.
 
-    One plan that somebody else booked meanwhile is left out. Raises DataError, after all the others, for those that
-    could not be booked.
+    One plan that somebody else booked meanwhile is left out; one whose account the firm has no more has a break that
+    says so. Raises DataError, after all the others, for those that could not be booked.
     """
     found, refused = [], []
     for head in reversed(services.plans.heads(states=[PlanState.SENT, PlanState.FILLED])):
@@ -204,13 +205,26 @@ def breaks_of(services: Services, plan_id: PlanId) -> Reconciliation:
     return reconcile(
         services.orders.blocks(plan_id),
         services.orders.fills(plan_id),
-        price_tolerance=PRICE_TOLERANCE,
+        price_tolerance=price_tolerance(services),
         rejects={
             answer.cl_ord_id: answer.text
             for answer in services.orders.acknowledgements(plan_id)
             if answer.status == _REJECTED
         },
     )
+
+
+def price_tolerance(services: Services) -> Decimal:
+    """Return how far an average price may be from the plan's before that is a break, as a fraction of the plan's.
+
+    It is price_tolerance in the section [fix] of the connections, else 0.02. Raises DataError for no such fraction.
+    """
+    stated = services.connections.get("fix", {}).get("price_tolerance", _PRICE_TOLERANCE)
+    if not isinstance(stated, int | float) or isinstance(stated, bool) or not 0 <= stated < 1:
+        raise DataError(
+            f"[fix] price_tolerance: expected a fraction of the price, at least 0 and below 1, found {stated!r}"
+        )
+    return Decimal(str(stated))
 
 
 def filled_orders(services: Services, plan_id: PlanId) -> tuple[FilledOrder, ...]:
@@ -226,11 +240,20 @@ def filled_orders(services: Services, plan_id: PlanId) -> tuple[FilledOrder, ...
 
 def _reconcile(services: Services, plan_id: PlanId, account_id: AccountId, state: PlanState) -> Reconciled:
     outcome = breaks_of(services, plan_id)
-    if state is PlanState.SENT and _done(services, plan_id, outcome):
+    gone = _gone(services, plan_id, account_id) if state is PlanState.SENT else ()
+    if gone:  # it stays as it is, and is told, until its account is here again
+        outcome = replace(outcome, breaks=(*gone, *outcome.breaks), complete=False)
+    elif state is PlanState.SENT and _done(services, plan_id, outcome):
         state = _book(services, plan_id, account_id)
     if state is PlanState.FILLED and not outcome.breaks:
         state = services.plans.move(plan_id, Action.RECONCILE, SYSTEM, at=services.now())
     return Reconciled(plan_id=plan_id, state=state, outcome=outcome)
+
+
+def _gone(services: Services, plan_id: PlanId, account_id: AccountId) -> tuple[Break, ...]:
+    return (
+        () if services.firm.has_account(account_id) else (account_gone(account_id, filled_orders(services, plan_id)),)
+    )
 
 
 def _done(services: Services, plan_id: PlanId, outcome: Reconciliation) -> bool:

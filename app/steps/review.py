@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 from app.ports import Services
-from app.steps import crm
-from app.steps.market import todays_market
+from app.steps import crm, opinions, words
 from app.steps.people import SYSTEM
 from app.steps.plan import WhatIf, keep, kept, signed_shares, with_trades
 from connectors.salesforce.mapping import Decision, ReviewVerdict
 from data import audit
 from data.crm import link_decision
+from data.opinions import Opinion, write_opinion
 from data.outbox import enqueue
 from data.plans import PlanHead, StoredPlan
 from engine.domain.errors import CheckFailed, DataError, ExternalRefusal, IllegalMove, NotAllowed
@@ -22,7 +22,6 @@ from engine.domain.plans import Check, Side
 from engine.plan.document import plan_from_document
 from engine.review.checker import failures, second_opinion
 from engine.review.difference import in_dollars
-from engine.review.validity import washes_today
 
 _VERDICTS: Final = {
     Action.APPROVE: ReviewVerdict.APPROVE,
@@ -54,36 +53,38 @@ class Adjusted:
     total_usd: Decimal
 
 
-def checks(services: Services, plan_id: PlanId) -> tuple[Check, ...]:
-    """Return the second checker's opinion of a stored plan on its stored inputs."""
-    plan, _ = plan_from_document(services.plans.get(plan_id).document)
-    snapshot, market = services.plans.inputs(plan_id)
-    return second_opinion(plan, snapshot, market)
+def require_sound(services: Services, plan_id: PlanId) -> Opinion:
+    """Return the second checker's opinion of a stored plan, made now, where nothing in it stops the plan.
 
-
-def require_sound(services: Services, plan_id: PlanId) -> None:
-    """Raise CheckFailed where the second checker disagrees, or today another account's plan would wash this one."""
-    _require_passing(checks(services, plan_id))
-    stored = services.plans.get(plan_id)
-    plan, _ = plan_from_document(stored.document)
-    washed = washes_today(plan, services.firm.snapshot(stored.account_id), todays_market(services))
-    if washed:
+    Raises CheckFailed where the checker disagrees, or today another account's plan would wash this one.
+    """
+    opinion = opinions.form(services, services.plans.get(plan_id))
+    _require_passing(services, opinion.checks)
+    if opinion.washed:
         raise CheckFailed(
             f"plan {plan_id[:12]} and what its household has done or proposed since would wash each other: "
-            + "; ".join(washed)
+            + words.in_words("; ".join(opinion.washed), words.names(services))
             + ". Plan this account again, or withdraw the other plan."
         )
+    return opinion
 
 
 def propose(services: Services, plan_id: PlanId, *, actor: User) -> PlanState:
-    """Freeze a draft under its hash.
+    """Freeze a draft under its hash, with the second checker's opinion beside it.
 
     Raises CheckFailed where the second checker disagrees with the plan, IllegalMove for a plan without a trade.
     """
-    require_sound(services, plan_id)
+    opinion = require_sound(services, plan_id)
     if not services.plans.get(plan_id).document["trades"]:
         raise IllegalMove(f"plan {plan_id[:12]} has no trade; there is nothing to propose")
-    return services.plans.move(plan_id, Action.PROPOSE, actor, at=services.now(), expected_hash=plan_id)
+    return services.plans.move(
+        plan_id,
+        Action.PROPOSE,
+        actor,
+        at=services.now(),
+        expected_hash=plan_id,
+        within=lambda connection: write_opinion(connection, opinion),
+    )
 
 
 def submit(services: Services, plan_id: PlanId, *, actor: User) -> PlanState:
@@ -301,7 +302,7 @@ def _move_as_decided(services: Services, decision: Decision, action: Action, who
 
 
 def _keep_adjusted(services: Services, plan_id: PlanId, adjusted: Adjusted, *, actor: User, comment: str) -> PlanId:
-    _require_passing(second_opinion(*_judged(adjusted.plan)))
+    _require_passing(services, second_opinion(*_judged(adjusted.plan)))
     stored, said = services.plans.get(plan_id), _said_of_edit(comment, adjusted)
     if stored.state is PlanState.IN_REVIEW:
         next_state(state=stored.state, action=Action.REQUEST_CHANGES, actor=actor, makers=stored.makers, comment=said)
@@ -318,7 +319,7 @@ def _judged(found: WhatIf) -> tuple[Any, Any, Any]:
     return plan, found.snapshot, found.market
 
 
-def _require_passing(opinions: tuple[Check, ...]) -> None:
-    wrong = failures(opinions)
+def _require_passing(services: Services, found: tuple[Check, ...]) -> None:
+    wrong = failures(found)
     if wrong:
-        raise CheckFailed("the second checker disagrees: " + "; ".join(f"{c.rule}: {c.detail}" for c in wrong))
+        raise CheckFailed("the second checker disagrees: " + words.sentences(services, wrong))

@@ -157,7 +157,7 @@ def custodian_table(sendings: Iterable[Sending]) -> pd.DataFrame:
 
 def _arrival_word(one: Arrival) -> str:
     if one.rejected:
-        return "✗ rejected in part" if one.acknowledged else "✗ rejected"
+        return "✗ rejected" if one.rejected == one.blocks else "✗ rejected in part"
     if one.waiting:
         return "… waiting" if not one.acknowledged else "… acknowledged in part"
     return "✓ filled" if one.filled >= one.shares else "✓ acknowledged"
@@ -184,7 +184,10 @@ def fill_table(filled: Iterable[FilledOrder]) -> pd.DataFrame:
 def break_table(breaks: Iterable[Break]) -> pd.DataFrame:
     """Return one row a break between what was ordered and what was executed."""
     return table_of(
-        [{"kind": one.kind.value, "sentence": one.sentence, "cl_ord_id": one.cl_ord_id} for one in breaks],
+        [
+            {"kind": one.kind.value.replace("_", " "), "sentence": one.sentence, "cl_ord_id": one.cl_ord_id}
+            for one in breaks
+        ],
         "kind sentence cl_ord_id",
     )
 

@@ -10,7 +10,6 @@ import pandas as pd
 from app.steps.ledger import HouseholdLedger, open_until, window
 from app.tables.parts import named, table_of
 from engine.domain.accounts import Transaction
-from engine.domain.identifiers import SecurityId
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import LockRule
 from engine.monitor.replacement import Replacement
@@ -111,7 +110,7 @@ def _left(view: HouseholdLedger, loss: Loss, row: Transaction) -> str:
 
 def calendar_table(view: HouseholdLedger) -> pd.DataFrame:
     """Return one row a lock in force: what whom may not do with which names, from which day it is free, and why."""
-    members = _members(view.market)
+    members = group_tickers(view.market)
     waiting = {row.transaction_id for row in view.pending}
     everyone = ", ".join(view.accounts)
     taxable = ", ".join(name for name, account in view.accounts.items() if account.registration.is_taxable)
@@ -161,25 +160,21 @@ def replacement_table(view: HouseholdLedger, found: Sequence[Replacement]) -> pd
     )
 
 
-def group_label(view: HouseholdLedger, group: str) -> str:
-    """Return the tickers of a group."""
-    return _members(view.market).get(group, group)
-
-
-def _how_certain(waits: bool, ahead: bool) -> str:
-    return ", proposed or approved, not booked" if waits else ", arranged" if ahead else ""
-
-
-def _members(market: MarketSnapshot) -> dict[str, str]:
+def group_tickers(market: MarketSnapshot) -> dict[str, str]:
+    """Return the tickers of each group of substantially identical securities, in the order of the alphabet."""
     found: dict[str, list[str]] = {}
     for security in market.securities.values():
         found.setdefault(security.group, []).append(security.ticker)
     return {group: ", ".join(sorted(tickers)) for group, tickers in found.items()}
 
 
+def _how_certain(waits: bool, ahead: bool) -> str:
+    return ", proposed or approved, not booked" if waits else ", arranged" if ahead else ""
+
+
 def ticker(market: MarketSnapshot, security_id: str) -> str:
     """Return what a security is traded as."""
-    return named(market, SecurityId(security_id))["ticker"]
+    return named(market, security_id)["ticker"]
 
 
 def year_figures(losses: Sequence[Loss], view: HouseholdLedger) -> dict[str, Decimal | int]:

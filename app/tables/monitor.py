@@ -1,32 +1,36 @@
-"""What the watch over accounts shows: the queue, and one account with its lots, drift, harvest and locks."""
+"""What the watch over accounts shows: drift, lots, harvest, locks, moves and rules of one, data problems of all."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 import pandas as pd
 
-from app.tables.parts import named, table_of
+from app.tables.ledger import LOCK_RULES, group_tickers
+from app.tables.parts import day, named, table_of
 from engine.domain.accounts import AccountSnapshot, Restriction
 from engine.domain.identifiers import AccountId
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock
-from engine.monitor.account_scan import AccountScan
 from engine.monitor.drift import GroupDrift, NameDrift
+from engine.monitor.harvest import BELOW_THRESHOLD, NOT_TRADABLE, PENDING, RESTRICTED, WASH_SALE_LOCK, LossLot
+from engine.monitor.moves import Move, MoveOf
 from engine.monitor.tax_position import TaxPosition
 from engine.tax.gifts import basis_at, held_from_at
 from engine.tax.holding import long_term_on, term
 
 _BLOCKED: Final = {
-    "wash_sale_lock": "bought in the household within 30 days: a wash sale",
-    "restricted": "a restriction says not to sell it",
-    "not_tradable": "it cannot be traded",
-    "pending": "an order for it is on its way",
-    "below_threshold": "the loss is smaller than the settings ask for",
+    None: "",
+    WASH_SALE_LOCK: "bought in the household within 30 days: a wash sale",
+    RESTRICTED: "a restriction says not to sell it",
+    NOT_TRADABLE: "it cannot be traded",
+    PENDING: "an order for it is on its way",
+    BELOW_THRESHOLD: "the loss is smaller than the settings ask for",
 }
 
 
-def drift_table(scan: AccountScan, market: MarketSnapshot) -> pd.DataFrame:
-    """Return one row a name held or followed, largest drift first."""
+def drift_table(names: Sequence[NameDrift], market: MarketSnapshot) -> pd.DataFrame:
+    """Return one row a name, in the order given."""
     return table_of(
         [
             {
@@ -34,28 +38,32 @@ def drift_table(scan: AccountScan, market: MarketSnapshot) -> pd.DataFrame:
                 "weight_pct": 100 * drift.weight,
                 "target_pct": 100 * drift.target,
                 "active_pct": 100 * drift.active,
-                "state": _state(drift),
+                "state": _state(outside=drift.outside, restricted=drift.restricted),
             }
-            for drift in scan.names
+            for drift in names
         ],
         "ticker name sector weight_pct target_pct active_pct state",
     )
 
 
-def name_drifts(scan: AccountScan, market: MarketSnapshot, most: int) -> list[tuple[str, float, str]]:
-    """Return ticker, drift in per cent and state of the names that drifted most, largest first."""
-    return [
-        (named(market, drift.security_id)["ticker"], 100 * drift.active, _state(drift)) for drift in scan.names[:most]
-    ]
+def name_drifts(names: Sequence[NameDrift], market: MarketSnapshot) -> list[tuple[str, float, str]]:
+    """Return ticker, drift in per cent and state of each name."""
+    table = drift_table(names, market)
+    return list(zip(table["ticker"], table["active_pct"], table["state"], strict=True))
 
 
 def group_drifts(drifts: Sequence[GroupDrift], *, scale: float = 1.0) -> list[tuple[str, float, str]]:
-    """Return name, scaled drift and state of each sector or factor, largest first."""
-    return [(drift.name, scale * drift.active, "out of balance" if drift.outside else "") for drift in drifts]
+    """Return name, scaled drift and state of each sector or factor."""
+    return [(drift.name, scale * drift.active, _state(outside=drift.outside)) for drift in drifts]
 
 
-def _state(drift: NameDrift) -> str:
-    return "out of balance" if drift.outside else "restricted" if drift.restricted else ""
+def factor_table(drifts: Sequence[GroupDrift]) -> pd.DataFrame:
+    """Return one row a factor of the risk model with the active exposure to it, in the order given."""
+    return pd.DataFrame(group_drifts(drifts), columns=["factor", "exposure", "state"])
+
+
+def _state(*, outside: bool, restricted: bool = False) -> str:
+    return "out of balance" if outside else "restricted" if restricted else ""
 
 
 def tax_table(position: TaxPosition) -> pd.DataFrame:
@@ -73,14 +81,6 @@ def tax_table(position: TaxPosition) -> pd.DataFrame:
             for label, (st, lt) in rows.items()
         ],
         "figure st_usd lt_usd both_usd",
-    )
-
-
-def factor_table(drifts: Sequence[GroupDrift]) -> pd.DataFrame:
-    """Return the active exposure to each factor of the risk model, largest first."""
-    return table_of(
-        [{"factor": d.name, "exposure": d.active, "state": "out of balance" if d.outside else ""} for d in drifts],
-        "factor exposure state",
     )
 
 
@@ -111,10 +111,10 @@ def lot_table(snapshot: AccountSnapshot, market: MarketSnapshot) -> pd.DataFrame
     shown = table_of(
         rows, "ticker lot acquired term days_short gain gain_pct value basis shares name sector wash_adjustment"
     )
-    return shown.sort_values("gain", na_position="last", ignore_index=True)
+    return shown.sort_values("gain", na_position="last", kind="stable", ignore_index=True)
 
 
-def harvest_table(scan: AccountScan, market: MarketSnapshot) -> pd.DataFrame:
+def harvest_table(lots: Sequence[LossLot], market: MarketSnapshot) -> pd.DataFrame:
     """Return one row a lot at a loss: what it saves today, or why it cannot be harvested and until when."""
     return table_of(
         [
@@ -125,49 +125,62 @@ def harvest_table(scan: AccountScan, market: MarketSnapshot) -> pd.DataFrame:
                 "shares": float(lot.quantity),
                 "loss": float(lot.loss),
                 "tax_saved": float(lot.tax_saved),
-                "blocked": _BLOCKED.get(lot.blocked or "", lot.blocked or ""),
+                "blocked": _BLOCKED[lot.blocked],
                 "until": lot.until,
             }
-            for lot in scan.harvest.lots
+            for lot in lots
         ],
         "ticker name sector lot term shares loss tax_saved blocked until",
     )
 
 
 def lock_table(locks: Sequence[Lock], market: MarketSnapshot) -> pd.DataFrame:
-    """Return one row a wash-sale lock of the household."""
-    rules = {"no_buy": "do not buy back", "no_loss_sale": "do not sell at a loss"}
-    members: dict[str, list[str]] = {}
-    for security in market.securities.values():
-        members.setdefault(security.group, []).append(security.ticker)
+    """Return one row a wash-sale lock, in the order given."""
+    tickers = group_tickers(market)
     return table_of(
         [
             {
-                "ticker": ", ".join(members.get(lock.identical_group, [lock.identical_group])),
-                "rule": rules[lock.rule.value],
+                "ticker": tickers.get(lock.identical_group, lock.identical_group),
+                "rule": LOCK_RULES[lock.rule],
                 "free_from": lock.until,
                 "cause": lock.cause,
             }
-            for lock in sorted(locks, key=lambda lock: (lock.until, lock.identical_group))
+            for lock in locks
         ],
         "ticker rule free_from cause",
     )
 
 
-def move_table(scan: AccountScan, market: MarketSnapshot) -> pd.DataFrame:
+def move_table(moves: Sequence[Move], market: MarketSnapshot) -> pd.DataFrame:
     """Return one row a market move since the last scan that needs attention."""
     return table_of(
         [
             {
-                **named(market, move.security_id),
+                **_moved(market, move),
                 "change_pct": 100 * move.change,
                 "sigmas": move.sigmas,
                 "dollars": float(move.dollars),
             }
-            for move in scan.moves
+            for move in moves
         ],
-        "ticker name sector change_pct sigmas dollars",
+        "moving ticker name sector change_pct sigmas dollars",
     )
+
+
+def _moved(market: MarketSnapshot, move: Move) -> dict[str, str]:
+    if move.of is MoveOf.NAME:
+        return {"moving": "name", **named(market, move.key)}
+    name, sector = ("", move.key) if move.of is MoveOf.SECTOR else ("whole account", "")
+    return {"moving": move.of.value, "ticker": "", "name": name, "sector": sector}
+
+
+def price_age_text(data_age_days: int | None, as_of: date) -> str:
+    """Return in a sentence how old the newest price of an account's holdings is (AccountScan.data_age_days)."""
+    if data_age_days is None:
+        return "No holding has a price."
+    if data_age_days == 0:
+        return f"Prices of {day(as_of)}."
+    return f"The newest price is {data_age_days} {'day' if data_age_days == 1 else 'days'} older than {day(as_of)}."
 
 
 def problem_table(documents: Mapping[AccountId, Mapping[str, Any]]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import pandas as pd
@@ -48,13 +49,12 @@ def trades_shown(plan: Plan) -> tuple[Trade, ...]:
 
 def reason_table(reason: TradeReason) -> pd.DataFrame:
     """Return what a trade does for the plan, part by part, and what the plan would lose without it."""
-    rows: list[dict[str, Any]] = [{"part": name, "bp": _shown(bp), "usd": float(usd)} for name, bp, usd in reason.parts]
+    parts: list[tuple[str, float | None, Decimal]] = [*reason.parts]
     if reason.worth_usd is not None:
-        bp = reason.trade.reason.worth_bp
-        rows.append(
-            {"part": "The plan without it, all else solved again", "bp": _shown(bp), "usd": float(reason.worth_usd)}
-        )
-    return table_of(rows, "part bp usd")
+        parts.append(("The plan without it, all else solved again", reason.trade.reason.worth_bp, reason.worth_usd))
+    return table_of(
+        [{"part": name, "bp": _shown(bp), "usd": float(amount)} for name, bp, amount in parts], "part bp usd"
+    )
 
 
 def lot_choice_table(reason: TradeReason) -> pd.DataFrame:

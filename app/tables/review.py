@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from app.steps.cut_off import MARKET_TIME
+from app.steps.exchange import MARKET_TIME
 from app.steps.queue import Assessment, Entry, Standing
 from app.steps.review import Adjusted
 from app.tables.parts import named, table_of, usd
@@ -121,6 +121,17 @@ def check_table(assessment: Assessment) -> pd.DataFrame:
             for check, by in sorted(told, key=lambda one: order.index(one[0].verdict))
         ],
         "outcome rule detail checked_by",
+    )
+
+
+def opinion_text(assessment: Assessment) -> str:
+    """Return when the second checker was last asked, and of which day's prices; empty where it could not be."""
+    opinion = assessment.opinion
+    if opinion is None:
+        return ""
+    return (
+        f" Checked on {opinion.at:%d %b %Y %H:%M} UTC with prices of {opinion.on:%d %b %Y}; checked again when its "
+        "inputs change, and always before it is approved or sent."
     )
 
 

@@ -2,7 +2,7 @@
 
 import difflib
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from engine.domain.errors import DataError
 
 _TABLES: Final = (".csv", ".parquet")
 _FOLDERS: Final = ("risk", "settings")
+_NEEDED: Final = tuple(name for name, schema in FILES.items() if not schema.optional)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +27,10 @@ class Found:
     size: int
 
 
-def find_files(folder: Path, report: Report) -> dict[str, Found]:
+def find_files(folder: Path, report: Report, *, needed: Collection[str] = _NEEDED) -> dict[str, Found]:
     """Return the folder's files by name; report what is missing, doubled, unknown, too large or not a plain file.
 
-    Raises DataError when the folder itself is not there.
+    needed: the files that must be there. Raises DataError when the folder itself is not there.
     """
     if not folder.is_dir():
         raise DataError(f"firm folder {folder}: found no such folder; expected one with firm.csv and the other files")
@@ -39,8 +40,8 @@ def find_files(folder: Path, report: Report) -> dict[str, Found]:
             report.add(file.label, None, None, found=f"also {found[file.name].label}", expected="only one of the two")
         else:
             found[file.name] = file
-    for name, schema in FILES.items():
-        if name not in found and not schema.optional:
+    for name in needed:
+        if name not in found:
             report.add(f"{name}.csv", None, None, found="no such file", expected=f"{name}.csv or {name}.parquet")
     return found
 

@@ -37,7 +37,7 @@ def read_firm(folder: Path, *, progress: Progress | None = None) -> tuple[FirmRe
             continue
         file = found[name]
         keep = waiting[name].add if name in waiting else None
-        rows = _read_file(file, schema, known, report, keep, _meter(progress, file, done, total))
+        rows = read_rows(file, schema, known, report, keep, _meter(progress, file, done, total))
         done += file.size
         if rows:
             read[name] = (file.label, rows)
@@ -57,15 +57,18 @@ def _meter(progress: Progress | None, file: Found, done: int, total: int) -> Cal
     return advance
 
 
-def _read_file(
+def read_rows(
     found: Found,
     schema: File,
     known: Known,
     report: Report,
-    keep: Callable[[Rows], None] | None,
-    advance: Callable[[float], None],
+    keep: Callable[[Rows], None] | None = None,
+    advance: Callable[[float], None] = lambda _fraction: None,
 ) -> Rows | None:
-    """Return all rows of a file, or, with keep, an empty table after handing them to it; None if it has no header."""
+    """Return all rows of a file, or, with keep, an empty table after handing them to it; None if it has no header.
+
+    What is wrong goes to the report. References to ids that `known` does not have at all go unchecked.
+    """
     source = open_source(found, schema, report)
     if not source.header:
         return None

@@ -8,7 +8,7 @@ from typing import Any
 from connectors.firm_folder.table import Rows
 from engine.domain.accounts import Account, FirmReference, Household, Restriction
 from engine.domain.identifiers import ModelId, SecurityId
-from engine.domain.market import Model, PriceHistory, RiskModel, Security, Substitute
+from engine.domain.market import CorporateAction, Model, PriceHistory, RiskModel, Security, Substitute
 
 
 def firm_reference(read: Mapping[str, Rows], risk: RiskModel | None, settings: Mapping[str, str]) -> FirmReference:
@@ -19,13 +19,14 @@ def firm_reference(read: Mapping[str, Rows], risk: RiskModel | None, settings: M
         currency=firm["currency"],
         name=firm["name"],
         securities=tuple(sorted((Security(**r) for r in _records(read["securities"])), key=lambda s: s.security_id)),
-        prices=_prices(read["prices"]),
+        prices=price_histories(read["prices"]),
         models=_models(read["models"]),
         households=tuple(sorted((Household(**r) for r in _records(read["households"])), key=lambda h: h.household_id)),
         restrictions=_restrictions(read.get("restrictions")),
         substitutes=_substitutes(read.get("substitutes")),
         risk=risk,
         settings=dict(sorted(settings.items())),
+        actions=corporate_actions(read.get("corporate_actions")),
     )
 
 
@@ -40,7 +41,8 @@ def _records(rows: Rows) -> Iterator[dict[str, Any]]:
         yield dict(zip(names, values, strict=True))
 
 
-def _prices(rows: Rows) -> tuple[PriceHistory, ...]:
+def price_histories(rows: Rows) -> tuple[PriceHistory, ...]:
+    """Return the rows of prices as one history a security, ordered by security and day."""
     columns = (rows.value[name] for name in ("security_id", "date", "close", "adjusted_close"))
     days = sorted(zip(*columns, strict=True), key=itemgetter(0, 1))
     histories = []
@@ -50,6 +52,12 @@ def _prices(rows: Rows) -> tuple[PriceHistory, ...]:
             PriceHistory(security_id=SecurityId(security_id), dates=dates, closes=closes, adjusted=adjusted)
         )
     return tuple(histories)
+
+
+def corporate_actions(rows: Rows | None) -> tuple[CorporateAction, ...]:
+    """Return the rows of corporate actions, ordered by security, day and kind; none where there is no such file."""
+    found = (CorporateAction(**record) for record in _records(rows)) if rows else ()
+    return tuple(sorted(found, key=lambda action: (action.security_id, action.ex_date, action.kind)))
 
 
 def _models(rows: Rows) -> tuple[Model, ...]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from connectors.firm_folder import cells
 from connectors.firm_folder.cells import Kind
 from engine.domain.accounts import Registration, Rule, TransactionType
+from engine.domain.market import ActionKind
 
 ARRANGED_DAYS: Final = 92  # a quarter: so far ahead dividends are declared, and no typing error in a year gets by
 
@@ -96,6 +97,18 @@ PRICES: Final = File(
     ),
     max_rows=50_000_000,
     key=("security_id", "date"),
+)
+ACTIONS: Final = File(
+    name="corporate_actions",
+    columns=(
+        _reference("security_id"),
+        _column("ex_date", cells.DATE),
+        _column("kind", cells.choice(ActionKind)),
+        _column("value", cells.POSITIVE),
+    ),
+    max_rows=5_000_000,
+    key=("security_id", "ex_date", "kind"),
+    optional=True,
 )
 MODELS: Final = File(
     name="models",
@@ -212,6 +225,6 @@ COVARIANCE: Final = File(
 # In reading order: a file comes after those it refers to.
 FILES: Final[Mapping[str, File]] = {
     file.name: file
-    for file in (FIRM, SECURITIES, PRICES, MODELS, HOUSEHOLDS, ACCOUNTS, LOTS, TRANSACTIONS, RESTRICTIONS, SUBSTITUTES,
-                 EXPOSURES, COVARIANCE, SPECIFIC)
+    for file in (FIRM, SECURITIES, PRICES, ACTIONS, MODELS, HOUSEHOLDS, ACCOUNTS, LOTS, TRANSACTIONS, RESTRICTIONS,
+                 SUBSTITUTES, EXPOSURES, COVARIANCE, SPECIFIC)
 }  # fmt: skip

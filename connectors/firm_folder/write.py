@@ -15,6 +15,7 @@ import numpy as np
 from connectors.firm_folder.cells import written
 from connectors.firm_folder.schema import (
     ACCOUNTS,
+    ACTIONS,
     COVARIANCE,
     EXPOSURES,
     FILES,
@@ -95,6 +96,9 @@ def _reference_tables(reference: FirmReference) -> Iterator[_Table]:
     yield _table(FIRM, [reference])
     yield _table(SECURITIES, sorted(reference.securities, key=lambda s: s.security_id))
     yield _Table(name=PRICES.name, header=_names(PRICES), rows=_price_rows(reference))
+    if reference.actions:
+        order = sorted(reference.actions, key=lambda action: (action.security_id, action.ex_date, action.kind))
+        yield _table(ACTIONS, order)
     weights = ((model.model_id, *weight) for model in reference.models for weight in model.weights)
     yield _Table(name=MODELS.name, header=_names(MODELS), rows=sorted(weights))
     yield _table(HOUSEHOLDS, sorted(reference.households, key=lambda h: h.household_id))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from engine.domain.identifiers import AccountId, HouseholdId, LotId, ModelId, SecurityId, TransactionId
-from engine.domain.market import WRITTEN_IF_GIVEN, Model, PriceHistory, RiskModel, Security, Substitute
+from engine.domain.market import WRITTEN_IF_GIVEN, CorporateAction, Model, PriceHistory, RiskModel, Security, Substitute
 
 
 class Registration(StrEnum):
@@ -164,6 +164,7 @@ class FirmReference:
     substitutes: tuple[Substitute, ...] = ()
     risk: RiskModel | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    actions: tuple[CorporateAction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

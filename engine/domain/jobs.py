@@ -11,6 +11,7 @@ class JobKind(StrEnum):
     IMPORT = "import"
     SYNC_ADDEPAR = "sync addepar"
     CHECK_SALESFORCE = "check salesforce"
+    PRICES = "prices"
     SCAN = "scan"
     PLAN_BOOK = "plan book"
     RECONCILE = "reconcile"

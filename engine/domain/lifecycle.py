@@ -123,3 +123,16 @@ def legal_actions(state: PlanState, actor: User, makers: frozenset[UserId]) -> t
         for move in MOVES
         if state in move.sources and actor.roles & move.roles and not (move.independent and actor.user_id in makers)
     )
+
+
+def why_note_is_fixed(state: PlanState, user_id: UserId, makers: frozenset[UserId]) -> str:
+    """Return why this person may not change what is written of a plan, in a sentence; empty where they may.
+
+    A draft's name and notes are its makers' own. From proposal on they stay: they say why the plan, or an edit of it,
+    was made, to whoever approves it.
+    """
+    if state is not PlanState.DRAFT:
+        return "what is written of a plan stays as it was when the plan was proposed"
+    if user_id not in makers:
+        return f"only who made a draft changes what is written of it: {', '.join(sorted(makers))}"
+    return ""

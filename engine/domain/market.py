@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
@@ -61,6 +62,28 @@ class PriceHistory:
     def __post_init__(self) -> None:
         if not len(self.dates) == len(self.closes) == len(self.adjusted):
             raise ValueError(f"prices of {self.security_id}: dates, closes and adjusted differ in length")
+
+
+class ActionKind(StrEnum):
+    SPLIT = "split"
+    DIVIDEND = "dividend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorporateAction:
+    """What an issuer did to every share. ex_date: the first session whose close knows of it.
+
+    value: of a split, new shares for each old one (0.1 for 1-for-10); of a dividend, USD a share.
+    """
+
+    security_id: SecurityId
+    ex_date: date
+    kind: ActionKind
+    value: Decimal
+
+    def __post_init__(self) -> None:
+        if not self.value > 0:
+            raise ValueError(f"{self.kind} of {self.security_id} on {self.ex_date}: expected > 0, got {self.value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

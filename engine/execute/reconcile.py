@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from engine.domain.identifiers import ClOrdId
+from engine.domain.identifiers import AccountId, ClOrdId
 from engine.domain.orders import Block, Fill
-from engine.execute.fills import average_price, distinct_fills
+from engine.execute.fills import FilledOrder, average_price, distinct_fills
 
 
 class BreakKind(StrEnum):
@@ -16,6 +16,7 @@ class BreakKind(StrEnum):
     OVER_FILLED = "over_filled"
     PRICE = "price"  # average price too far from the plan's mark
     UNKNOWN = "unknown"  # an execution of nothing that we ordered
+    NO_ACCOUNT = "no_account"  # the firm has the account no more, so nothing can be booked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,19 @@ def reconcile(
     ordered = {block.cl_ord_id for block in blocks}
     breaks += [_unknown(cl_ord_id, own) for cl_ord_id, own in executed.items() if cl_ord_id not in ordered]
     return Reconciliation(breaks=tuple(breaks), complete=all(each.kind is BreakKind.PRICE for each in breaks))
+
+
+def account_gone(account_id: AccountId, orders: Sequence[FilledOrder]) -> Break:
+    """Return the break of a sent plan whose account the firm has no more: what was executed cannot be booked.
+
+    orders: at least one, of that plan. expected is the shares executed, found those booked: none.
+    """
+    filled = sum((order.quantity for order in orders), Decimal(0))
+    sentence = (
+        f"account {account_id} is no longer in the firm, so {filled} shares executed for it are not booked; bring the "
+        "account in again, or book them by hand where it is now"
+    )
+    return _break(BreakKind.NO_ACCOUNT, orders[0].order.cl_ord_id, filled, Decimal(0), sentence)
 
 
 def _shares(fills: Sequence[Fill]) -> Decimal:

@@ -1,18 +1,21 @@
 """Can this account's data be trusted with a plan? Every problem found, and whether it fences the account off."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from engine.domain.accounts import AccountSnapshot
+from engine.domain.accounts import AccountSnapshot, TransactionType
 from engine.domain.identifiers import SecurityId
-from engine.domain.market import MarketSnapshot
+from engine.domain.market import ActionKind, CorporateAction, MarketSnapshot
 from engine.monitor.positions import Measured
 from engine.tax.history import read_history
 
 STALE_AFTER: Final = timedelta(days=5)  # calendar days: longer than any weekend with a holiday at each end
+
+SPLIT_NOTICE: Final = timedelta(days=30)  # a split not booked for longer is in the lots by other means, or was none
+BOOKED_WITHIN: Final = timedelta(days=7)  # of the ex-date: custodians post a split days before or after it
 
 
 class Severity(StrEnum):
@@ -32,9 +35,12 @@ class DataProblem:
     security_id: SecurityId | None = None
 
 
-def data_problems(snapshot: AccountSnapshot, market: MarketSnapshot, measured: Measured) -> tuple[DataProblem, ...]:
-    """Return every data problem of an account, fences first."""
+def data_problems(
+    snapshot: AccountSnapshot, market: MarketSnapshot, measured: Measured, actions: Iterable[CorporateAction] = ()
+) -> tuple[DataProblem, ...]:
+    """Return every data problem of an account, fences first. actions: those of at least the last SPLIT_NOTICE days."""
     found = [problem for check in _CHECKS for problem in check(snapshot, market, measured)]
+    found += _splits(snapshot, market, measured, actions)
     return tuple(sorted(found, key=lambda problem: (problem.severity, problem.code, problem.security_id or "")))
 
 
@@ -107,6 +113,26 @@ def _quantities(snapshot: AccountSnapshot, market: MarketSnapshot, _measured: Me
                 f"The lots of {name} hold {found} than its transactions left.",
                 name,
             )
+
+
+def _splits(
+    snapshot: AccountSnapshot, market: MarketSnapshot, measured: Measured, actions: Iterable[CorporateAction]
+) -> Iterator[DataProblem]:
+    """Compare splits that the prices know of with those in the account: one without the other halves or doubles it."""
+    booked = [event for event in snapshot.book.transactions if event.type is TransactionType.SPLIT]
+    for action in actions:
+        name, on = action.security_id, action.ex_date
+        if action.kind is not ActionKind.SPLIT or not market.as_of - SPLIT_NOTICE <= on <= market.as_of:
+            continue
+        old = any(lot.security_id == name and lot.acquired < on for lot in snapshot.lots)
+        if name not in measured.values or not old:
+            continue
+        there = any(event.security_id == name and abs(event.trade_date - on) <= BOOKED_WITHIN for event in booked)
+        ratio = f"{action.value.normalize():f} new shares for one"
+        if not there:
+            yield _fence("split_not_booked", f"{name} split on {on}, {ratio}, and no split is booked here.", name)
+        elif market.marks[name].on < on:
+            yield _fence("price_before_split", f"{name} split on {on}, {ratio}, and its price is from before.", name)
 
 
 _CHECKS: Final[tuple[Callable[[AccountSnapshot, MarketSnapshot, Measured], Iterator[DataProblem]], ...]] = (

@@ -147,7 +147,8 @@ def _account(scan: AccountScan) -> dict[str, Any]:
         ],
         "moves": [
             {
-                "security_id": move.security_id,
+                "of": move.of.value,
+                "key": move.key,
                 "change": _fraction(move.change),
                 "sigmas": None if move.sigmas is None else _fraction(move.sigmas),
                 "dollars": _usd(move.dollars),

@@ -1,6 +1,6 @@
 """Which accounts need a person today, and why? One scan an account, and the queue they make."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -8,7 +8,7 @@ from typing import Final
 from engine.domain.accounts import Account, AccountSnapshot
 from engine.domain.errors import DataError
 from engine.domain.identifiers import SecurityId
-from engine.domain.market import Mark, MarketSnapshot
+from engine.domain.market import CorporateAction, Mark, MarketSnapshot
 from engine.domain.plans import Lock
 from engine.domain.settings import PlanSettings
 from engine.monitor.account_scan import AccountScan, Reason
@@ -16,7 +16,7 @@ from engine.monitor.data_quality import DataProblem, Severity, data_problems
 from engine.monitor.document import scan_document
 from engine.monitor.drift import drift_by_factor, drift_by_name, drift_by_sector
 from engine.monitor.harvest import harvest
-from engine.monitor.moves import moves
+from engine.monitor.moves import MoveLimits, moves
 from engine.monitor.positions import Measured, measure
 from engine.risk.measure import tracking_error
 from engine.tax.wash_sales import locks as wash_sale_locks
@@ -41,20 +41,25 @@ def scan_account(
     settings: PlanSettings,
     *,
     last_marks: Mapping[SecurityId, Mark] | None,
+    limits: MoveLimits | None = None,
+    actions: Iterable[CorporateAction] = (),
 ) -> AccountScan:
     """Return the scan of one account.
 
-    last_marks: the marks of the previous scan, None where there was none. A gap in the data never raises: what can be
-    computed is, and the gap is a data problem that fences the account.
+    last_marks: the marks of the previous scan, None where there was none. limits: from where on a move is told; None
+    for the usual ones. actions: of any names, at least since the last scan and the last SPLIT_NOTICE days.
+
+    A gap in the data never raises: what can be computed is, and the gap is a data problem that fences the account.
     """
+    actions = tuple(actions)
     measured = measure(snapshot, market)
     locks, ledger_problems = _locks(snapshot, market, measured)
     names = drift_by_name(snapshot, market, measured, settings)
     sectors = drift_by_sector(names, market.securities, settings)
     factors = drift_by_factor(market, measured, settings)
     losses = harvest(snapshot, market, settings, locks)
-    moved = moves(snapshot, market, measured, last_marks)
-    problems = (*ledger_problems, *data_problems(snapshot, market, measured))
+    moved = moves(snapshot, market, measured, last_marks, limits=limits, actions=actions)
+    problems = (*ledger_problems, *data_problems(snapshot, market, measured, actions))
     error = tracking_error(market.risk, measured.active)
     cash_weight = float(snapshot.account.cash / measured.nav) if measured.nav > 0 else 0.0
     gains_left = _gains_left(snapshot.account, settings)

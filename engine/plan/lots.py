@@ -160,11 +160,6 @@ def part_of(entry: SaleLot, quantity: Decimal) -> SaleLot:
     return entry._replace(quantity=quantity, weight=entry.weight * float(quantity / entry.quantity))
 
 
-def by_price(lots: Sequence[SaleLot], *, tax_weight: float, gain_price: float) -> tuple[SaleLot, ...]:
-    """Return sellable lots by ascending cost per dollar when a gains cap puts a price on each dollar of gain."""
-    return tuple(sorted(lots, key=lambda entry: tax_weight * entry.tax + gain_price * entry.gain))
-
-
 def _blocked(
     basis: Decimal, gain_usd: Decimal, settings: PlanSettings, rules: NameRules, *, taxable: bool, may_wash: bool
 ) -> str | None:

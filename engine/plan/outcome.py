@@ -11,7 +11,7 @@ import numpy as np
 from engine.domain.market import Array
 from engine.domain.plans import LotSale, Term
 from engine.plan.lots import SaleLot, gain, sales
-from engine.plan.problem import Bound, Name, Problem
+from engine.plan.problem import Name, Problem
 from engine.tax.netting import YearToDate, netted_liability, plan_liability
 
 _ZERO: Final = Decimal(0)
@@ -148,11 +148,6 @@ def rates(problem: Problem) -> tuple[Decimal, Decimal]:
     """Return the short-term and long-term rates that count in this account."""
     account = problem.snapshot.account
     return (account.st_rate, account.lt_rate) if account.registration.is_taxable else (_ZERO, _ZERO)
-
-
-def priced_bounds(problem: Problem, name: Name) -> tuple[Bound, ...]:
-    """Return the name's bounds that are broken before any trade, unless the settings enforce them."""
-    return () if problem.settings.enforce else tuple(bound for bound in name.bounds if bound.is_broken)
 
 
 def row_values(problem: Problem, trade: Array, year: Counted) -> Array:

@@ -13,8 +13,7 @@ import numpy as np
 from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
 from engine.plan.lots import SaleLot
-from engine.plan.outcome import priced_bounds
-from engine.plan.problem import Name, Problem
+from engine.plan.problem import Bound, Name, Problem
 from engine.plan.terms import ConvexTerm
 from engine.plan.written import facts_of
 
@@ -124,7 +123,7 @@ def _name_rules(model: _Model, sides: Sequence[int]) -> Iterator[Any]:
             yield sell[i] == 0.0
         if side and problem.min_trade > 0:
             yield (buy[i] >= problem.min_trade) if side > 0 else (sell[i] >= _least_sale(problem, name))
-        priced = priced_bounds(problem, name)
+        priced = _priced_bounds(problem, name)
         for bound in name.bounds:
             over = model.trade[i] - bound.at if bound.upper else bound.at - model.trade[i]
             yield over <= (abs(bound.at) if bound in priced else 0.0)
@@ -138,8 +137,13 @@ def _least_sale(problem: Problem, name: Name) -> float:
 
 def _name_breaches(model: _Model) -> Iterator[Any]:
     for i, name in enumerate(model.problem.names):
-        for bound in priced_bounds(model.problem, name):
+        for bound in _priced_bounds(model.problem, name):
             yield model.trade[i] - bound.at if bound.upper else bound.at - model.trade[i]
+
+
+def _priced_bounds(problem: Problem, name: Name) -> tuple[Bound, ...]:
+    """Return the name's bounds that are broken before any trade, unless the settings enforce them."""
+    return () if problem.settings.enforce else tuple(bound for bound in name.bounds if bound.is_broken)
 
 
 def _row_rules(model: _Model) -> Iterator[Any]:

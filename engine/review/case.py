@@ -181,12 +181,13 @@ class Case:
                 explained.add((row.account_id, row.security_id, row.lot_id))
             if row.type in ACQUIRES and abs(row.trade_date - self.snapshot.as_of) <= WINDOW:
                 done = "bought" if row.trade_date <= self.snapshot.as_of else "to be bought"
-                words = f"{done} on {row.trade_date} ({row.transaction_id})"
+                words = f"{done} on {row.trade_date} in account {row.account_id} ({row.transaction_id})"
                 found.setdefault(self.group(row.security_id), []).append(words)
         for lot in (lot for book in self.snapshot.household_books for lot in book.lots if lot.acquired >= since):
             keys = {(lot.account_id, lot.security_id, mark) for mark in (lot.acquired, lot.lot_id)}
             if not keys & explained and lot.gift_date is None:
-                found.setdefault(self.group(lot.security_id), []).append(f"bought on {lot.acquired} (lot {lot.lot_id})")
+                words = f"bought on {lot.acquired} in account {lot.account_id} (lot {lot.lot_id})"
+                found.setdefault(self.group(lot.security_id), []).append(words)
         return found
 
 

@@ -19,6 +19,8 @@ from engine.review.limits import active_weights, factors, sectors, tracking_erro
 from engine.review.restrictions import exits, liquidation, lot_order, restrictions, small_losses
 from engine.review.tax_opinion import tax, terms_and_gains, wash_sales
 
+CHECKER: Final = "checker 1"  # changes with the rules, so that no verdict by older ones is taken for today's
+
 
 def second_opinion(plan: Plan, snapshot: AccountSnapshot, market: MarketSnapshot) -> tuple[Check, ...]:
     """Return the verdict on each rule, in a fixed order; the plan may be released only when none is FAIL.

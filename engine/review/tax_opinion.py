@@ -92,11 +92,12 @@ def wash_sales(case: Case) -> Iterable[str]:
     is no deduction, and nothing can take it away.
     """
     for loss in losses_of_history(case, case.bought_groups):
-        yield f"{case.group(loss.security_id)}: bought, but sold at a loss on {loss.on} ({loss.cause})"
+        where = f"on {loss.on} in account {loss.account_id} ({loss.cause})"
+        yield f"{case.group(loss.security_id)}: bought, but sold at a loss {where}"
     for row in _losses_to_come(case):
         if case.group(row.security_id) in case.bought_groups:
-            when = f"on {row.trade_date} ({row.transaction_id})"
-            yield f"{case.group(row.security_id)}: bought, but to be sold at a loss {when}"
+            where = f"on {row.trade_date} in account {row.account_id} ({row.transaction_id})"
+            yield f"{case.group(row.security_id)}: bought, but to be sold at a loss {where}"
     if not case.snapshot.account.registration.is_taxable:
         return
     for group in sorted(case.loss_groups & case.bought_groups):

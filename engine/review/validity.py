@@ -1,5 +1,6 @@
 """Does an approved plan still hold? Its trades against today's lots, prices and cash."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -7,7 +8,7 @@ from typing import Final
 
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.market import MarketSnapshot
-from engine.domain.plans import Plan, Trade
+from engine.domain.plans import Check, Plan, Trade
 from engine.review.checker import failures, second_opinion
 
 MAX_PRICE_MOVE: Final = Decimal("0.05")  # of a traded name since the plan was made
@@ -17,21 +18,25 @@ _STANDING: Final = frozenset(
 )
 
 
+def held_against(plan: Plan, snapshot: AccountSnapshot, market: MarketSnapshot) -> tuple[Check, ...]:
+    """Return the second checker's verdict on the plan's trades at today's prices, on today's lots and cash."""
+    return second_opinion(_remarked(plan, market), snapshot, market)
+
+
 def why_stale(
-    plan: Plan, snapshot: AccountSnapshot, market: MarketSnapshot, *, approved_at: datetime | None, now: datetime
+    plan: Plan, market: MarketSnapshot, today: Sequence[Check], *, approved_at: datetime | None, now: datetime
 ) -> tuple[str, ...]:
     """Return why the plan may no longer be sent, one sentence a reason; empty while it holds.
 
-    The envelope: every traded price within 5 % of the plan's, all lots still there, no new wash sale or restriction,
-    cash after trading at today's prices not negative, approval no older than three days.
+    today: the plan as held_against this market. The envelope: every traded price within 5 % of the plan's, all lots
+    still there, no new wash sale or restriction, cash after trading at today's prices not negative, approval no older
+    than three days.
     """
     reasons = list(too_old(approved_at, now))
     moved = [trade for trade in plan.trades if _move(trade, market) > MAX_PRICE_MOVE]
     reasons += [f"{trade.security_id} has moved {_move(trade, market):.1%} since the plan" for trade in moved]
-    today = _remarked(plan, market)
-    checks = second_opinion(today, snapshot, market)
-    reasons += [f"{check.rule}: {check.detail}" for check in failures(checks) if check.rule in _STANDING]
-    if any(check.rule == "cash" and "overdrawn" in check.detail for check in checks):
+    reasons += [f"{check.rule}: {check.detail}" for check in failures(today) if check.rule in _STANDING]
+    if any(check.rule == "cash" and "overdrawn" in check.detail for check in today):
         reasons.append("cash would be overdrawn at today's prices")
     return tuple(reasons)
 
@@ -43,13 +48,12 @@ def too_old(approved_at: datetime | None, now: datetime) -> tuple[str, ...]:
     return (f"approved on {approved_at:%Y-%m-%d %H:%M}; an approval lasts {APPROVAL_LASTS.days} days",)
 
 
-def washes_today(plan: Plan, snapshot: AccountSnapshot, market: MarketSnapshot) -> tuple[str, ...]:
+def washed(today: Sequence[Check]) -> tuple[str, ...]:
     """Return what of the plan would be, or make, a wash sale with the household as it stands today; empty where none.
 
-    The snapshot's pending trades are those of the other accounts' plans that are proposed or further.
+    The snapshot that the plan was held against has the other accounts' plans, proposed or further, as pending trades.
     """
-    checks = failures(second_opinion(_remarked(plan, market), snapshot, market))
-    return tuple(check.detail for check in checks if check.rule == "wash sales")
+    return tuple(check.detail for check in failures(today) if check.rule == "wash sales")
 
 
 def _move(trade: Trade, market: MarketSnapshot) -> Decimal:

@@ -1,12 +1,12 @@
 """What risk do the prices themselves show? A factor model estimated from returns, and a word on how good it is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final
 
 from engine.domain.errors import DataError
-from engine.domain.market import PriceHistory, RiskModel, Security
+from engine.domain.market import CorporateAction, PriceHistory, RiskModel, Security
 from engine.risk.factors import COMPANY_PREFIX, SECTOR_PREFIX, STATISTICAL_PREFIX, fit_factors
 from engine.risk.out_of_sample import judge_estimates, judge_model, sentence
 from engine.risk.returns import daily_returns
@@ -16,13 +16,19 @@ ESTIMATOR: Final = "risk 2"  # changes with the method, so that no model of an o
 MIN_DAYS: Final = 20  # fewer days than this say nothing about covariances
 
 
-def estimate_risk(histories: Sequence[PriceHistory], securities: Sequence[Security], *, as_of: date) -> RiskModel:
+def estimate_risk(
+    histories: Sequence[PriceHistory],
+    securities: Sequence[Security],
+    *,
+    as_of: date,
+    actions: Iterable[CorporateAction] = (),
+) -> RiskModel:
     """Return a factor model for every security with at least one price on or before as_of, ordered by security_id.
 
     Variances are annual; the method is that of fit_factors. quality tells how risk came out in days that the model had
     not seen. Raises DataError when there are fewer than 20 days of returns.
     """
-    returns = daily_returns(histories, securities, as_of=as_of)
+    returns = daily_returns(histories, securities, as_of=as_of, actions=actions)
     days = len(returns.matrix)
     if days < MIN_DAYS:
         raise DataError(
@@ -43,10 +49,15 @@ def estimate_risk(histories: Sequence[PriceHistory], securities: Sequence[Securi
 
 
 def judge_imported(
-    model: RiskModel, histories: Sequence[PriceHistory], securities: Sequence[Security], *, as_of: date
+    model: RiskModel,
+    histories: Sequence[PriceHistory],
+    securities: Sequence[Security],
+    *,
+    as_of: date,
+    actions: Iterable[CorporateAction] = (),
 ) -> RiskModel:
     """Return an imported model with figures on how it fits the firm's own prices; as it is where there are too few."""
-    returns = daily_returns(histories, securities, as_of=as_of)
+    returns = daily_returns(histories, securities, as_of=as_of, actions=actions)
     if len(returns.matrix) < MIN_DAYS or not any(name in model.position for name in returns.security_ids):
         return model
     made = model.quality[:1].upper() + model.quality[1:].rstrip(".") + "."

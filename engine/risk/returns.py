@@ -1,6 +1,7 @@
 """What did each security earn on each day? Prices of many histories aligned to one calendar."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.identifiers import SecurityId
-from engine.domain.market import Array, PriceHistory, Security
+from engine.domain.market import ActionKind, Array, CorporateAction, PriceHistory, Security
 
 WINDOW_DAYS: Final = 3 * 365 + 1  # calendar days of history used
 CALENDAR_SHARE: Final = 0.5  # a day belongs to the calendar when half as many names traded as on the busiest day
@@ -42,12 +43,19 @@ class DailyReturns:
         return replace(self, days=self.days[start:end], matrix=self.matrix[start:end])
 
 
-def daily_returns(histories: Sequence[PriceHistory], securities: Sequence[Security], *, as_of: date) -> DailyReturns:
+def daily_returns(
+    histories: Sequence[PriceHistory],
+    securities: Sequence[Security],
+    *,
+    as_of: date,
+    actions: Iterable[CorporateAction] = (),
+) -> DailyReturns:
     """Return daily simple returns of the last three years for every security with a price on or before as_of.
 
-    A return is taken between adjusted closes where both days have one, else between closes; extremes are cut to eight
-    robust standard deviations of the name. Days on which few names traded are left out, and so are steps across which
-    history is missing. A price that stands still for five steps has no return there, nor on the step that ends it.
+    A return is taken between adjusted closes where both days have one, else between closes, with the splits and
+    dividends of the actions in between; extremes are cut to eight robust standard deviations of the name. Days on which
+    few names traded are left out, and so are steps across which history is missing. A price that stands still for five
+    steps has no return there, nor on the step that ends it.
     """
     sector_of = {security.security_id: security.sector for security in securities}
     group_of = {security.security_id: security.identical_group or "" for security in securities}
@@ -64,7 +72,8 @@ def daily_returns(histories: Sequence[PriceHistory], securities: Sequence[Securi
         inside = rows >= 0
         closes[rows[inside], column] = _floats(history.closes)[inside]
         adjusted[rows[inside], column] = _floats(history.adjusted)[inside]
-    by_adjusted, by_close = _changes(adjusted), _changes(closes)
+    columns = {history.security_id: column for column, history in enumerate(priced)}
+    by_adjusted, by_close = _changes(adjusted), _changes(closes, *_received(actions, calendar, columns))
     matrix = _without_stale(np.where(np.isnan(by_adjusted), by_close, by_adjusted))
     whole, per_year = _steps(calendar)
     return DailyReturns(
@@ -92,9 +101,26 @@ def _floats(prices: Sequence[Decimal | None]) -> Array:
     return np.array([np.nan if price is None else float(price) for price in prices])
 
 
-def _changes(prices: Array) -> Array:
+def _received(
+    actions: Iterable[CorporateAction], calendar: Sequence[date], columns: Mapping[SecurityId, int]
+) -> tuple[Array, Array]:
+    """Return what one share of each name became over each step: (days, n) shares, and USD of dividends beside them."""
+    shares, cash = np.ones((len(calendar), len(columns))), np.zeros((len(calendar), len(columns)))
+    # A dividend is told in shares as they are on its day, so that a split of that day goes first.
+    for action in sorted(actions, key=lambda action: (action.ex_date, action.kind is ActionKind.DIVIDEND)):
+        place, column = bisect_left(calendar, action.ex_date), columns.get(action.security_id)
+        if column is None or not 0 < place < len(calendar):
+            continue
+        if action.kind is ActionKind.SPLIT:
+            shares[place, column] *= float(action.value)
+        else:
+            cash[place, column] += shares[place, column] * float(action.value)
+    return shares[1:], cash[1:]
+
+
+def _changes(prices: Array, shares: Array | float = 1.0, cash: Array | float = 0.0) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
-        change = prices[1:] / prices[:-1] - 1.0
+        change = (prices[1:] * shares + cash) / prices[:-1] - 1.0
     change[~np.isfinite(change)] = np.nan
     return change
 

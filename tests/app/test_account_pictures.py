@@ -22,10 +22,13 @@ def bars(figure):
 
 def test_each_lot_is_a_bar_as_high_as_its_gain_and_the_largest_loss_comes_first(view):
     # AAA 150 at 60 and 100 at 140, marked 100; BBB, CCC, DDD at cost
-    assert bars(lot_ladder(view.snapshot.lots, view.market, view.snapshot.as_of)) == {
+    figure = lot_ladder(view.snapshot.lots, view.market, view.snapshot.as_of)
+
+    assert bars(figure) == {
         "short-term loss": {1: -4000.0},
         "long-term gain": {2: 0.0, 3: 0.0, 4: 0.0, 5: 6000.0},
     }
+    assert all("<br>%{y:+$,.0f}<" in trace.hovertemplate for trace in figure.data)  # -$4,000, and not $-4,000
 
 
 def test_a_short_term_lot_stands_at_the_days_that_it_still_needs(view):

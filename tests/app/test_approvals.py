@@ -107,14 +107,48 @@ def test_if_anything_else_would_go_than_was_confirmed_nothing_is_approved_and_no
     ],
 )
 def test_everything_that_a_custodian_is_told_of_a_lot_is_in_the_seal(services, in_review, other):
-    blocks = outgoing(services, [in_review("T1")]).blocks
+    (there,) = outgoing(services, [in_review("T1")]).destinations
+    blocks = there.blocks
     (sale,) = (block for block in blocks if block.side is Side.SELL)
     (order,) = sale.allocations
     (lot,) = order.lots
     changed = replace(sale, allocations=(replace(order, lots=(replace(lot, **other),)),))
 
-    assert seal_of([changed if block is sale else block for block in blocks]) != seal_of(blocks)
-    assert seal_of(reversed(blocks)) == seal_of(blocks)
+    def sealed(some):
+        return seal_of("LOTSMITH", [replace(there, blocks=tuple(some))])
+
+    assert sealed([changed if block is sale else block for block in blocks]) != sealed(blocks)
+    assert sealed(reversed(blocks)) == sealed(blocks)
+
+
+@pytest.mark.parametrize("elsewhere", [{"targets": {"One": "STRANGER"}}, {"sender": "ANOTHER"}])
+def test_orders_that_would_go_elsewhere_or_by_another_name_are_not_what_was_confirmed(
+    services, person, in_review, elsewhere
+):
+    plan_id = in_review("T1")
+    shown = outgoing(services, [plan_id])
+    services = replace(services, connections={"fix": elsewhere})
+
+    with pytest.raises(CheckFailed, match="no longer what was confirmed, and nothing was done"):
+        approvals.approve_and_send(services, {plan_id: 2}, actor=person("alan"), comment="", confirmed=shown.seal)
+    review.decide(services, plan_id, Action.APPROVE, actor=person("alan"), comment="", seen=plan_id)
+    with pytest.raises(CheckFailed, match="no longer what was confirmed, and nothing was sent"):
+        execute.send(services, [plan_id], actor=person("alan"), confirmed=shown.seal)
+
+    assert state(services, plan_id) is PlanState.APPROVED
+
+
+def test_files_that_are_written_again_carry_the_names_that_were_confirmed(services, person, in_review, tmp_path):
+    plan_id = in_review("T1")
+    approvals.approve_and_send(
+        services, {plan_id: 2}, actor=person("alan"), comment="", confirmed=outgoing(services, [plan_id]).seal
+    )
+    renamed = replace(services, connections={"fix": {"sender": "ANOTHER", "targets": {"One": "STRANGER"}}})
+
+    execute.export_again(renamed, [plan_id], folder=tmp_path / "again")
+
+    written = decode((tmp_path / "again" / "orders-one.fix").read_bytes())
+    assert {(message.require(49), message.require(56)) for message in written} == {("LOTSMITH", "ONE")}
 
 
 def test_a_lot_that_costs_something_else_since_it_was_shown_is_not_what_was_confirmed(

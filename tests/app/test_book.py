@@ -159,7 +159,7 @@ def read(services) -> Book:
 def test_the_queue_tells_what_the_scan_said_and_splits_its_stake(services):
     """T1 may save 4,000 x 0.32 = 1,280; the others need nothing, as the hand-written firm has it."""
     assert monitor.queue_at(services) is None
-    scans = monitor.scan_firm(services)
+    scans = monitor.scan_firm(services, actor="maya")
     found = read(services).frame.set_index("account")
 
     assert list(found.index) == [scan.account.account_id for scan in scans]

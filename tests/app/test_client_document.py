@@ -182,13 +182,42 @@ def test_the_pictures_are_drawn_with_their_labels(handout):
         assert sector in text.split("Sectors, before and after", 1)[1]
 
 
-def test_a_name_with_signs_of_markup_or_foreign_letters_breaks_nothing(handout):
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Łukasz Żółć", "Łukasz Żółć"),
+        ("Søren & <b>Łucja", "Søren & <b>Łucja"),
+        ("Νίκος Дмитрий Đặng", "Νίκος Дмитрий Đặng"),
+        ("Z\u0307o\u0301\u0142c\u0301", "Żółć"),  # accents that stand apart are joined to their letters
+        ("王 Li", "? Li"),  # the font has no Chinese
+        ("דוד Katz", "??? Katz"),  # what is written from right to left is not laid out
+    ],
+)
+def test_a_clients_name_is_written_in_its_own_letters(handout, name, told):
     made = handout()
     snapshot = made.meeting.snapshot
-    named = replace(snapshot, household=replace(snapshot.household, name="Søren & <b>Łucja"))
+    named = replace(snapshot, household=replace(snapshot.household, name=name))
 
     talk = replace(made.meeting, inputs=replace(made.meeting.inputs, snapshot=named))
-    assert "Søren & <b>?ucja" in words(client_pdf(replace(made, meeting=talk)))
+    document = client_pdf(replace(made, meeting=talk))
+
+    first, *_ = read(document).pages
+    assert first.extract_text().splitlines()[1] == told  # under the title
+    assert f"Prepared by Hand-written firm for {told} and their advisor" in words(document)
+    assert read(document).metadata.title == f"Three ways forward: {told}"
+
+
+def test_all_that_is_written_is_in_a_font_that_the_document_brings(handout):
+    fonts = {}
+
+    def note(text, _cm, _tm, font, _size):
+        if text.strip():
+            fonts[font["/BaseFont"].partition("+")[2]] = "/FontFile2" in font.get("/FontDescriptor", {})
+
+    for page in read(client_pdf(handout(generated=True))).pages:
+        page.extract_text(visitor_text=note)
+
+    assert fonts == {"LiberationSans": True, "LiberationSans-Bold": True}
 
 
 def test_a_choice_without_a_trade_says_so(handout):

@@ -9,15 +9,22 @@ from engine.domain.errors import DataError
 from engine.domain.jobs import JobKind, JobOutcome
 
 
-def test_a_scan_says_how_many_accounts_it_saw(desk):
+def test_a_scan_says_who_began_it_and_how_many_accounts_it_saw(desk):
     services = desk.services()
-    monitor.scan_firm(services)
+    monitor.scan_firm(services, actor="maya")
 
     job = jobs.history(services)[0]
 
-    assert (job.kind, job.actor, job.outcome) == (JobKind.SCAN, "system", JobOutcome.DONE)
+    assert (job.kind, job.actor, job.outcome) == (JobKind.SCAN, "maya", JobOutcome.DONE)
     assert job.detail.startswith("3 accounts")
     assert job.ended_at >= job.began_at
+
+
+def test_a_scan_by_the_clock_is_lotsmiths_own_and_one_by_a_person_theirs(desk):
+    assert desk.run("scan").code == 0
+    assert desk.run("scan", "--as", "maya").code == 0
+
+    assert [job.actor for job in jobs.history(desk.services()) if job.kind is JobKind.SCAN] == ["maya", "system"]
 
 
 def test_a_folder_that_is_refused_leaves_its_problems_with_the_rows_at_fault(desk, hand_firm, tmp_path):

@@ -241,3 +241,4 @@ def test_every_point_of_the_frontier_says_what_a_click_on_it_takes():
         "this plan": (2.0, -300, ["plan", ""]),
     }
     assert len({trace.marker.symbol for trace in figure.data}) == 5  # told apart without colour
+    assert all("tax %{y:$,.0f}" in trace.hovertemplate for trace in figure.data)  # -$400, and not $-400

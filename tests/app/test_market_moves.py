@@ -23,7 +23,7 @@ def moves_of(desk, account):
     said = desk.run("scan", "--json")
     assert said.code == 0, said.err
     [scan] = [each for each in json.loads(said.out)["accounts"] if each["account_id"] == account]
-    return {move["security_id"]: (move["change"], move["dollars"]) for move in scan["moves"]}
+    return {move["key"]: (move["change"], move["dollars"]) for move in scan["moves"] if move["of"] == "name"}
 
 
 def test_moves_are_measured_from_the_last_scan_of_an_earlier_day(desk, hand_firm, tmp_path):
@@ -51,9 +51,9 @@ def test_a_scan_during_which_the_firm_is_replaced_is_not_kept(desk):
         services.firm.replace(services.firm.reference(), list(services.firm.books()), actor="ops", at=later)
 
     with pytest.raises(DataError, match="the firm was replaced while it was scanned; scan again"):
-        monitor.scan_firm(services, progress=replaced)
+        monitor.scan_firm(services, actor="maya", progress=replaced)
 
     assert monitor.queue_at(services) is None
-    assert len(monitor.scan_firm(services)) == 3
+    assert len(monitor.scan_firm(services, actor="maya")) == 3
     assert monitor.queue_at(services) is not None
     services.database.close()

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.steps import approvals, reconcile, review
+from app.steps import approvals, reconcile
 from app.steps.cut_off import cut_offs
 from app.steps.outgoing import outgoing
 from app.steps.queue import Assessment, Assessor, Entry, Order, Standing, ranked
@@ -16,6 +16,8 @@ from connectors.sandbox.custodian import fill_file
 from engine.domain.errors import DataError
 from engine.domain.lifecycle import Action, PlanState
 from engine.domain.plans import Check, Verdict
+from engine.plan.document import plan_from_document
+from engine.review.checker import second_opinion
 
 CLOSES = {"AAA": Decimal(100), "BBB": Decimal(100), "CCC": Decimal(50), "DDD": Decimal(20)}
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)  # in New York
@@ -120,7 +122,10 @@ def test_every_check_of_both_checkers_is_shown_with_the_worst_first(services, in
     found = Assessor().entry(services, head).assessment
     table = check_table(found)
 
-    document, second = head.document["checks"], review.checks(services, plan_id)
+    document, second = (
+        head.document["checks"],
+        second_opinion(plan_from_document(head.document)[0], *services.plans.inputs(plan_id)),
+    )
     assert len(table) == len(document) + len(second) + 1  # and whether it still holds today
     assert set(table["rule"]) >= {check["rule"] for check in document} | {check.rule for check in second}
     remarked = check_table(replace(found, second=(Check(rule="x", verdict=Verdict.FAIL, detail="because"),)))

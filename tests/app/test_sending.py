@@ -180,21 +180,73 @@ def test_a_plan_that_is_booked_elsewhere_meanwhile_stops_no_other(services, appr
     assert {state(services, each) for each in (first.plan_id, outcome.plan_id)} == {PlanState.RECONCILED}
 
 
-def test_a_plan_that_cannot_be_booked_stops_no_other_and_is_named(desk, services, approved, send, tmp_path):
+@pytest.fixture
+def reimport(desk, tmp_path):
+    """reimport(gone) takes the firm out and in again, without the lines that name one of these ids."""
+
+    def go(*gone):
+        folder = tmp_path / "-".join(gone)
+        assert desk.run("export", str(folder)).code == 0
+        for file in folder.glob("*.csv"):
+            kept = [line for line in file.read_text().splitlines() if not {*gone} & set(line.split(","))]
+            file.write_text("\n".join(kept) + "\n")
+        assert desk.run("import", str(folder)).code == 0
+
+    return go
+
+
+def test_a_plan_that_cannot_be_booked_stops_no_other_and_is_named(services, approved, send, reimport):
     lost, other = approved("T2"), approved("T1")
     for plan_id, custodian in ((lost, "two"), (other, "one")):
         reconcile.read_answers(services, fill(send(plan_id), custodian))
-    folder = tmp_path / "less"
-    assert desk.run("export", str(folder)).code == 0
-    for file in folder.glob("*.csv"):
-        kept = [line for line in file.read_text().splitlines() if not {"T2", "H2"} & set(line.split(","))]
-        file.write_text("\n".join(kept) + "\n")
-    assert desk.run("import", str(folder)).code == 0
+    reimport("t2-a")  # the lot that was sold
 
     with pytest.raises(DataError, match=f"not booked: plan {lost[:12]} of account T2: "):
         reconcile.reconcile_all(services)
 
     assert (state(services, lost), state(services, other)) == (PlanState.SENT, PlanState.RECONCILED)
+
+
+def test_a_sent_plan_whose_account_has_left_the_firm_is_a_break_and_stops_no_other(
+    services, desk, approved, send, reimport, hand_firm
+):
+    lost, other = approved("T2"), approved("T1")
+    for plan_id, custodian in ((lost, "two"), (other, "one")):
+        reconcile.read_answers(services, fill(send(plan_id), custodian))
+    reimport("T2", "H2")
+
+    outcomes = {each.plan_id: each for each in reconcile.reconcile_all(services)}
+
+    assert outcomes[other].state is PlanState.RECONCILED
+    assert outcomes[lost].state is PlanState.SENT
+    (gone,) = outcomes[lost].outcome.breaks
+    assert (gone.kind, gone.expected, gone.found) == (BreakKind.NO_ACCOUNT, 10, 0)  # 6 AAA and 4 BBB were sold
+    assert "account T2 is no longer in the firm, so 10 shares executed for it are not booked" in gone.sentence
+    assert reconcile.present_breaks(services, services.plans.get(lost)) == (gone,)
+    said = desk.run("reconcile")
+    assert (said.code, "no_account: account T2" in said.out) == (1, True)
+
+    assert desk.run("import", str(hand_firm)).code == 0
+    assert {each.plan_id: each.state for each in reconcile.reconcile_all(services)} == {lost: PlanState.RECONCILED}
+    held = {lot.security_id: lot.quantity for lot in services.firm.snapshot("T2").lots}
+    assert held == {"AAA": 505 - 6, "BBB": 505 - 4}
+
+
+@pytest.mark.parametrize(("tolerance", "kinds"), [({}, []), ({"price_tolerance": 0.0001}, [BreakKind.PRICE])])
+def test_how_far_a_price_may_be_off_is_the_firms_to_say(services, approved, send, tolerance, kinds):
+    # The plan sells 6 AAA and 4 BBB at 100; AAA is filled 1 % below.
+    file = fill(send(approved("T2")), "two", {"AAA": Decimal(99), "BBB": Decimal(100)})
+    reconcile.read_answers(services, file)
+
+    found = reconcile.breaks_of(replace(services, connections={"fix": tolerance}), services.plans.heads()[0].plan_id)
+
+    assert [each.kind for each in found.breaks if "AAA" in each.sentence] == kinds
+
+
+@pytest.mark.parametrize("stated", [-0.01, 1, "2 %", True, None])
+def test_a_price_tolerance_that_is_no_fraction_is_named(services, stated):
+    with pytest.raises(DataError, match=r"\[fix\] price_tolerance: expected a fraction of the price"):
+        reconcile.price_tolerance(replace(services, connections={"fix": {"price_tolerance": stated}}))
 
 
 def test_answers_to_an_order_that_nobody_sent_are_refused_whole(services, new_desk, approved, send, tmp_path):
@@ -220,7 +272,7 @@ def test_one_account_sends_one_plan_at_a_time(services, approved, send):
     assert state(services, first) is state(services, second) is PlanState.APPROVED
 
     folder = send(first)
-    with pytest.raises(CheckFailed, match=f"is stale and was not sent: plan {first[:12]} of account T1 was sent"):
+    with pytest.raises(CheckFailed, match=f"is stale and was not sent: plan {first[:12]} of account T1 · .* was sent"):
         send(second)
     assert state(services, second) is PlanState.STALE
     assert len(services.orders.orders(second)) == 0

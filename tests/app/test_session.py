@@ -108,20 +108,36 @@ def test_a_meeting_about_a_household_without_accounts_is_refused_in_a_sentence()
 
 
 def taking_away(services, found, user):
+    from app import session
+    from app.panels import frame
     from app.panels.meeting import take_away
 
-    take_away(services, found, found.balanced, user)
+    if session.in_meeting():
+        take_away(services, found, found.balanced, user)
+    else:
+        frame.after_meeting()
 
 
-def test_a_refused_proposal_tells_a_client_nothing_of_the_refusal(desk):
+def test_a_refusal_is_not_shown_to_a_client_and_is_told_once_the_meeting_has_ended(desk):
     services = desk.services()
     found = meeting.meet(services, "T1", Wishes())
     arguments = {"services": services, "found": found, "user": services.users.user("cora")}  # who may not propose
-    page = AppTest.from_function(taking_away, kwargs=arguments).run()
+    page = AppTest.from_function(taking_away, kwargs=arguments)
+    page.query_params.update(meeting="on", household="H1")
+    page.run()
 
     page.button("save_proposal").click().run()
 
     assert not page.exception
     assert not page.error
+    assert not page.warning
     assert [each.value.split(".")[0] for each in page.info] == ["This cannot be shown now"]
+
+    del page.query_params["meeting"]
+    page.run()
+    assert ["Cora Compliance may not propose a plan" in each.value for each in page.warning] == [True]
+    page.run()
+    assert len(page.warning) == 1  # it stays until it was read
+    page.button("read_withheld").click().run()
+    assert not page.warning
     services.database.close()

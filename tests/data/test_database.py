@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 import data.migrations.versions
@@ -17,6 +19,7 @@ from data.scans import ScanStore
 from data.tables import metadata, plans
 from engine.domain.errors import DataError, ExternalRefusal
 
+MIGRATIONS = Path(data.migrations.versions.__file__).parents[1]
 REVISIONS = sorted(file.name[1:5] for file in Path(data.migrations.versions.__file__).parent.glob("r0*.py"))
 
 
@@ -168,19 +171,19 @@ def test_a_schema_newer_than_the_program_is_left_alone(url):
         open_database(url)
 
 
-def test_a_database_of_the_first_schema_is_brought_up_to_date_and_scanned_afresh(url):
-    database = open_database(url)
-    with database.begin() as connection:
-        for name in ("jobs", "scan_queue", "scan_days", "views", "crm_told", "crm_usage", "webhook_calls"):
-            connection.execute(text(f"DROP TABLE {name}"))
-        connection.execute(text("CREATE TABLE crm_cursors (name TEXT PRIMARY KEY, position TEXT NOT NULL)"))
-        connection.execute(text("ALTER TABLE scan DROP COLUMN since"))
-        connection.execute(text("ALTER TABLE households DROP COLUMN not_visible"))
+def test_a_database_of_the_first_schema_is_brought_up_to_date_and_scanned_afresh(empty_url):
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(empty_url)
+    if engine.dialect.name == "sqlite":
+        Path(engine.url.database).parent.mkdir()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
         connection.execute(text("INSERT INTO scan (id, at, marks) VALUES (1, '2026-11-20T21:00:00+00:00', '{}')"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-    database.close()
+    engine.dispose()
 
-    again = open_database(url)
+    again = open_database(empty_url)
 
     assert ScanStore(again).head() is None
     with again.read() as connection:

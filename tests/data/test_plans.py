@@ -297,7 +297,7 @@ def test_moves_of_overlapping_sets_never_wait_for_each_other_for_ever(url, draft
 
 
 def test_a_name_and_remarks_can_be_written_later_and_the_audit_log_keeps_what_was_there(draft, store, database, at):
-    plan_id = draft("A1", note="first try")
+    plan_id = draft("A1", note="first try", makers=["ann"])
     version = store.get(plan_id).version
 
     store.annotate(plan_id, "Harvest only\nClient asked on Monday.\nCall back.", actor="ann", at=at)
@@ -305,11 +305,32 @@ def test_a_name_and_remarks_can_be_written_later_and_the_audit_log_keeps_what_wa
 
     plan = store.get(plan_id)
     assert (plan.name, plan.remarks) == ("Harvest only", "Client asked on Monday.\nCall back.")
-    assert (plan.version, plan.makers) == (version, {"pam"})
+    assert (plan.version, plan.makers) == (version, {"pam", "ann"})
     written = [row for row in AuditLog(database).rows() if row.what == "plan.note"]
     assert [(row.actor, row.before, row.after["note"][:12]) for row in written] == [
         ("ann", {"note": "first try"}, "Harvest only")
     ]
+
+
+def test_only_who_made_a_draft_changes_what_is_written_of_it(draft, store, database, at):
+    plan_id = draft("A1", note="first try")
+
+    with pytest.raises(NotAllowed, match="only who made a draft changes what is written of it: pam"):
+        store.annotate(plan_id, "mine now", actor="ann", at=at)
+
+    assert store.get(plan_id).note == "first try"
+    assert not [row for row in AuditLog(database).rows() if row.what == "plan.note"]
+
+
+def test_the_reason_of_an_edit_is_frozen_with_the_plan_that_it_made(draft, store, advance, at):
+    edited = draft("A1", buy=21, note="the client asked", parent_id=draft("A1"))
+    store.annotate(edited, "the client asked on Monday", actor="pam", at=at)
+    advance(edited, "propose")
+
+    with pytest.raises(NotAllowed, match="stays as it was when the plan was proposed"):
+        store.annotate(edited, "the client asked for less", actor="pam", at=at)
+
+    assert store.get(edited).note == "the client asked on Monday"
 
 
 def test_an_unknown_plan_cannot_be_named(store, at):

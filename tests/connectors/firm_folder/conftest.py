@@ -21,6 +21,9 @@ CANONICAL = {
         "S1,2026-06-29,10.00,9.9\nS1,2026-06-30,11,\nS2,2026-06-30,20.5,\nS3,2026-06-30,0.000001,\n"
         "S3,2026-07-01,5,\n"
     ),
+    "corporate_actions.csv": (
+        "security_id,ex_date,kind,value\nS1,2026-06-30,dividend,0.125\nS2,2026-07-01,split,0.10\n"
+    ),
     "models.csv": "model_id,security_id,weight\nM,S1,0.5\nM,S2,0.25\nM,S3,0.25\n",
     "households.csv": (
         "household_id,name,advisor,segment,not_visible\nH1,Ash,Ivy,,401(k);Spouse IRA\nH2,Öst & Søn,Ivy,core,\n"

@@ -7,7 +7,7 @@ from decimal import Decimal as D
 import pytest
 
 from engine.domain.accounts import AccountBook, Registration, Transaction, TransactionType
-from engine.domain.market import Mark
+from engine.domain.market import ActionKind, CorporateAction, Mark
 from engine.monitor.data_quality import Severity, data_problems
 from engine.monitor.positions import measure
 
@@ -208,3 +208,66 @@ def test_all_problems_are_reported_at_once_fences_first_then_by_kind_and_name(sn
         ("negative_cash", WARN, None),
         ("not_tradable", WARN, "ALFA"),
     ]
+
+
+def split(on, shares=2, name="BETA"):
+    return CorporateAction(security_id=name, ex_date=on, kind=ActionKind.SPLIT, value=D(shares))
+
+
+def booked_split(on, name="BETA") -> Transaction:
+    return replace(bought("2"), trade_date=on, type=TransactionType.SPLIT, price=D(0), lot_id=None, security_id=name)
+
+
+def found_with(snapshot, market, *actions):
+    found = data_problems(snapshot, market, measure(snapshot, market), actions)
+    return [(problem.code, problem.severity, problem.security_id) for problem in found]
+
+
+@pytest.mark.parametrize("days_ago", [0, 1, 30])
+def test_a_split_that_prices_know_and_the_account_does_not_fences_it(snapshot, market, days_ago):
+    on = market.as_of - timedelta(days=days_ago)
+
+    assert found_with(snapshot, market, split(on)) == [("split_not_booked", FENCE, "BETA")]
+
+
+def test_a_split_of_long_ago_or_of_a_day_to_come_or_of_a_name_not_held_is_no_problem(snapshot, market):
+    day = timedelta(days=1)
+
+    assert found_with(snapshot, market, split(market.as_of - 31 * day), split(market.as_of + day)) == []
+    assert found_with(snapshot, market, split(market.as_of, name="ELSE")) == []
+
+
+def test_a_dividend_is_no_split(snapshot, market):
+    paid = CorporateAction(security_id="BETA", ex_date=market.as_of, kind=ActionKind.DIVIDEND, value=D("0.5"))
+
+    assert found_with(snapshot, market, paid) == []
+
+
+@pytest.mark.parametrize(("days", "known"), [(0, True), (7, True), (-7, True), (8, False), (-8, False)])
+def test_a_split_is_booked_within_a_week_of_its_day(snapshot, market, days, known):
+    on = market.as_of - timedelta(days=10)
+    there = with_rows(snapshot, booked_split(on + timedelta(days=days)))
+
+    codes = [code for code, _, _ in found_with(there, market, split(on))]
+
+    assert ("split_not_booked" not in codes) is known
+
+
+def test_shares_bought_after_the_split_need_none_booked(snapshot, market):
+    """All BETA was bought on the split's day or later."""
+    on = max(lot.acquired for lot in snapshot.lots if lot.security_id == "BETA")
+    later = replace(market, as_of=on + timedelta(days=3))
+
+    assert "split_not_booked" not in [code for code, _, _ in found_with(snapshot, later, split(on))]
+    assert "split_not_booked" in [code for code, _, _ in found_with(snapshot, later, split(on + timedelta(days=1)))]
+
+
+def test_a_price_from_before_a_booked_split_fences_the_account(snapshot, market):
+    day = market.as_of - timedelta(days=1)
+    there = with_rows(snapshot, booked_split(market.as_of))
+    old = replace(market, marks={**market.marks, "BETA": Mark(price=D(100), on=day)})
+
+    codes = [code for code, _, _ in found_with(there, old, split(market.as_of))]
+
+    assert "price_before_split" in codes
+    assert "price_before_split" not in [code for code, _, _ in found_with(there, market, split(market.as_of))]

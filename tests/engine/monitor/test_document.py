@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal as D
+from math import sqrt
 
 from engine.domain.accounts import AccountBook, Transaction, TransactionType
 from engine.domain.market import Mark
@@ -38,7 +39,14 @@ def scanned(snapshot, market):
 
 
 def test_the_document_says_all_that_the_scan_found_with_every_figure_rounded_once(snapshot, market):
-    """Tracking error sqrt(0.00055376); ALFA +25 %: 0.25 / sqrt(0.05 / 365) = 21.36 sigmas; at stake 5,537.60 + 250."""
+    """Tracking error sqrt(0.00055376); ALFA +25 %: 0.25 / sqrt(0.05 / 365) = 21.36 sigmas; at stake 5,537.60 + 250.
+
+    Before that ALFA was worth 32,000 of 92,000 USD, and of 57,000 in Tech. Market exposure of the account
+    (32 + 1.2 x 25 + 0.8 x 30) / 92 = 86/92, oil 30/92; of Tech 62/57.
+    """
+    whole = (0.04 * 86**2 + 0.02 * 86 * 30 + 0.09 * 30**2 + 0.01 * 32**2 + 0.04 * 25**2 + 0.09 * 30**2) / 92**2
+    tech = (0.04 * 62**2 + 0.01 * 32**2 + 0.04 * 25**2) / 57**2
+    account_sigmas, sector_sigmas = 8 / 92 / sqrt(whole / 365), 8 / 57 / sqrt(tech / 365)
     document = scan_document([scanned(snapshot, market)])
 
     assert document["as_of"] == "2026-11-20"
@@ -111,7 +119,11 @@ def test_the_document_says_all_that_the_scan_found_with_every_figure_rounded_onc
             ],
         },
         "locks": [{"identical_group": "GAMA", "rule": "no_loss_sale", "cause": "t1", "until": "2026-12-14"}],
-        "moves": [{"security_id": "ALFA", "change": 0.25, "sigmas": 21.36000936, "dollars": 8000.0}],
+        "moves": [
+            {"of": "account", "key": "A", "change": 0.08695652, "sigmas": round(account_sigmas, 8), "dollars": 8000.0},
+            {"of": "sector", "key": "Tech", "change": 0.14035088, "sigmas": round(sector_sigmas, 8), "dollars": 8000.0},
+            {"of": "name", "key": "ALFA", "change": 0.25, "sigmas": 21.36000936, "dollars": 8000.0},
+        ],
         "problems": [
             {
                 "code": "stale_mark",

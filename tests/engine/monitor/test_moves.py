@@ -12,29 +12,30 @@ from math import sqrt
 import pytest
 
 from engine.domain.accounts import Transaction, TransactionType
-from engine.domain.market import Mark, PriceHistory
-from engine.monitor.moves import marks_before, moves
+from engine.domain.market import ActionKind, CorporateAction, Mark, PriceHistory
+from engine.monitor.moves import MoveLimits, MoveOf, marks_before, moves
 from engine.monitor.positions import measure
 
 
-def found(snapshot, market, days=1, **before):
-    """Return the moves since marks of some days ago; a name without one stood where it stands."""
+def found(snapshot, market, days=1, of=MoveOf.NAME, limits=None, actions=(), **before):
+    """Return the moves of names since marks of some days ago; a name without one stood where it stands."""
     then = market.as_of - timedelta(days=days)
     last = {
         name: Mark(price=D(str(before.get(name, mark.price))), on=then) for name, mark in market.marks.items()
     }  # fmt: skip
-    return moves(snapshot, market, measure(snapshot, market), last)
+    told = moves(snapshot, market, measure(snapshot, market), last, limits=limits, actions=actions)
+    return [move for move in told if move.of is of]
 
 
 def names(found) -> list[str]:
-    return [move.security_id for move in found]
+    return [move.key for move in found if move.of is MoveOf.NAME]
 
 
 def test_a_move_is_shown_in_per_cent_sigmas_and_dollars_of_the_position(snapshot, market):
     """GAMA from 25 to 20: -20 %, 1,500 x -5 = -7,500 USD."""
     [move] = found(snapshot, market, GAMA=25)
 
-    assert (move.security_id, move.dollars) == ("GAMA", D(-7500))
+    assert (move.key, move.dollars) == ("GAMA", D(-7500))
     assert move.change == pytest.approx(-0.2, abs=1e-15)
     assert move.sigmas == pytest.approx(-0.2 / sqrt(0.2216 / 365), rel=1e-12)
 
@@ -70,7 +71,7 @@ def test_the_largest_in_dollars_comes_first(snapshot, market):
     """ALFA 400 x +10 = 4,000; BETA 500 x -10 = -5,000; GAMA 1,500 x -2 = -3,000."""
     moved = found(snapshot, market, ALFA=90, BETA=60, GAMA=22)
 
-    assert [(move.security_id, move.dollars) for move in moved] == [("BETA", -5000), ("ALFA", 4000), ("GAMA", -3000)]
+    assert [(move.key, move.dollars) for move in moved] == [("BETA", -5000), ("ALFA", 4000), ("GAMA", -3000)]
 
 
 def test_a_stock_split_in_between_is_no_move(snapshot, market):
@@ -128,7 +129,19 @@ def test_a_price_of_nothing_is_no_price_to_move_from(snapshot, market):
 def test_a_penny_that_doubles_moved(snapshot, market):
     marks = {**market.marks, "GAMA": replace(market.marks["GAMA"], price=D("0.02"))}
 
-    assert [move.dollars for move in found(snapshot, replace(market, marks=marks), GAMA="0.01")] == [15]
+    any_effect = MoveLimits(least_effect=0)
+
+    moved = found(snapshot, replace(market, marks=marks), limits=any_effect, GAMA="0.01")
+
+    assert [move.dollars for move in moved] == [15]
+
+
+@pytest.mark.parametrize(("least", "moved"), [(0.0207, True), (0.0208, False)])
+def test_a_move_that_did_little_to_the_account_is_left_out(snapshot, market, least, moved):
+    """ALFA from 105.30 to 100: 400 x -5.30 = -2,120 USD of 102,120 before, 2.076 %."""
+    limits = MoveLimits(least_effect=least, name=0.04)
+
+    assert names(found(snapshot, market, limits=limits, ALFA="105.3")) == (["ALFA"] if moved else [])
 
 
 def test_a_name_without_risk_moves_by_per_cent_alone(snapshot, market):
@@ -142,7 +155,7 @@ def test_a_name_without_risk_moves_by_per_cent_alone(snapshot, market):
 
     [move] = found(snapshot, replace(market, risk=without_gama), GAMA=25)
 
-    assert (move.security_id, move.sigmas) == ("GAMA", None)
+    assert (move.key, move.sigmas) == ("GAMA", None)
 
 
 def test_a_first_scan_measures_from_the_last_close_before_its_day():
@@ -152,3 +165,57 @@ def test_a_first_scan_measures_from_the_last_close_before_its_day():
 
     assert marks_before([traded, new], days[2]) == {"A": Mark(price=D(11), on=days[1])}
     assert marks_before([traded], date(2026, 3, 29)) == {"A": Mark(price=D(10), on=days[0])}
+
+
+def test_a_sector_moves_by_what_all_of_it_in_the_account_did(snapshot, market):
+    """Tech was 400 x 104 + 500 x 54 = 68,600 USD and is 65,000: -3,600, -5.2478 %. Fuel stands still.
+
+    Its weights then: ALFA 416/686, BETA 270/686. Market exposure (416 + 1.2 x 270)/686 = 740/686; variance
+    0.04 x (740/686)^2 + 0.01 x (416/686)^2 + 0.04 x (270/686)^2.
+    """
+    [move] = found(snapshot, market, of=MoveOf.SECTOR, ALFA=104, BETA=54)
+
+    variance = (0.04 * 740**2 + 0.01 * 416**2 + 0.04 * 270**2) / 686**2
+    assert (move.key, move.dollars) == ("Tech", -3600)
+    assert move.change == pytest.approx(-3600 / 68600, abs=1e-15)
+    assert move.sigmas == pytest.approx(-3600 / 68600 / sqrt(variance / 365), rel=1e-12)
+
+
+@pytest.mark.parametrize(("before", "moved"), [("102.94", True), ("102.87", False)])
+def test_the_account_moves_by_its_change_against_all_it_was_worth_cash_included(snapshot, market, before, moved):
+    """ALFA alone, ten days ago at 102.94: -1,176 of 101,176 USD, -1.1623 %; at 102.87 -1,148 of 101,148, -1.1350 %."""
+    limits = MoveLimits(account=0.0115, sigmas=99)
+
+    told = found(snapshot, market, days=10, of=MoveOf.ACCOUNT, limits=limits, ALFA=before)
+
+    assert [move.key for move in told] == (["A"] if moved else [])
+
+
+def test_the_account_comes_first_then_sectors_then_names(snapshot, market):
+    then = market.as_of - timedelta(days=1)
+    last = {name: Mark(price=mark.price * 2, on=then) for name, mark in market.marks.items()}
+
+    told = moves(snapshot, market, measure(snapshot, market), last)
+
+    assert [(move.of.value, move.key) for move in told] == [
+        ("account", "A"), ("sector", "Tech"), ("sector", "Fuel"), ("name", "ALFA"), ("name", "GAMA"), ("name", "BETA"),
+    ]  # fmt: skip
+
+
+def test_a_split_that_the_price_source_tells_is_no_move_and_counts_once(snapshot, market):
+    """GAMA 3-for-1, told by the source and booked too: 60 before is 20 after."""
+    told = CorporateAction(security_id="GAMA", ex_date=market.as_of, kind=ActionKind.SPLIT, value=D(3))
+    booked = Transaction(
+        transaction_id="s1",
+        account_id="A",
+        trade_date=market.as_of,
+        security_id="GAMA",
+        type=TransactionType.SPLIT,
+        quantity=D(3),
+        price=D(0),
+    )
+    both = replace(snapshot, book=replace(snapshot.book, transactions=(booked,)))
+
+    assert names(found(snapshot, market, actions=[told], GAMA=60)) == []
+    assert names(found(both, market, actions=[told], GAMA=60)) == []
+    assert names(found(snapshot, market, GAMA=60)) == ["GAMA"]

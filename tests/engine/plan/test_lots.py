@@ -8,7 +8,7 @@ import pytest
 
 from engine.domain.plans import Term
 from engine.domain.settings import LotMethod, PlanSettings
-from engine.plan.lots import by_price, sale_lots, sales
+from engine.plan.lots import sale_lots, sales
 from engine.plan.rules import NameRules
 
 ON = date(2026, 11, 20)
@@ -65,13 +65,6 @@ def test_tax_gain_weight_and_term_of_a_lot_by_hand(account):
         "old": Term.LONG, "new": Term.SHORT, "loss": Term.SHORT, "down": Term.LONG
     }  # fmt: skip
     assert found["old"].weight == pytest.approx(0.1)
-
-
-def test_a_price_on_gains_sells_the_deepest_loss_first(account):
-    # At a price of 1 a dollar of gain, tax + gain: down -0.375, loss -0.28, new 0.42, old 0.625.
-    ordered = by_price(lots_of(account), tax_weight=1.0, gain_price=1.0)
-
-    assert [entry.lot.lot_id for entry in ordered] == ["down", "loss", "new", "old"]
 
 
 @pytest.mark.parametrize(

@@ -246,7 +246,7 @@ def test_the_recent_purchase_itself_and_twins_stay_blocked_where_losses_are_allo
     )
     assert (
         failed(harvest, household, replace(market, securities=twin))["wash sales"]
-        == "ALFA: sold at a loss, but bought on 2026-11-10 (B10buy)"
+        == "ALFA: sold at a loss, but bought on 2026-11-10 in account B (B10buy)"
     )
 
 
@@ -314,7 +314,9 @@ def test_where_losses_are_allowed_buying_back_is_still_not(plan, snapshot, marke
 
     found = failed(allowing(plan, 0), with_sibling(snapshot, [], [sold]), market)
 
-    assert found == {"wash sales": f"GAMA: bought, but sold at a loss on 2026-11-10 ({sold.transaction_id})"}
+    assert found == {
+        "wash sales": f"GAMA: bought, but sold at a loss on 2026-11-10 in account B ({sold.transaction_id})"
+    }
 
 
 @pytest.mark.parametrize(("ahead", "stopped"), [(1, True), (30, True), (31, False)])
@@ -326,8 +328,8 @@ def test_what_is_arranged_within_thirty_days_stops_a_loss_and_a_purchase(plan, s
 
     found = [failed(plan, with_sibling(snapshot, [], [each]), market) for each in (dividend, sale, gain)]
 
-    lost, bought = (f"ALFA: sold at a loss, but to be bought on {on} ({dividend.transaction_id})",
-                    f"GAMA: bought, but to be sold at a loss on {on} ({sale.transaction_id})")  # fmt: skip
+    lost, bought = (f"ALFA: sold at a loss, but to be bought on {on} in account B ({dividend.transaction_id})",
+                    f"GAMA: bought, but to be sold at a loss on {on} in account B ({sale.transaction_id})")  # fmt: skip
     assert found == ([{"wash sales": lost}, {"wash sales": bought}, {}] if stopped else [{}, {}, {}])
 
 

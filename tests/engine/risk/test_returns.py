@@ -7,6 +7,7 @@ from decimal import Decimal as D
 import numpy as np
 import pytest
 
+from engine.domain.market import ActionKind, CorporateAction
 from engine.risk.returns import daily_returns
 
 MONDAY = date(2026, 11, 16)
@@ -208,3 +209,49 @@ def test_share_classes_of_one_company_carry_its_word(make_history, make_security
     found = daily_returns([make_history(name, WEEK, [1, 2, 3, 4, 5]) for name in "AB"], names, as_of=FRIDAY)
 
     assert found.groups == ("G", "")
+
+
+def action(day, kind, value, name="A"):
+    return CorporateAction(security_id=name, ex_date=day, kind=ActionKind(kind), value=D(str(value)))
+
+
+@pytest.fixture
+def returns_with(make_history, make_security):
+    """Return the returns of one name over a week of closes, with actions."""
+
+    def build(closes, *actions, adjusted=None):
+        history = make_history("A", WEEK, closes, adjusted)
+        return daily_returns([history], [make_security("A")], as_of=FRIDAY, actions=actions).matrix[:, 0]
+
+    return build
+
+
+def test_a_split_between_two_closes_is_no_return(returns_with):
+    """2-for-1 on Wednesday: 102 is 51 of the new shares, then 51 to 52.02 is 2 %."""
+    found = returns_with([100, 102, 51, 51, 52.02], action(WEEK[2], "split", 2))
+
+    assert found == pytest.approx([0.02, 0.0, 0.0, 0.02], abs=1e-12)
+
+
+def test_a_dividend_is_earned_on_its_ex_date(returns_with):
+    """100, then 99 with 2 USD paid: 1 %. A 10-for-1 split with 0.10 a new share on one day: 100 -> 10 x (9.9 + 0.1)."""
+    assert returns_with([100, 99, 99, 100, 100], action(WEEK[1], "dividend", 2))[0] == pytest.approx(0.01, abs=1e-12)
+    both = [action(WEEK[1], "split", 10), action(WEEK[1], "dividend", "0.1")]
+    assert returns_with([100, 9.9, 9.9, 10, 10], *both)[0] == pytest.approx(0.0, abs=1e-12)
+    assert returns_with([100, 9.9, 9.9, 10, 10], *reversed(both))[0] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_an_action_between_two_sessions_counts_on_the_next_and_none_before_the_first(returns_with):
+    early, late = WEEK[0] - timedelta(days=3), WEEK[-1] + timedelta(days=1)
+
+    found = returns_with([100, 101, 101, 102, 103], action(early, "split", 2), action(late, "split", 2))
+
+    assert found == pytest.approx([0.01, 0.0, 1 / 101, 1 / 102], abs=1e-12)
+
+
+def test_adjusted_closes_know_the_actions_already(returns_with):
+    adjusted = [D(50), D(51), D(51), D(51), D("52.02")]
+
+    found = returns_with([100, 102, 51, 51, 52.02], action(WEEK[2], "split", 2), adjusted=adjusted)
+
+    assert found == pytest.approx([0.02, 0.0, 0.0, 0.02], abs=1e-12)

@@ -1,0 +1,89 @@
+"""What does a price source say, and what are the firm's prices once that is in them?"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from engine.domain.identifiers import SecurityId
+from engine.domain.market import ActionKind, CorporateAction, PriceHistory
+
+LARGEST_MOVE: Final = Decimal("0.4")  # a day's fall or rise beyond it, without a split, is more often a fault than news
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotes:
+    """Closes of some days and corporate actions, of any securities. closes: USD as traded; a later close wins."""
+
+    closes: tuple[PriceHistory, ...]
+    actions: tuple[CorporateAction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack:
+    """A close that was not taken: it is too far from the one before, and no split tells why. USD a share."""
+
+    security_id: SecurityId
+    on: date
+    close: Decimal
+    before: Decimal
+
+
+def merged(
+    histories: Sequence[PriceHistory], quotes: Quotes, *, actions: Iterable[CorporateAction]
+) -> tuple[tuple[PriceHistory, ...], tuple[HeldBack, ...]]:
+    """Return the histories with a source's closes in them, in their order, new ones last; and what was held back.
+
+    A close replaces that of the same day; it keeps the adjusted close where the close did not change and the source
+    gives none. A close more than LARGEST_MOVE away from the last one before it, splits of `actions` in between allowed
+    for, is held back, and so is all that follows it for the name in these quotes.
+    """
+    given = {history.security_id: history for history in quotes.closes}
+    splits: dict[SecurityId, list[tuple[date, Decimal]]] = {}
+    for action in actions:
+        if action.kind is ActionKind.SPLIT:
+            splits.setdefault(action.security_id, []).append((action.ex_date, action.value))
+    known = {history.security_id for history in histories}
+    held: list[HeldBack] = []
+    found = []
+    for history in (*histories, *(_empty(name) for name in sorted(given.keys() - known))):
+        name = history.security_id
+        found.append(_with_closes(history, given[name], splits.get(name, ()), held) if name in given else history)
+    return tuple(history for history in found if history.dates), tuple(held)
+
+
+def with_actions(known: Iterable[CorporateAction], told: Iterable[CorporateAction]) -> tuple[CorporateAction, ...]:
+    """Return the actions, by security, day and kind, with a source's in them: of two with the same key the source's."""
+    kept: Mapping[tuple[SecurityId, date, ActionKind], CorporateAction] = {
+        (action.security_id, action.ex_date, action.kind): action for action in (*known, *told)
+    }
+    return tuple(kept[key] for key in sorted(kept))
+
+
+def _empty(name: SecurityId) -> PriceHistory:
+    return PriceHistory(security_id=name, dates=(), closes=(), adjusted=())
+
+
+def _with_closes(
+    history: PriceHistory, given: PriceHistory, splits: Sequence[tuple[date, Decimal]], held: list[HeldBack]
+) -> PriceHistory:
+    rows = dict(zip(history.dates, zip(history.closes, history.adjusted, strict=True), strict=True))
+    for on, close, adjusted in zip(given.dates, given.closes, given.adjusted, strict=True):
+        earlier = max((day for day in rows if day < on), default=None)
+        if earlier is not None:
+            before = rows[earlier][0]
+            for day, ratio in splits:
+                before = before / ratio if earlier < day <= on else before
+            if abs(close / before - 1) > LARGEST_MOVE:
+                held.append(HeldBack(security_id=history.security_id, on=on, close=close, before=before))
+                break
+        same = on in rows and rows[on][0] == close
+        rows[on] = (close, rows[on][1] if same and adjusted is None else adjusted)
+    days = sorted(rows)
+    return PriceHistory(
+        security_id=history.security_id,
+        dates=tuple(days),
+        closes=tuple(rows[day][0] for day in days),
+        adjusted=tuple(rows[day][1] for day in days),
+    )
