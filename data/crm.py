@@ -38,8 +38,8 @@ def link(connection: Connection, plan_id: PlanId, records: Mapping[str, str]) ->
     for name, record_id in records.items():
         if known.get(name, record_id) != record_id:
             raise CheckFailed(f"plan {plan_id}: its record {name} is {known[name]}, found {record_id}")
-        if name not in known:
-            connection.execute(_LINKS.insert(), {"plan_id": plan_id, "name": name, "record_id": record_id})
+        # Somebody else may write the same at this moment: two that read one decision at once.
+        insert_new(connection, _LINKS, [{"plan_id": plan_id, "name": name, "record_id": record_id}])
 
 
 def link_plan(connection: Connection, plan_id: PlanId, record_id: str, *, told: int, at: datetime) -> None:

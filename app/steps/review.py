@@ -218,9 +218,11 @@ def possible_actions(plan: StoredPlan, actor: User) -> tuple[Action, ...]:
 
 
 def _take_over(services: Services, decision: Decision) -> str | None:
-    """Act on a decision once; return the sentence about it, None for one that was made here and only given there."""
+    """Act on a decision once; return the sentence about it, None for one made here or acted on by another reader."""
     who = services.users.by_email(decision.actor)
     stored = services.plans.get(decision.plan_id)
+    if services.links.read_already(decision.plan_id, decision.decision_id):  # in this order: one write changes both
+        return None
     if who is not None and _made_here(services, decision, who):
         with services.database.begin() as connection:
             link_decision(connection, decision.plan_id, decision.decision_id)
@@ -235,6 +237,8 @@ def _take_over(services: Services, decision: Decision) -> str | None:
     try:
         return said + _apply(services, decision, who)
     except (NotAllowed, IllegalMove, CheckFailed, DataError) as refusal:
+        if services.links.read_already(decision.plan_id, decision.decision_id):
+            return None
         return f"{said}; refused: {_answer(services, decision, str(refusal))}"
 
 

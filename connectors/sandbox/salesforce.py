@@ -13,6 +13,7 @@ next port over plain http.
 import argparse
 import asyncio
 import json
+import secrets
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from connectors.sandbox.loopback import HOST, serve
+from connectors.sandbox.org.calls import caller
 from connectors.sandbox.org.faults import Fault, Kind
 from connectors.sandbox.org.refused import Refused, error_body
 from connectors.sandbox.org.rest import DAILY_REQUESTS, Rest
@@ -67,6 +69,7 @@ class StandIn:
     sessions: Sessions
     tls: TlsFiles
     private_key_file: Path
+    webhook_secret: str
 
 
 def salesforce_stand_in(folder: Path, *, org: Org | None = None) -> StandIn:
@@ -82,7 +85,8 @@ def salesforce_stand_in(folder: Path, *, org: Org | None = None) -> StandIn:
     )
     sessions = Sessions(connected, users=org.users, domains=("login", "test", DOMAIN))
     app = _Interface(org, sessions).application()
-    return StandIn(app=app, org=org, sessions=sessions, tls=tls, private_key_file=key_file)
+    secret = secrets.token_hex(32)
+    return StandIn(app=app, org=org, sessions=sessions, tls=tls, private_key_file=key_file, webhook_secret=secret)
 
 
 def write_connection(stand_in: StandIn, address: str, path: Path) -> None:
@@ -94,6 +98,7 @@ def write_connection(stand_in: StandIn, address: str, path: Path) -> None:
         "private_key_file": stand_in.private_key_file.name,
         "address": address,
         "ca_file": stand_in.tls.ca.name,
+        "webhook_secret": stand_in.webhook_secret,
     }
     path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
@@ -213,12 +218,15 @@ def main() -> None:
     parser.add_argument("--page-port", type=int, help="http port of the page for people (default: the next one)")
     parser.add_argument("--model", choices=[model.name.lower() for model in Model], default="managed_package",
                         help="which objects of Financial Services Cloud the org has")  # fmt: skip
+    parser.add_argument("--call", metavar="URL", help="call this address when a plan is decided")
     parser.add_argument("--dir", type=Path, required=True, help="folder for certificates, keys and records")
     arguments = parser.parse_args()
     folder: Path = arguments.dir
     folder.mkdir(parents=True, exist_ok=True)
     schema = load_schema(Model[arguments.model.upper()])
     stand_in = salesforce_stand_in(folder, org=Org(schema=schema, state_file=folder / "org.json"))
+    if arguments.call:
+        stand_in.org.calls = caller(arguments.call, stand_in.webhook_secret)
     write_connection(stand_in, f"https://{HOST}:{arguments.port}", folder / "connection.json")
     page = reviewers_page(stand_in.org)
     page_port = arguments.page_port or arguments.port + 1

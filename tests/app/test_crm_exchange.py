@@ -1,5 +1,7 @@
 """What Salesforce is told and what is read there: every move, each decision once, and trouble kept until it is over."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
 
@@ -204,6 +206,25 @@ def test_what_salesforce_says_of_its_limit_is_kept(services, in_review):
     assert usage.allowed == 15_000
     assert 0 < usage.used < 15_000
     assert usage.resume_at is None
+
+
+@pytest.mark.parametrize("wanted", [None, {"AAA": 6, "BBB": 2, "CCC": 4, "DDD": 10}])
+def test_a_decision_that_several_read_at_once_is_acted_on_once(services, in_review, reviewers, wanted):
+    plan_id = in_review()
+    reviewers.decide(plan_id, "request_changes", user=ADA, comment="half of it", wanted=wanted)
+    start = threading.Barrier(4)
+
+    def read():
+        start.wait()
+        return review.read_decisions(services)
+
+    with ThreadPoolExecutor(4) as pool:
+        said = [sentence for found in [pool.submit(read) for _ in range(4)] for sentence in found.result()]
+
+    assert len(said) == 1
+    assert "refused" not in said[0]
+    assert [move.action for move in services.plans.history(plan_id)].count(Action.REQUEST_CHANGES) == 1
+    assert "half of it" in reviewers.shown(plan_id)
 
 
 def test_a_decision_that_was_read_is_left_alone(services, in_review, reviewers):
