@@ -2,7 +2,7 @@
 
     python crm_process.py DATABASE CONNECTION SEED KILLS
 
-Each round forks a process that makes a plan and works on all that are not through; it is killed with SIGKILL somewhere
+Each round makes a plan and forks a process that works on all that are not through; it is killed with SIGKILL somewhere
 on its way, while the stand-in Salesforce fails as ordered. Then it may work undisturbed until nothing is left to do.
 """
 
@@ -81,19 +81,30 @@ def work(services: Services) -> None:
         review.exchange(services)
 
 
-def forked(database: str, connection: str, number: int, seed: int | None) -> int:
+def make_in_peace(database: str, connection: str, number: int, seed: int) -> None:
+    pid = os.fork()
+    if not pid:
+        make(services_at(database, connection, number), seed, number)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def working(database: str, connection: str, number: int) -> int:
+    """Return the id of a process that works; it ends with 0 where nothing is left to do, 1 where something is."""
     pid = os.fork()
     if pid:
         return pid
     try:
         services = services_at(database, connection, number)
-        if seed is not None:
-            make(services, seed, number)
         work(services)
         os._exit(0 if settled(services) else 1)
     except BaseException as error:
         sys.stderr.write(f"{error!r}\n")
         os._exit(2)
+
+
+def ended(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def settled(services: Services) -> bool:
@@ -105,28 +116,30 @@ def main(database: str, connection: str, seed: int, kills: int) -> None:
     chance, config = random.Random(seed), read_config(Path(connection))
     faults, ca = f"{config.address}/sandbox/faults", config.ca_file
     warm()  # once, and not in every process
+    make_in_peace(database, connection, 0, seed)
     began = time.monotonic()
-    assert os.waitstatus_to_exitcode(os.waitpid(forked(database, connection, 0, seed), 0)[1]) < 2
+    assert ended(working(database, connection, 0)) < 2
     whole_s, midway, broken = time.monotonic() - began, 0, 0
     with requests.Session() as session:
         session.trust_env = False
         for number in range(1, kills + 1):
+            make_in_peace(database, connection, number, seed)
             kind, match = chance.choice(FAULTS), chance.choice(PLACES)
             at = "Rebalance_Trade__c" if kind in ("UNABLE_TO_LOCK_ROW", "ENTITY_IS_LOCKED") else match
             fault = {"kind": kind, "times": chance.randint(1, 2), "match": at, "seconds": 0.05}
             session.post(faults, json=fault, verify=ca).raise_for_status()
-            pid = forked(database, connection, number, seed)
+            pid = working(database, connection, number)
             time.sleep(chance.uniform(0, 1.2 * whole_s))
             os.kill(pid, signal.SIGKILL)
-            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            code = ended(pid)
             midway, broken = midway + (code == -signal.SIGKILL), broken + (code == 2)
             time.sleep(SETTLED_S)
         session.delete(faults, verify=ca).raise_for_status()
-    rounds = 0
-    while os.waitstatus_to_exitcode(os.waitpid(forked(database, connection, kills + rounds + 1, None), 0)[1]):
+    rounds = 1
+    while ended(working(database, connection, kills + rounds)):
         rounds += 1
         assert rounds < MOST_ROUNDS, "the work never ends"
-    sys.stdout.write(json.dumps({"kills": kills, "midway": midway, "broken": broken, "rounds": rounds + 1}))
+    sys.stdout.write(json.dumps({"kills": kills, "midway": midway, "broken": broken, "rounds": rounds}))
 
 
 if __name__ == "__main__":
