@@ -59,7 +59,8 @@ def webhook(services: Callable[[], Services]) -> Route:
 async def keeping_up(services: Callable[[], Services]) -> AsyncIterator[None]:
     """Exchange with the CRM in a thread of its own for as long as the app runs; nothing where none is connected."""
     end = threading.Event()
-    thread = threading.Thread(target=_rounds, args=(services, end), name="crm exchange", daemon=True)
+    rounds = partial(_quietly, partial(_rounds, services, end))
+    thread = threading.Thread(target=rounds, name="crm exchange", daemon=True)
     thread.start()
     try:
         yield
