@@ -2,8 +2,8 @@
 
     python crm_process.py DATABASE CONNECTION SEED KILLS
 
-Each round makes a plan and forks a process that works on all that are not through; it is killed with SIGKILL somewhere
-on its way, while the stand-in Salesforce fails as ordered. Then it may work undisturbed until nothing is left to do.
+Each round makes a plan and forks a process that takes it through; it is killed with SIGKILL somewhere on its way, while
+the stand-in Salesforce fails as ordered, and another goes on where it was. At the end nothing is left to do.
 """
 
 import json
@@ -123,20 +123,21 @@ def main(database: str, connection: str, seed: int, kills: int) -> None:
     with requests.Session() as session:
         session.trust_env = False
         for number in range(1, kills + 1):
-            make_in_peace(database, connection, number, seed)
+            make_in_peace(database, connection, 2 * number, seed)
             kind, match = chance.choice(FAULTS), chance.choice(PLACES)
             at = "Rebalance_Trade__c" if kind in ("UNABLE_TO_LOCK_ROW", "ENTITY_IS_LOCKED") else match
             fault = {"kind": kind, "times": chance.randint(1, 2), "match": at, "seconds": 0.05}
             session.post(faults, json=fault, verify=ca).raise_for_status()
-            pid = working(database, connection, number)
+            pid = working(database, connection, 2 * number)
             time.sleep(chance.uniform(0, 1.2 * whole_s))
             os.kill(pid, signal.SIGKILL)
             code = ended(pid)
             midway, broken = midway + (code == -signal.SIGKILL), broken + (code == 2)
             time.sleep(SETTLED_S)
+            broken += ended(working(database, connection, 2 * number + 1)) == 2  # so that the next kill meets one story
         session.delete(faults, verify=ca).raise_for_status()
     rounds = 1
-    while ended(working(database, connection, kills + rounds)):
+    while ended(working(database, connection, 2 * kills + 1 + rounds)):
         rounds += 1
         assert rounds < MOST_ROUNDS, "the work never ends"
     sys.stdout.write(json.dumps({"kills": kills, "midway": midway, "broken": broken, "rounds": rounds}))
