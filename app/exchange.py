@@ -3,8 +3,8 @@
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache, partial
 from typing import Any, Final
 
 from starlette.background import BackgroundTask
@@ -13,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from app import wiring
 from app.ports import Services
+from app.settings import read_settings
 from app.steps import calls, crm, org, review
 from app.steps.people import SYSTEM
 from connectors.salesforce.webhook import SIGNATURE, TIMESTAMP
@@ -26,7 +28,18 @@ _LONGEST_CALL: Final = 4_096
 _log = logging.getLogger(__name__)
 
 
-def webhook(services: Callable[[], Services]) -> Route:
+@cache
+def services() -> Services:
+    """Return the services of what runs beside the pages of this process."""
+    return wiring.connect(read_settings())
+
+
+def alongside(_: object) -> AbstractAsyncContextManager[None]:
+    """Return what runs beside the app's pages for as long as the app does."""
+    return keeping_up(services)
+
+
+def webhook(connected: Callable[[], Services]) -> Route:
     """Return the address that the CRM calls when something was decided there.
 
     202: heard, and the plan is looked at next; 401: not signed, too old or heard before; 400: names no plan; 413.
@@ -36,7 +49,7 @@ def webhook(services: Callable[[], Services]) -> Route:
         body = await request.body()
         if len(body) > _LONGEST_CALL:
             return JSONResponse({"error": f"expected at most {_LONGEST_CALL} bytes"}, status_code=413)
-        found, headers = services(), request.headers
+        found, headers = connected(), request.headers
         try:
             plan_id = await run_in_threadpool(
                 calls.admit,
@@ -56,10 +69,10 @@ def webhook(services: Callable[[], Services]) -> Route:
 
 
 @asynccontextmanager
-async def keeping_up(services: Callable[[], Services]) -> AsyncIterator[None]:
+async def keeping_up(connected: Callable[[], Services]) -> AsyncIterator[None]:
     """Exchange with the CRM in a thread of its own for as long as the app runs; nothing where none is connected."""
     end = threading.Event()
-    rounds = partial(_quietly, partial(_rounds, services, end))
+    rounds = partial(_quietly, partial(_rounds, connected, end))
     thread = threading.Thread(target=rounds, name="crm exchange", daemon=True)
     thread.start()
     try:
@@ -75,8 +88,8 @@ def one_round(services: Services, number: int) -> None:
         review.read_decisions(services)
 
 
-def _rounds(services: Callable[[], Services], end: threading.Event) -> None:
-    found = services()
+def _rounds(connected: Callable[[], Services], end: threading.Event) -> None:
+    found = connected()
     if found.crm is None:
         return
     _quietly(partial(org.check, found, actor=SYSTEM.user_id))

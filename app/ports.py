@@ -17,6 +17,7 @@ from data.opinions import OpinionStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
+from data.runs import RunStore
 from data.scans import ScanStore
 from data.users import UserStore
 from data.views import ViewStore
@@ -64,6 +65,7 @@ class Services:
     outbox: Outbox
     audit: AuditLog
     scans: ScanStore
+    runs: RunStore
     jobs: JobStore
     users: UserStore
     views: ViewStore

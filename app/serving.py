@@ -37,7 +37,7 @@ def serve_app(settings: Settings, *, port: int, sandbox: bool, database_url: str
     with ExitStack() as stack:
         if sandbox:
             environment["LOTSMITH_CONFIG"] = str(stack.enter_context(_stand_ins(settings, environment, app_port=port)))
-        command = [sys.executable, "-m", "streamlit", "run", str(_ROOT / "app" / "web.py"), f"--server.port={port}"]
+        command = _module(["app.web", f"--port={port}"])
         app = stack.enter_context(_running(command, environment, folder=home))
         click.echo(f"Lotsmith is at http://127.0.0.1:{port}  (Ctrl-C ends it)", err=True)
         try:

@@ -18,6 +18,7 @@ from data.opinions import OpinionStore
 from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
+from data.runs import RunStore
 from data.scans import ScanStore
 from data.users import UserStore
 from data.views import ViewStore
@@ -39,6 +40,7 @@ def connect(settings: Settings) -> Services:
         outbox=Outbox(database),
         audit=AuditLog(database),
         scans=ScanStore(database),
+        runs=RunStore(database),
         jobs=JobStore(database),
         users=UserStore(database),
         views=ViewStore(database),

@@ -72,6 +72,8 @@ def what_if(page: Page, url: str, database: str) -> dict[str, Any]:
     account, names = _large_account(database)
     page.goto(f"{url}/what-if?account={account}")
     _settled(page)
+    page.get_by_text("certified plans of fractional shares").wait_for()  # the frontier follows the first picture
+    _settled(page)
     slider = page.get_by_role("slider", name="Follow the target more closely")
     released = [_slide(page, slider, k) for k in range(_STEPS)]
     page.get_by_text("Trading", exact=True).first.click()

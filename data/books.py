@@ -1,13 +1,14 @@
 """What does an account hold? A row that names its lots and transactions by hash: a few reads, exact."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, select, update
 
 from data import documents, tables
-from data.documents import Document
+from data.documents import Body, Document
 from data.rows import from_row, to_row
 from data.snapshots import lots_document, read_lots, read_transactions, transactions_document
 from engine.domain.accounts import Account, AccountBook
@@ -57,26 +58,45 @@ def read_accounts(connection: Connection, *conditions: Any) -> tuple[Account, ..
     return tuple(from_row(Account, row) for row in rows)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBook:
+    """An account with its lots and transactions as they are stored."""
+
+    account: Account
+    lots: Body
+    transactions: Body
+
+    def book(self) -> AccountBook:
+        """Return the book. Raises CheckFailed where a document is not what its hash says."""
+        account_id = self.account.account_id
+        return AccountBook(
+            account=self.account,
+            lots=read_lots(account_id, self.lots.content()),
+            transactions=read_transactions(account_id, self.transactions.content()),
+        )
+
+
 def read_books(connection: Connection, *conditions: Any) -> Iterator[AccountBook]:
     """Yield books in the order of their source, a chunk in memory at a time."""
+    return (stored.book() for stored in read_stored(connection, *conditions))
+
+
+def read_stored(connection: Connection, *conditions: Any) -> Iterator[StoredBook]:
+    """Yield books as they are stored, in the order of their source, a chunk in memory at a time."""
     rows = connection.execute(select(_TABLE).where(*conditions).order_by(_TABLE.c.place)).mappings().all()
     for start in range(0, len(rows), _AT_ONCE):
         chunk = rows[start : start + _AT_ONCE]
-        contents = documents.get(
+        bodies = documents.get_bodies(
             connection, [row[name] for row in chunk for name in ("lots_hash", "transactions_hash")]
         )
-        yield from (_book(row, contents) for row in chunk)
+        for row in chunk:
+            yield StoredBook(
+                account=from_row(Account, row),
+                lots=bodies[row["lots_hash"]],
+                transactions=bodies[row["transactions_hash"]],
+            )
 
 
 def _row(book: AccountBook) -> tuple[dict[str, Any], list[Document]]:
     lots, transactions = lots_document(book), transactions_document(book)
     return to_row(book.account, lots_hash=lots.hash, transactions_hash=transactions.hash), [lots, transactions]
-
-
-def _book(row: RowMapping, contents: Mapping[str, bytes]) -> AccountBook:
-    account = from_row(Account, row)
-    return AccountBook(
-        account=account,
-        lots=read_lots(account.account_id, contents[row["lots_hash"]]),
-        transactions=read_transactions(account.account_id, contents[row["transactions_hash"]]),
-    )

@@ -31,6 +31,32 @@ class Document:
         return hashlib.sha256(self.content).hexdigest()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A document as it is stored: compressed. size: bytes of its content."""
+
+    hash: str
+    size: int
+    packed: bytes
+
+    def content(self) -> bytes:
+        """Return the content. Raises CheckFailed where it cannot be unpacked or is not that of its hash."""
+        try:
+            content: bytes = pa.Codec("zstd").decompress(self.packed, self.size, asbytes=True)
+        except (OSError, ValueError) as error:
+            raise CheckFailed(f"document {self.hash}: its stored form cannot be read: {error}") from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != self.hash:
+            raise CheckFailed(f"document {self.hash}: expected content of that SHA-256, found {found}")
+        return content
+
+
+def packed(document: Document) -> Body:
+    """Return a document as it would be stored."""
+    body = pa.Codec("zstd", compression_level=_LEVEL).compress(document.content, asbytes=True)
+    return Body(hash=document.hash, size=len(document.content), packed=body)
+
+
 def put(connection: Connection, documents: Iterable[Document]) -> None:
     """Store documents and all their parts; what is there already stays as it is."""
     found: dict[str, Document] = {}
@@ -41,18 +67,23 @@ def put(connection: Connection, documents: Iterable[Document]) -> None:
 
 def get(connection: Connection, names: Sequence[str]) -> Mapping[str, bytes]:
     """Return the content of each document named. Raises CheckFailed where one is missing or does not match its name."""
+    return {name: body.content() for name, body in get_bodies(connection, names).items()}
+
+
+def get_bodies(connection: Connection, names: Sequence[str]) -> Mapping[str, Body]:
+    """Return each document named as it is stored, to be unpacked elsewhere. Raises CheckFailed where one is missing."""
     table = tables.documents
-    contents: dict[str, bytes] = {}
+    bodies: dict[str, Body] = {}
     wanted = sorted(set(names))
     for start in range(0, len(wanted), _AT_ONCE):
         rows = connection.execute(
             select(table.c.hash, table.c.size, table.c.body).where(table.c.hash.in_(wanted[start : start + _AT_ONCE]))
         )
-        contents |= {row.hash: _content(row.hash, row.size, row.body) for row in rows}
+        bodies |= {row.hash: Body(hash=row.hash, size=row.size, packed=row.body) for row in rows}
     for name in wanted:
-        if name not in contents:
+        if name not in bodies:
             raise CheckFailed(f"document {name}: expected it in the database, found none")
-    return contents
+    return bodies
 
 
 def _collect(documents: Iterable[Document], found: dict[str, Document]) -> None:
@@ -70,16 +101,5 @@ def _missing(connection: Connection, found: Mapping[str, Document]) -> set[str]:
 
 
 def _row(document: Document) -> dict[str, object]:
-    body = pa.Codec("zstd", compression_level=_LEVEL).compress(document.content, asbytes=True)
-    return {"hash": document.hash, "kind": document.kind, "size": len(document.content), "body": body}
-
-
-def _content(name: str, size: int, body: bytes) -> bytes:
-    try:
-        content: bytes = pa.Codec("zstd").decompress(body, size, asbytes=True)
-    except (OSError, ValueError) as error:
-        raise CheckFailed(f"document {name}: its stored form cannot be read: {error}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != name:
-        raise CheckFailed(f"document {name}: expected content of that SHA-256, found {found}")
-    return content
+    body = packed(document)
+    return {"hash": body.hash, "kind": document.kind, "size": body.size, "body": body.packed}

@@ -1,8 +1,9 @@
 """Which firm is this? Imported whole or not at all, read account by account, changed by what was filled."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, select, update
@@ -12,7 +13,7 @@ from data import audit, documents, tables
 from data.books import read_accounts, read_books, rewrite_book, write_books
 from data.codec import loads
 from data.database import FIRM_LOCK, Database, insert_new, serialise
-from data.household import read_snapshots
+from data.household import StoredHousehold, read_stored_households
 from data.pending import read_pending
 from data.reference import (
     MarketParts,
@@ -31,20 +32,22 @@ from data.snapshots import read_prices, risk_document
 from data.suggest import unknown
 from engine.domain.accounts import Account, AccountBook, AccountSnapshot, FirmReference, Household, Transaction
 from engine.domain.errors import DataError
-from engine.domain.identifiers import AccountId, HouseholdId, UserId
+from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
 from engine.domain.market import CorporateAction, PriceHistory, RiskModel
+from engine.plan.document import canonical_json
 
 _accounts: Final = tables.accounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firm:
-    """What stands at the head of every page."""
+    """What stands at the head of every page. market: stands for its prices, securities and corporate actions."""
 
     name: str
     as_of: date
     currency: str
     imported_at: datetime
+    market: str
 
 
 class FirmStore:
@@ -125,7 +128,8 @@ class FirmStore:
         """Return the firm's name, day and currency."""
         with self._database.read() as connection:
             row = _require(connection)
-        return Firm(name=row.name, as_of=row.as_of, currency=row.currency, imported_at=row.imported_at)
+        return Firm(name=row.name, as_of=row.as_of, currency=row.currency, imported_at=row.imported_at,
+                    market=row.risk_inputs)  # fmt: skip
 
     def reference(self) -> FirmReference:
         """Return everything but the accounts, equal to what was imported."""
@@ -182,6 +186,21 @@ class FirmStore:
             raise unknown("settings", name, known)
         return known[name]
 
+    def all_settings(self) -> Mapping[str, str]:
+        """Return the TOML text of every settings file by its name."""
+        with self._database.read() as connection:
+            _require(connection)
+            return _settings(connection)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over all that the firm says of its accounts, households and rules; prices are not in it."""
+        told = []
+        with self._database.read() as connection:
+            for table in (tables.accounts, tables.households, tables.restrictions, tables.settings):
+                rows = connection.execute(select(table).order_by(*table.primary_key)).all()
+                told.append([[None if cell is None else str(cell) for cell in row] for row in rows])
+        return sha256(canonical_json(told)).hexdigest()
+
     def snapshot(self, account_id: AccountId) -> AccountSnapshot:
         """Return one account with its household. Raises DataError for an unknown account, with a near match."""
         with self._database.read() as connection:
@@ -189,7 +208,8 @@ class FirmStore:
             found = read_accounts(connection, _accounts.c.account_id == account_id)
             if not found:
                 raise unknown("account", account_id, connection.scalars(select(_accounts.c.account_id)))
-            return read_snapshots(connection, found[0].household_id, as_of=firm.as_of, only=account_id)[0]
+            [household] = read_stored_households(connection, [found[0].household_id], as_of=firm.as_of)
+        return household.snapshots(as_of=firm.as_of, only=account_id)[0]
 
     def snapshots(self, household_id: HouseholdId) -> tuple[AccountSnapshot, ...]:
         """Return every account of a household, by account_id; each book is read once, so a whole firm scans fast.
@@ -198,15 +218,24 @@ class FirmStore:
         """
         with self._database.read() as connection:
             firm = _require(connection)
-            names = {household.household_id for household in read_households(connection)}
-            if household_id not in names:
+            found = read_stored_households(connection, [household_id], as_of=firm.as_of)
+            if not found:
+                names = {household.household_id for household in read_households(connection)}
                 raise unknown("household", household_id, names)
-            return read_snapshots(connection, household_id, as_of=firm.as_of)
+        return found[0].snapshots(as_of=firm.as_of)
+
+    def stored_households(
+        self, household_ids: Sequence[HouseholdId], *, without: Collection[PlanId] = ()
+    ) -> tuple[StoredHousehold, ...]:
+        """Return households as they are stored, in the order asked; see read_stored_households."""
+        with self._database.read() as connection:
+            as_of = _require(connection).as_of
+            return read_stored_households(connection, household_ids, as_of=as_of, without=without)
 
     def pending(self, household_id: HouseholdId) -> tuple[Transaction, ...]:
         """Return the trades of a household that are proposed or further and not booked, of all its accounts."""
         with self._database.read() as connection:
-            return read_pending(connection, household_id, _require(connection).as_of)
+            return read_pending(connection, [household_id], _require(connection).as_of).get(household_id, ())
 
     def market_parts(self) -> MarketParts:
         """Return the market but its risk model; see risk."""

@@ -1,38 +1,76 @@
 """What does a plan see of a household? Its books, the rules in force, and the trades meant but not booked."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import Connection
 
 from data import tables
-from data.books import read_books
+from data.books import StoredBook, read_stored
 from data.pending import read_pending
 from data.reference import read_households, read_restrictions
-from engine.domain.accounts import AccountSnapshot
-from engine.domain.identifiers import AccountId, HouseholdId
+from engine.domain.accounts import AccountSnapshot, Household, Restriction, Transaction
+from engine.domain.identifiers import AccountId, HouseholdId, PlanId
 from engine.domain.policy import FIRM_SCOPE, restrictions_in_force
 
 
-def read_snapshots(
-    connection: Connection, household_id: HouseholdId, *, as_of: date, only: AccountId | None = None
-) -> tuple[AccountSnapshot, ...]:
-    """Return the snapshots of a household's accounts, or of one, by account_id. Each book is read once."""
-    household = next(h for h in read_households(connection) if h.household_id == household_id)
-    books = sorted(
-        read_books(connection, tables.accounts.c.household_id == household_id), key=lambda book: book.account.account_id
-    )
-    scopes = [FIRM_SCOPE, household_id, *(book.account.account_id for book in books)]
-    restrictions = read_restrictions(connection, scopes)
-    pending = read_pending(connection, household_id, as_of)
-    return tuple(
-        AccountSnapshot(
-            as_of=as_of,
-            household=household,
-            book=book,
-            household_books=tuple(books),
-            restrictions=restrictions_in_force(restrictions, book.account, as_of),
-            pending=tuple(trade for trade in pending if trade.account_id != book.account.account_id),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredHousehold:
+    """A household as it is stored: values that a process without a database makes its snapshots from.
+
+    books: by account_id. restrictions: of firm, household and accounts, whenever they hold. pending: see read_pending.
+    """
+
+    household: Household
+    books: tuple[StoredBook, ...]
+    restrictions: tuple[Restriction, ...]
+    pending: tuple[Transaction, ...]
+
+    def snapshots(self, *, as_of: date, only: AccountId | None = None) -> tuple[AccountSnapshot, ...]:
+        """Return the snapshots of the accounts, or of one, by account_id; all share the household's books."""
+        books = tuple(stored.book() for stored in self.books)
+        return tuple(
+            AccountSnapshot(
+                as_of=as_of,
+                household=self.household,
+                book=book,
+                household_books=books,
+                restrictions=restrictions_in_force(self.restrictions, book.account, as_of),
+                pending=tuple(trade for trade in self.pending if trade.account_id != book.account.account_id),
+            )
+            for book in books
+            if only in (None, book.account.account_id)
         )
-        for book in books
-        if only in (None, book.account.account_id)
+
+
+def read_stored_households(
+    connection: Connection, household_ids: Sequence[HouseholdId], *, as_of: date, without: Collection[PlanId] = ()
+) -> tuple[StoredHousehold, ...]:
+    """Return households that are there, in the order asked, in a few queries for all of them.
+
+    without: plans whose trades do not count as pending, since they are to be withdrawn.
+    """
+    wanted = set(household_ids)
+    households = {found.household_id: found for found in read_households(connection) if found.household_id in wanted}
+    books: dict[HouseholdId, list[StoredBook]] = {name: [] for name in households}
+    for stored in read_stored(connection, tables.accounts.c.household_id.in_(list(households))):
+        books[stored.account.household_id].append(stored)
+    scopes = [FIRM_SCOPE, *households]
+    scopes += [stored.account.account_id for members in books.values() for stored in members]
+    restrictions = read_restrictions(connection, scopes)
+    pending = read_pending(connection, list(households), as_of, without=without)
+    return tuple(
+        StoredHousehold(
+            household=households[name],
+            books=tuple(sorted(books[name], key=lambda stored: stored.account.account_id)),
+            restrictions=tuple(
+                each
+                for each in restrictions
+                if each.scope in {FIRM_SCOPE, name, *(stored.account.account_id for stored in books[name])}
+            ),
+            pending=pending.get(name, ()),
+        )
+        for name in dict.fromkeys(household_ids)
+        if name in households
     )

@@ -94,33 +94,9 @@ class PlanStore:
         the makers given and those of the parent. Raises CheckFailed when the document's id or inputs_hash is not the
         hash it should be; DataError for an unknown parent.
         """
-        plan_id = _checked(document, snapshot, market)
         with self._database.begin() as connection:
-            everyone = {actor, *makers}
-            if parent_id is not None:
-                everyone |= _head(connection, parent_id).makers
-            documents.put(connection, [snapshot, market])
-            row = {
-                "plan_id": plan_id,
-                "account_id": document["account_id"],
-                "household_id": household_id,
-                "parent_id": parent_id,
-                "state": PlanState.DRAFT,
-                "version": 0,
-                "created_at": at,
-                "note": note,
-                "snapshot_hash": snapshot.hash,
-                "market_hash": market.hash,
-                "document": document,
-            }
-            new = insert_new(connection, _TABLE, [row])
-            added = insert_new(
-                connection, tables.plan_makers, [{"plan_id": plan_id, "user_id": user} for user in sorted(everyone)]
-            )
-            if new or added:
-                after = {"account_id": document["account_id"], "parent_id": parent_id, "makers": sorted(everyone)}
-                audit.append(connection, at=at, actor=actor, what="plan.save", subject=plan_id, after=after)
-        return plan_id
+            return save_plan(connection, document, snapshot=snapshot, market=market, household_id=household_id,
+                             actor=actor, at=at, makers=makers, note=note, parent_id=parent_id)  # fmt: skip
 
     def annotate(self, plan_id: PlanId, note: str, *, actor: UserId, at: datetime) -> None:
         """Write a plan's name, and on further lines what else is to be said of it; the audit log keeps what was there.
@@ -166,15 +142,15 @@ class PlanStore:
         self,
         *,
         account_id: AccountId | None = None,
-        household_id: HouseholdId | None = None,
+        household_ids: Iterable[HouseholdId] | None = None,
         states: Iterable[PlanState] | None = None,
     ) -> tuple[PlanHead, ...]:
-        """Return the plans of an account, a household or some states, newest first, without their documents."""
+        """Return the plans of an account, some households or some states, newest first, without their documents."""
         query = select(*_HEAD).order_by(_TABLE.c.created_at.desc(), _TABLE.c.plan_id)
         if account_id is not None:
             query = query.where(_TABLE.c.account_id == account_id)
-        if household_id is not None:
-            query = query.where(_TABLE.c.household_id == household_id)
+        if household_ids is not None:
+            query = query.where(_TABLE.c.household_id.in_(list(household_ids)))
         if states is not None:
             query = query.where(_TABLE.c.state.in_(list(states)))
         with self._database.read() as connection:
@@ -265,6 +241,48 @@ class PlanStore:
         return target
 
 
+def save_plan(
+    connection: Connection,
+    document: Mapping[str, Any],
+    *,
+    snapshot: Document,
+    market: Document,
+    household_id: HouseholdId,
+    actor: UserId,
+    at: datetime,
+    makers: Iterable[UserId] = (),
+    note: str = "",
+    parent_id: PlanId | None = None,
+) -> PlanId:
+    """Store a plan as a draft in the caller's transaction; see PlanStore.save."""
+    plan_id = _checked(document, snapshot, market)
+    everyone = {actor, *makers}
+    if parent_id is not None:
+        everyone |= read_head(connection, parent_id).makers
+    documents.put(connection, [snapshot, market])
+    row = {
+        "plan_id": plan_id,
+        "account_id": document["account_id"],
+        "household_id": household_id,
+        "parent_id": parent_id,
+        "state": PlanState.DRAFT,
+        "version": 0,
+        "created_at": at,
+        "note": note,
+        "snapshot_hash": snapshot.hash,
+        "market_hash": market.hash,
+        "document": document,
+    }
+    new = insert_new(connection, _TABLE, [row])
+    added = insert_new(
+        connection, tables.plan_makers, [{"plan_id": plan_id, "user_id": user} for user in sorted(everyone)]
+    )
+    if new or added:
+        after = {"account_id": document["account_id"], "parent_id": parent_id, "makers": sorted(everyone)}
+        audit.append(connection, at=at, actor=actor, what="plan.save", subject=plan_id, after=after)
+    return plan_id
+
+
 def _checked(document: Mapping[str, Any], snapshot: Document, market: Document) -> PlanId:
     plan_id = PlanId(document["plan_id"])
     verify(plan_id, document)
@@ -275,6 +293,7 @@ def _checked(document: Mapping[str, Any], snapshot: Document, market: Document) 
     return plan_id
 
 
-def _head(connection: Connection, plan_id: PlanId) -> PlanHead:
+def read_head(connection: Connection, plan_id: PlanId) -> PlanHead:
+    """Return a plan without its document, in the caller's transaction. Raises DataError for an unknown one."""
     row = read_plan(connection, select(*_HEAD), plan_id)
     return PlanHead(**row, makers=read_makers(connection, [plan_id])[plan_id])

@@ -7,6 +7,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -368,6 +369,32 @@ jobs = Table(
     Column("outcome", Choice(JobOutcome)),
     Column("detail", Text),
     Column("findings", Json),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("began_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("actor", Text, nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("engine_version", Text, nullable=False),
+    Column("settings", Json, nullable=False),
+    Column("accounts", Integer, nullable=False),
+)
+
+run_accounts = Table(
+    "run_accounts",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    Column("account_id", Text, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("plan_id", Text),
+    Column("cause", Text, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("seen", Json),
+    Column("row", Json),
 )
 
 scan_queue = Table(

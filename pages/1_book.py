@@ -16,9 +16,9 @@ tiles = st.container()
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     view = panel.controls(book)
     panel.views(services, user, book, view)
-with tiles:
-    panel.tiles(book, view)
 if panel.wants_map():
     panel.heat_map(book, view)
 states = memory.shared(("plan states", firm.version(services)), lambda: plan.newest_states(services))
 panel.queue(services, user, book, view, plan_states=states, scanned=scanned)
+with tiles:  # after the table, which is longer on its way: then the browser paints both at once
+    panel.tiles(book, view)

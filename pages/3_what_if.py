@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import session
 from app.panels import frame, kept
-from app.panels.lab import lab
+from app.panels.lab import frontier_follows, lab
 from app.session import lab_view
 from app.steps import firm, plan
 from app.steps.market import todays_market
@@ -20,3 +20,4 @@ laid = kept.compared(services, heads)
 lab_view.mark_whole_run()
 lab(services, user, account_id, laid)
 kept.kept_plans(services, user, heads, laid, todays_market(services))
+frontier_follows()

@@ -1,9 +1,14 @@
 """What needs a person? The scan, the nightly book and the wash-sale ledger."""
 
+import os
+
 import click
 
+from app import batch
 from app.commands.terminal import as_option, json_option, reporting, say, services, show
-from app.steps import ledger, monitor, people, plan
+from app.steps import ledger, monitor, people
+from app.steps.household_night import Outcome
+from app.steps.nightly import described, run_night
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.data_quality import Severity
 from engine.monitor.document import scan_document
@@ -26,21 +31,36 @@ def scan(user_id: str | None, as_json: bool) -> None:
 
 
 @click.command()
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="one a core",
+    help="Processes on this machine.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers do it instead.")
 @as_option
-def nightly(user_id: str | None) -> None:
-    """Scan the firm and plan every account that needs it. The drafts wait for a portfolio manager."""
+@json_option
+def nightly(workers: int, scheduler: str | None, user_id: str | None, as_json: bool) -> None:
+    """Scan the firm; plan, check and propose for every account that needs it.
+
+    A run that was killed goes on where it stopped. One that is through changes nothing when it is run again.
+    """
     found = services()
-    actor = people.acting(found, user_id).user_id
-    with reporting("Scanning") as progress:
-        scans = monitor.scan_firm(found, actor=actor, progress=progress)
-    for each in scans:
-        if each.fenced:
-            say(f"{each.account.account_id} is not planned: its data are wrong; see scan")
-    wanted = [each.account.account_id for each in scans if each.reasons and not each.fenced]
-    with reporting("Planning") as progress:
-        outcomes = plan.plan_book(found, wanted, actor=actor, progress=progress)
-    for account_id, outcome in outcomes:
-        click.echo(f"{account_id}\t{outcome}")
+    actor = people.acting(found, user_id)
+    farm = batch.farm(batch.local(workers) if scheduler is None else batch.cluster(scheduler))
+    chosen = {"workers": workers} if scheduler is None else {"scheduler": scheduler}
+    with reporting("Night") as progress:
+        night = run_night(found, actor=actor, farm=farm, settings=chosen, progress=progress)
+    failed = found.runs.accounts(night.run.run_id, outcome=Outcome.EXCEPTION)
+    for each in failed:
+        say(f"{each.account_id} could not be planned: {each.cause}")
+    show(
+        {"run_id": night.run.run_id, "as_of": night.run.as_of.isoformat(), "outcomes": dict(night.counts),
+         "exceptions": [{"account_id": each.account_id, "cause": each.cause} for each in failed]},
+        as_json=as_json,
+        words=lambda: f"night of {night.run.as_of}: {described(night)}",
+    )  # fmt: skip
 
 
 @click.command()

@@ -7,7 +7,7 @@ import streamlit as st
 from app import navigation
 from app.charts.drift import drift_figure
 from app.charts.ledger import lock_figure
-from app.charts.lots import lot_ladder, turning_figure
+from app.charts.lots import lot_ladder, rungs_of, sharing, turning_figure
 from app.charts.taxes import budget_figure
 from app.panels import frame
 from app.steps.monitor import AccountView
@@ -95,6 +95,11 @@ def drift(view: AccountView) -> None:
             )
         else:
             st.caption("The risk model has no factors.")
+    frame.below(lambda: _by_name(view))
+
+
+def _by_name(view: AccountView) -> None:
+    scan, settings = view.scan, view.settings
     st.subheader("By name")
     picture, table = st.columns([2, 3], gap="medium")
     with picture:
@@ -118,27 +123,32 @@ def drift(view: AccountView) -> None:
 
 
 def lots(view: AccountView) -> None:
-    """Show each lot as a bar, and all of them in a table, largest loss first."""
+    """Show the lots as bars, and each of them in a table, largest loss first."""
     snapshot = view.snapshot
+    rungs = rungs_of(snapshot.lots, view.market, snapshot.as_of)
     ladder, turning = st.columns([3, 2], gap="medium")
     with ladder:
         frame.chart(
-            lot_ladder(snapshot.lots, view.market, snapshot.as_of),
+            lot_ladder(rungs, view.market),
             key="lot_ladder",
-            alt="The unrealised gain of each tax lot, largest loss first",
+            alt="The unrealised gain of the tax lots, largest loss first",
         )
+        if shared := sharing(rungs):
+            st.caption(literal(shared))
     with turning:
         frame.chart(
-            turning_figure(snapshot.lots, view.market, snapshot.as_of),
+            turning_figure(rungs, view.market),
             key="lots_turning",
             alt="Short-term lots by the days until they are long-term and their unrealised gain",
         )
-    frame.table(
-        lot_table(snapshot, view.market),
-        key="lots",
-        empty="No lots: the account is in cash.",
-        height=460,
-        file=f"lots-{snapshot.account.account_id}",
+    frame.below(
+        lambda: frame.table(
+            lot_table(snapshot, view.market),
+            key="lots",
+            empty="No lots: the account is in cash.",
+            height=460,
+            file=f"lots-{snapshot.account.account_id}",
+        )
     )
 
 

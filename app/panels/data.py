@@ -6,11 +6,11 @@ from app.charts.risk import risk_figure
 from app.panels import frame
 from app.ports import Services
 from app.session import memory
-from app.steps import crm, firm, health, jobs, monitor
+from app.steps import crm, firm, health, jobs, monitor, nights
 from app.steps.market import judged_risk, todays_market
 from app.tables.execute import outbox_table
 from app.tables.monitor import problem_table
-from app.tables.oversight import connection_table, finding_table, job_table
+from app.tables.oversight import connection_table, exception_table, finding_table, job_table, night_table
 from engine.domain.lifecycle import Role, User
 from engine.domain.market import RiskQuality
 
@@ -62,6 +62,14 @@ def systems(services: Services) -> None:
 
 def work(services: Services) -> None:
     """Show the newest jobs: imports, scans, plans of the book, reconciliations."""
+    newest = nights.newest(services)
+    if newest:
+        st.subheader("Nights")
+        frame.table(night_table(newest), key="nights", file="nights")
+        failed = nights.exceptions(services)
+        if failed:
+            st.subheader("Not planned by the newest night")
+            frame.table(exception_table(failed), key="night_exceptions", file="not-planned", height=260)
     st.subheader("Jobs")
     frame.table(job_table(jobs.history(services)), key="jobs", empty="Nothing was done yet.", height=480, file="jobs")
 

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 import streamlit as st
@@ -26,6 +27,7 @@ from engine.plan.frontier import FrontierPoint
 Curve = tuple[tuple[FrontierPoint, ...], FrontierPoint | None]
 
 _CHART: Final = "frontier"
+_OWED: Final = "frontier to follow"
 _DIGITS: Final = 4  # of a risk aversion that is taken from the frontier, so that a link stays short
 
 
@@ -52,8 +54,6 @@ def _lab(services: Services, user: User, account_id: AccountId, kept: Mapping[st
     form = settings.form_of(present)
     inputs, given = memory.remember(("gift", account_id, version, asked), lambda: with_gift(present, asked))
     moment = (account_id, inputs.hash)
-    if whole:
-        _curve(form, inputs, moment)
     found = memory.shared(("what_if", moment, repr(form.now)), lambda: plan.best_plan(inputs, form.now))
     knobs, result = st.columns([3, 8], gap="medium")
     with result:
@@ -74,9 +74,27 @@ def _lab(services: Services, user: User, account_id: AccountId, kept: Mapping[st
         if found.plan.trades:
             plan_panel.details(found, key="what_if")
     _steps(form, inputs, moment)
+    memory.remember_last(_OWED, None)
     if _curve_key(form, moment) not in memory.remembered():
-        _curve(form, inputs, moment)  # nobody waits for it: the plan stands there already, on the curve before
-        lab_view.run_again()
+        # Nobody waits for it: the plan stands there already, on the curve before where there is one.
+        if whole:
+            memory.remember_last(_OWED, partial(_curve, form, inputs, moment))
+        else:
+            _curve(form, inputs, moment)
+            lab_view.run_again()
+
+
+def frontier_follows() -> None:
+    """Have the frontier made that the whole page was drawn without, and the page drawn again with it."""
+    if memory.remembered().get(_OWED) is not None:
+        frame.afterwards(_follow)
+
+
+def _follow() -> None:
+    owed = memory.remembered().get(_OWED)  # no longer where the settings were changed meanwhile
+    memory.remember_last(_OWED, None)
+    if owed is not None:
+        owed()
 
 
 def _along(form: Form) -> PlanSettings:
@@ -128,6 +146,8 @@ def _frontier(form: Form, found: WhatIf, kept: Mapping[str, WhatIf], moment: tup
             f"Click a point to take it. {len(points)} certified plans of fractional shares, each within "
             f"{widest:.3f} bp of the best possible; full rebalance is the plan if tax did not count."
         )
+    elif at_hand is None:
+        st.caption("The curve of the best possible plans is being worked out and follows here.")
 
 
 def _place(label: str, found: WhatIf, key: str = "") -> Place:

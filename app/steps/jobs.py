@@ -30,8 +30,8 @@ def recorded(
     def decorate(use_case: _UseCase[P, R]) -> _UseCase[P, R]:
         @wraps(use_case)
         def run(services: Services, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            actor: Any = kwargs.get("actor", SYSTEM.user_id)
-            job = services.jobs.begin(kind, actor=actor, at=services.now())
+            actor: Any = kwargs.get("actor", SYSTEM)
+            job = services.jobs.begin(kind, actor=getattr(actor, "user_id", actor), at=services.now())
             try:
                 result = use_case(services, *args, **kwargs)
             except LotsmithError as error:

@@ -16,7 +16,7 @@ def todays_market(services: Services) -> MarketSnapshot:
     Raises DataError where no firm was imported, or prices do not suffice for a risk model.
     """
     firm = services.firm.firm()
-    version = f"{firm.imported_at.isoformat()} {firm.as_of}"
+    version = f"{firm.imported_at.isoformat()} {firm.market}"
     if version not in services.markets:
         parts = services.firm.market_parts()
         risk = services.firm.risk(estimator=ESTIMATOR)

@@ -59,7 +59,7 @@ def scan_firm(
     """
     imported_at = services.firm.firm().imported_at
     market = todays_market(services)
-    since, limits, actions = _watched(services, market)
+    since, limits, actions = watched(services, market)
     households = services.firm.households()
     scans: list[AccountScan] = []
     for number, household in enumerate(households, start=1):
@@ -105,7 +105,7 @@ def look_at(services: Services, account_id: AccountId) -> AccountView:
     """Return one account as it stands now. Raises DataError for an unknown one."""
     snapshot, market = services.firm.snapshot(account_id), todays_market(services)
     settings = settings_of(services, snapshot.account)
-    since, limits, actions = _watched(services, market)
+    since, limits, actions = watched(services, market)
     scan = scan_account(snapshot, market, settings, last_marks=since, limits=limits, actions=actions)
     taxes = tax_position(snapshot.account, settings, scan.harvest)
     return AccountView(snapshot=snapshot, market=market, settings=settings, scan=scan, taxes=taxes)
@@ -126,7 +126,7 @@ def move_limits(services: Services) -> MoveLimits:
     return MoveLimits(**{key: float(value) for key, value in table.items()})
 
 
-def _watched(
+def watched(
     services: Services, market: MarketSnapshot
 ) -> tuple[Mapping[SecurityId, Mark], MoveLimits, tuple[CorporateAction, ...]]:
     """Return the marks that moves are measured from, from where on they are told, and the actions to be heeded."""

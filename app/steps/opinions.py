@@ -1,7 +1,7 @@
 """What does the second checker say of a plan, and does it hold today? As kept, while nothing under it has changed."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -54,11 +54,19 @@ class Footing:
         told = [CHECKER, self.imported, self.as_of.isoformat(), sorted(others.items())]
         return hashlib.sha256(canonical_json(told)).hexdigest()
 
+    def changed(
+        self, household_id: HouseholdId, *, without: Collection[PlanId], proposed: Iterable[PlanId]
+    ) -> "Footing":
+        """Return the footing once some plans have gone and others of a household were proposed."""
+        plans = {name: counts for name, counts in self.counting.get(household_id, {}).items() if name not in without}
+        plans |= dict.fromkeys(proposed, _COUNTS[PlanState.PROPOSED])
+        return replace(self, counting={**self.counting, household_id: plans})
 
-def footing(services: Services) -> Footing:
-    """Return what opinions stand on now."""
+
+def footing(services: Services, *, household_ids: Iterable[HouseholdId] | None = None) -> Footing:
+    """Return what opinions stand on now; of plans of some households where these are given."""
     counting: dict[HouseholdId, dict[PlanId, str]] = {}
-    for head in services.plans.heads(states=_COUNTS):
+    for head in services.plans.heads(states=_COUNTS, household_ids=household_ids):
         counting.setdefault(head.household_id, {})[head.plan_id] = _COUNTS[head.state]
     present = services.firm.firm()
     return Footing(imported=present.imported_at.isoformat(), as_of=present.as_of, counting=counting)

@@ -16,6 +16,7 @@ from engine.domain.identifiers import AccountId
 IN_LINE: Final = "in line"
 _REASONS: Final = {
     "data_problem": "data problem",
+    "exception": "not planned",
     "out_of_balance": "out of balance",
     "cash_low": "cash low",
     "cash_high": "cash high",

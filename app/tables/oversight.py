@@ -1,14 +1,25 @@
 """What oversight looks at: the audit log, jobs, faults of the data, connections."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import pandas as pd
 
 from app.steps.health import Connection
 from app.tables.parts import table_of
 from data.audit import AuditRow
+from data.runs import AccountRun, RunRecord
 from engine.domain.jobs import Job
+
+_OUTCOMES: Final = {
+    "proposed": "proposed",
+    "under_way": "under way",
+    "no_trade": "no trade",
+    "calm": "calm",
+    "fenced_off": "fenced",
+    "not_planned": "exception",
+}
 
 
 def audit_table(rows: Iterable[AuditRow]) -> pd.DataFrame:
@@ -47,6 +58,34 @@ def job_table(jobs: Iterable[Job]) -> pd.DataFrame:
             for job in jobs
         ],
         "job at took_s status faults text actor",
+    )
+
+
+def night_table(nights: Iterable[tuple[RunRecord, Mapping[str, int]]]) -> pd.DataFrame:
+    """Return one row a night: how far it is, and how many accounts came to what."""
+    return table_of(
+        [
+            {
+                "as_of": run.as_of,
+                "at": run.began_at,
+                "took_s": None if run.ended_at is None else (run.ended_at - run.began_at).total_seconds(),
+                "status": "done"
+                if run.ended_at is not None
+                else f"{sum(counts.values()):,} of {run.accounts:,} accounts",
+                **{column: counts.get(outcome, 0) for column, outcome in _OUTCOMES.items()},
+                "actor": run.actor,
+            }
+            for run, counts in nights
+        ],
+        f"as_of at took_s status {' '.join(_OUTCOMES)} actor",
+    )
+
+
+def exception_table(accounts: Iterable[AccountRun]) -> pd.DataFrame:
+    """Return one row an account that a night could not plan, with its cause."""
+    return table_of(
+        [{"account": each.account_id, "cause_text": each.cause, "took_s": each.seconds} for each in accounts],
+        "account cause_text took_s",
     )
 
 

@@ -13,6 +13,7 @@ class JobKind(StrEnum):
     CHECK_SALESFORCE = "check salesforce"
     PRICES = "prices"
     SCAN = "scan"
+    NIGHT = "night"
     PLAN_BOOK = "plan book"
     RECONCILE = "reconcile"
 

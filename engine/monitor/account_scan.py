@@ -14,9 +14,13 @@ from engine.monitor.moves import Move
 
 
 class Reason(StrEnum):
-    """Why an account is in the queue, in the order in which a desk looks at them."""
+    """Why an account is in the queue, in the order in which a desk looks at them.
+
+    exception: a night wanted to plan it and could not; no scan alone finds that.
+    """
 
     DATA_PROBLEM = "data_problem"
+    EXCEPTION = "exception"
     OUT_OF_BALANCE = "out_of_balance"
     CASH_LOW = "cash_low"
     CASH_HIGH = "cash_high"

@@ -95,7 +95,7 @@ def scan_account(
         gains_left=gains_left,
         dollars_at_stake=dollars_at_stake(measured.nav, counted_error, losses.tax_saved, settings=settings),
         risk_at_stake=risk_at_stake(measured.nav, counted_error, settings=settings),
-        reasons=tuple(reason for reason in Reason if present[reason]),
+        reasons=tuple(reason for reason in Reason if present.get(reason)),
     )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.domain.lifecycle import PlanState
+
 COMMANDS = (
     ["demo"], ["import"], ["export"], ["sync", "addepar"], ["sync", "salesforce"], ["salesforce", "check"], ["scan"],
     ["plan"], ["compare"], ["frontier"], ["sensitivity"], ["nightly"], ["washsales"], ["push"], ["approve"], ["send"],
@@ -290,11 +292,22 @@ def test_nobody_takes_anothers_address_or_the_place_of_the_machine(desk, user, e
     assert "Eve" not in desk.run("user", "list").out
 
 
-def test_the_nightly_book_plans_the_accounts_that_need_it(desk, documents):
+def test_a_night_proposes_for_the_accounts_that_need_it_and_says_what_the_others_came_to(desk, documents):
+    said = desk.run("nightly", "--as", "maya", "--workers", "1", "--json")
+
+    services = desk.services()
+    proposed = [head.plan_id for head in services.plans.heads(states=[PlanState.PROPOSED])]
+    services.database.close()
+    assert said.code == 0, said.err
+    assert json.loads(said.out)["outcomes"] == {"calm": 2, "proposed": 1}
+    assert proposed == [documents["T1"]["plan_id"]]
+
+
+def test_the_machine_itself_proposes_nothing(desk):
     said = desk.run("nightly")
 
-    assert said.code == 0
-    assert said.out == f"T1\t{documents['T1']['plan_id']}\n"
+    assert said.code == 1
+    assert "Lotsmith may not propose plans" in said.err
 
 
 def test_plain_words_say_what_the_documents_say(desk):

@@ -93,7 +93,7 @@ def test_plans_are_listed_by_account_household_and_state(draft, store, advance):
 
     assert {head.plan_id for head in store.heads()} == {one, two, three}
     assert [head.plan_id for head in store.heads(account_id="A1")] == [one]
-    assert {head.plan_id for head in store.heads(household_id="H1")} == {one, two}
+    assert {head.plan_id for head in store.heads(household_ids=["H1"])} == {one, two}
     assert {head.plan_id for head in store.heads(states=[PlanState.DRAFT])} == {two, three}
     assert store.heads(account_id="A1", states=[PlanState.DRAFT]) == ()
     assert store.heads(account_id="A1")[0].makers == {"pam"}

@@ -13,7 +13,10 @@ TAXED, UNTAXED = "A00003", "A00005"
 
 
 def what_if(app, page, account):
+    """Open the lab and wait for the frontier too, which follows the plan and draws the page once more."""
     go(page, f"{app.url}/what-if?account={account}")
+    expect(page.get_by_text("is being worked out and follows here")).to_have_count(0)
+    settled(page)
 
 
 def enter(page, label, value):

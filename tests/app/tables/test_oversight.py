@@ -1,12 +1,20 @@
 """What is shown of jobs, faults of the data, outside systems and the audit log."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 
 from app.steps.health import Connection, Standing
-from app.tables.oversight import audit_table, connection_table, finding_table, job_table
+from app.tables.oversight import (
+    audit_table,
+    connection_table,
+    exception_table,
+    finding_table,
+    job_table,
+    night_table,
+)
 from data.audit import AuditRow
+from data.runs import AccountRun, RunRecord
 from engine.domain.jobs import Finding, Job, JobKind, JobOutcome
 
 NINE = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -81,4 +89,34 @@ def test_an_event_shows_before_and_after_as_written_and_nothing_where_there_was_
     assert audit_table(events).drop(columns="at").to_numpy().tolist() == [
         [2, "maya", "user.save", "ada", "", '{"name": "Zoë"}', "0123456789ab"],
         [1, "ada", "x", "y", "false", "[]", "ffffffffffff"],
+    ]
+
+
+def run(**more):
+    return RunRecord(
+        run_id="r", began_at=NINE, actor="maya", as_of=date(2026, 11, 20), engine_version="0", settings={},
+        accounts=5_000, **more,
+    )  # fmt: skip
+
+
+def test_a_night_tells_what_its_accounts_came_to_and_how_far_it_is_while_it_runs():
+    through = run(ended_at=NINE + timedelta(seconds=58))
+
+    table = night_table(
+        [(run(ended_at=None), {"proposed": 900, "calm": 300}), (through, {"exception": 2, "fenced": 1})]
+    )
+
+    assert table["status"].tolist() == ["1,200 of 5,000 accounts", "done"]
+    assert table["took_s"].tolist()[1] == 58.0
+    columns = ["proposed", "under_way", "no_trade", "calm", "fenced_off", "not_planned"]
+    assert table[columns].to_numpy().tolist() == [[900, 0, 0, 300, 0, 0], [0, 0, 0, 0, 1, 2]]
+
+
+def test_an_account_that_a_night_could_not_plan_tells_why():
+    failed = AccountRun(
+        account_id="A", outcome="exception", plan_id=None, cause="cash and turnover conflict", seconds=0.5
+    )
+
+    assert exception_table([failed]).to_dict("records") == [
+        {"account": "A", "cause_text": "cash and turnover conflict", "took_s": 0.5}
     ]

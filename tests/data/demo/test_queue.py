@@ -26,7 +26,7 @@ def scans(demo_market, demo_marks, demo_snapshots, demo_settings):
 def test_each_reason_to_look_at_an_account_occurs(scans):
     reasons = Counter(reason for scan in scans for reason in scan.reasons)
 
-    assert set(reasons) == set(Reason)
+    assert set(reasons) == set(Reason) - {Reason.EXCEPTION}  # which a night alone finds
     assert all(count < 0.6 * len(scans) for count in reasons.values())
     assert 2 <= reasons[Reason.MARKET_MOVE] <= 20
 
