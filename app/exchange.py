@@ -16,7 +16,7 @@ from starlette.routing import Route
 from app import wiring
 from app.ports import Services
 from app.settings import read_settings
-from app.steps import calls, crm, org, review
+from app.steps import calls, crm, decisions, org
 from app.steps.people import SYSTEM
 from connectors.salesforce.webhook import SIGNATURE, TIMESTAMP
 from engine.domain.errors import DataError, LotsmithError, NotAllowed
@@ -85,7 +85,7 @@ def one_round(services: Services, number: int) -> None:
     """Tell the CRM what waits and, now and then while it has requests to spare, ask it for decisions."""
     crm.deliver(services)
     if number % _ASK_EVERY == 0 and not org.limit_warning(services):
-        review.read_decisions(services)
+        decisions.read_decisions(services)
 
 
 def _rounds(connected: Callable[[], Services], end: threading.Event) -> None:

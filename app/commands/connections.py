@@ -4,7 +4,7 @@ import click
 
 from app.commands.review import require_told
 from app.commands.terminal import CHECK_FAILED, as_option, json_option, reporting, say, services, show
-from app.steps import crm, org, people, review, sync
+from app.steps import crm, decisions, org, people, sync
 
 
 @click.group("sync")
@@ -32,7 +32,7 @@ def addepar(user_id: str | None) -> None:
 def salesforce() -> None:
     """Tell Salesforce what waits for it. Then take over what its reviewers decided."""
     found = services()
-    for sentence in review.exchange(found):
+    for sentence in decisions.exchange(found):
         click.echo(sentence)
     require_told(crm.untold(found))
 

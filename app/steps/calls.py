@@ -3,7 +3,7 @@
 import json
 
 from app.ports import Services
-from app.steps import review
+from app.steps import decisions
 from connectors.salesforce.webhook import LATEST, require_signed
 from data.crm import accept_call
 from engine.domain.errors import DataError, NotAllowed
@@ -31,5 +31,5 @@ def admit(services: Services, *, timestamp: str, signature: str, body: bytes) ->
 
 
 def look(services: Services, plan_id: PlanId) -> tuple[str, ...]:
-    """Read back what was decided on one plan; see review.read_decisions."""
-    return review.read_decisions(services, only=plan_id)
+    """Read back what was decided on one plan; see decisions.read_decisions."""
+    return decisions.read_decisions(services, only=plan_id)

@@ -23,7 +23,7 @@ import requests
 from app import wiring
 from app.ports import Services
 from app.settings import Settings
-from app.steps import crm, plan, review
+from app.steps import crm, decisions, plan, review
 from connectors.salesforce.config import read_config
 from connectors.salesforce.mapping import ReviewVerdict
 from engine.domain.errors import ExternalRefusal
@@ -74,11 +74,11 @@ def work(services: Services) -> None:
             with suppress(ExternalRefusal):
                 services.org(as_user=ALAN).decide(head.plan_id, ReviewVerdict.APPROVE, "fine")
     with suppress(ExternalRefusal):
-        review.exchange(services)
+        decisions.exchange(services)
     for head in services.plans.heads(states=[PlanState.APPROVED]):
         services.plans.move(head.plan_id, Action.RELEASE, alan, at=services.now())
     with suppress(ExternalRefusal):
-        review.exchange(services)
+        decisions.exchange(services)
 
 
 def make_in_peace(database: str, connection: str, number: int, seed: int) -> None:

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from app.steps import crm, execute, review
+from app.steps import crm, decisions, execute, review
 from data.crm import link_decision
 from engine.domain.lifecycle import Action, PlanState
 
@@ -71,7 +71,7 @@ def test_a_decision_on_a_plan_that_was_edited_here_is_refused_and_said_so(servic
     decide(services, plan_id, Action.REQUEST_CHANGES, "cora", "another proposal follows")
     reviewers.decide(plan_id, "approve", user=ALAN)
 
-    (sentence,) = review.read_decisions(services)
+    (sentence,) = decisions.read_decisions(services)
 
     assert "refused: the plan is changes requested in Lotsmith and no longer in review" in sentence
     assert services.plans.get(plan_id).state is PlanState.CHANGES_REQUESTED
@@ -79,17 +79,17 @@ def test_a_decision_on_a_plan_that_was_edited_here_is_refused_and_said_so(servic
     assert "<td>changes_requested</td>" in shown
     assert "decision refused: the plan is changes requested" in shown
     assert any(row.what == "crm.decision.refused" for row in services.audit.rows(limit=5))
-    assert review.read_decisions(services) == ()  # said once
+    assert decisions.read_decisions(services) == ()  # said once
 
 
 def test_an_old_approval_is_not_taken_over_again_when_a_plan_is_resumed(services, in_review, reviewers):
     plan_id = in_review()
     reviewers.decide(plan_id, "approve", user=ALAN)
-    review.read_decisions(services)
+    decisions.read_decisions(services)
     decide(services, plan_id, Action.HOLD, "cora", "is the client abroad?")
     decide(services, plan_id, Action.RESUME, "cora")
 
-    assert review.exchange(services) == ()
+    assert decisions.exchange(services) == ()
 
     assert services.plans.get(plan_id).state is PlanState.IN_REVIEW
 
@@ -99,7 +99,7 @@ def test_an_approval_given_here_is_no_news_when_it_is_read_there(services, in_re
     decide(services, plan_id, Action.APPROVE, "alan", "fine")
 
     assert services.links.undecided() == ()
-    assert review.exchange(services) == ()
+    assert decisions.exchange(services) == ()
 
 
 def test_when_two_decide_at_once_the_one_here_stands_and_the_other_hears_why(services, in_review, reviewers):
@@ -107,7 +107,7 @@ def test_when_two_decide_at_once_the_one_here_stands_and_the_other_hears_why(ser
     reviewers.decide(plan_id, "reject", user=ADA, comment="not now")
     decide(services, plan_id, Action.APPROVE, "alan", "fine")
 
-    (sentence,) = review.read_decisions(services)
+    (sentence,) = decisions.read_decisions(services)
 
     assert "Ada Advisor decided reject in the CRM; refused: the plan is approved in Lotsmith" in sentence
     assert services.plans.get(plan_id).state is PlanState.APPROVED
@@ -123,12 +123,12 @@ def test_a_plan_deleted_there_while_in_review_is_put_before_its_reviewers_again(
     reviewers.client.call("DELETE", f"sobjects/Rebalance_Plan__c/{lost}")
     assert not reviewers.waits(plan_id)
 
-    review.read_decisions(services)
+    decisions.read_decisions(services)
 
     assert reviewers.waits(plan_id)
     assert services.links.records(plan_id)["plan"] != lost
     reviewers.decide(plan_id, "approve", user=ALAN)
-    review.read_decisions(services)
+    decisions.read_decisions(services)
     assert services.plans.get(plan_id).state is PlanState.APPROVED
 
 
@@ -155,12 +155,12 @@ def test_when_the_days_requests_are_used_up_nothing_is_asked_until_some_are_free
     assert "REQUEST_LIMIT_EXCEEDED" in push.error
     assert "Not told yet: Salesforce: REQUEST_LIMIT_EXCEEDED" in crm.where_in_crm(services, plan_id)
     again = later(services, connected, 29)
-    assert review.exchange(again) == ()
+    assert decisions.exchange(again) == ()
     assert crm.untold(again, plan_id)[0].attempts == 1  # it was left alone
     again.database.close()
 
     again = later(services, connected, 31)
-    review.exchange(again)
+    decisions.exchange(again)
 
     assert crm.untold(again, plan_id) == ()
     assert not crm.paused(again)
@@ -216,7 +216,7 @@ def test_a_decision_that_several_read_at_once_is_acted_on_once(services, in_revi
 
     def read():
         start.wait()
-        return review.read_decisions(services)
+        return decisions.read_decisions(services)
 
     with ThreadPoolExecutor(4) as pool:
         said = [sentence for found in [pool.submit(read) for _ in range(4)] for sentence in found.result()]
@@ -234,5 +234,5 @@ def test_a_decision_that_was_read_is_left_alone(services, in_review, reviewers):
     with services.database.begin() as connection:
         link_decision(connection, plan_id, decision.decision_id)
 
-    assert review.read_decisions(services) == ()
+    assert decisions.read_decisions(services) == ()
     assert services.plans.get(plan_id).state is PlanState.IN_REVIEW
