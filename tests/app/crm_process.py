@@ -34,6 +34,8 @@ BEGIN = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
 BETWEEN = timedelta(minutes=11)  # longer than a message is leased
 ALAN = "approver@lotsmith.example"
 MOST_ROUNDS = 60
+MOST_PLANS_A_KILL = 5
+FAULTY = 0.5  # of the stories
 SETTLED_S = 0.2  # what is under way when a process dies arrives within this
 FAULTS = (
     "SERVER_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "CONCURRENT_LIMIT_EXCEEDED", "INVALID_SESSION_ID",
@@ -112,6 +114,12 @@ def settled(services: Services) -> bool:
     return not left and not crm.untold(services) and not services.links.behind() and not services.links.undecided()
 
 
+def fault(chance: random.Random) -> dict[str, object]:
+    kind, match = chance.choice(FAULTS), chance.choice(PLACES)
+    at = "Rebalance_Trade__c" if kind in ("UNABLE_TO_LOCK_ROW", "ENTITY_IS_LOCKED") else match
+    return {"kind": kind, "times": chance.randint(1, 2), "match": at, "seconds": 0.05}
+
+
 def main(database: str, connection: str, seed: int, kills: int) -> None:
     chance, config = random.Random(seed), read_config(Path(connection))
     faults, ca = f"{config.address}/sandbox/faults", config.ca_file
@@ -119,28 +127,29 @@ def main(database: str, connection: str, seed: int, kills: int) -> None:
     make_in_peace(database, connection, 0, seed)
     began = time.monotonic()
     assert ended(working(database, connection, 0)) < 2
-    whole_s, midway, broken = time.monotonic() - began, 0, 0
+    span_s, killed, broken, plans = time.monotonic() - began, 0, 0, 1
     with requests.Session() as session:
         session.trust_env = False
-        for number in range(1, kills + 1):
-            make_in_peace(database, connection, 2 * number, seed)
-            kind, match = chance.choice(FAULTS), chance.choice(PLACES)
-            at = "Rebalance_Trade__c" if kind in ("UNABLE_TO_LOCK_ROW", "ENTITY_IS_LOCKED") else match
-            fault = {"kind": kind, "times": chance.randint(1, 2), "match": at, "seconds": 0.05}
-            session.post(faults, json=fault, verify=ca).raise_for_status()
-            pid = working(database, connection, 2 * number)
-            time.sleep(chance.uniform(0, 1.2 * whole_s))
+        while killed < kills:
+            assert plans < MOST_PLANS_A_KILL * kills, "the desk is too fast to be killed"
+            number, plans = 2 * plans, plans + 1
+            make_in_peace(database, connection, number, seed)
+            if chance.random() < FAULTY:
+                session.post(faults, json=fault(chance), verify=ca).raise_for_status()
+            pid = working(database, connection, number)
+            time.sleep(chance.uniform(0, span_s))
             os.kill(pid, signal.SIGKILL)
             code = ended(pid)
-            midway, broken = midway + (code == -signal.SIGKILL), broken + (code == 2)
+            killed, broken = killed + (code == -signal.SIGKILL), broken + (code == 2)
+            span_s *= 1.05 if code == -signal.SIGKILL else 0.9  # a story is shorter where it meets a refusal
             time.sleep(SETTLED_S)
-            broken += ended(working(database, connection, 2 * number + 1)) == 2  # so that the next kill meets one story
+            broken += ended(working(database, connection, number + 1)) == 2  # so that the next kill meets one story
         session.delete(faults, verify=ca).raise_for_status()
     rounds = 1
-    while ended(working(database, connection, 2 * kills + 1 + rounds)):
+    while ended(working(database, connection, 2 * plans + rounds)):
         rounds += 1
         assert rounds < MOST_ROUNDS, "the work never ends"
-    sys.stdout.write(json.dumps({"kills": kills, "midway": midway, "broken": broken, "rounds": rounds}))
+    sys.stdout.write(json.dumps({"killed": killed, "plans": plans, "broken": broken, "rounds": rounds}))
 
 
 if __name__ == "__main__":
