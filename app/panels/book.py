@@ -42,6 +42,7 @@ _TABLE: Final = "book_queue"
 _HEIGHT: Final = 560
 _ICONS: Final[Mapping[str, str]] = {
     "data problem": ":material/report:",
+    "not planned": ":material/event_busy:",
     "out of balance": ":material/balance:",
     "cash low": ":material/south:",
     "cash high": ":material/north:",
