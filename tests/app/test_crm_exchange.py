@@ -1,5 +1,6 @@
 """What Salesforce is told and what is read there: every move, each decision once, and trouble kept until it is over."""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -236,3 +237,20 @@ def test_a_decision_that_was_read_is_left_alone(services, in_review, reviewers):
 
     assert decisions.read_decisions(services) == ()
     assert services.plans.get(plan_id).state is PlanState.IN_REVIEW
+
+
+def test_the_check_of_an_org_ends_with_one_where_something_is_missing(connected, reviewers, new_desk, tmp_path):
+    connection = json.loads(reviewers.config.with_suffix(".json").read_text())
+    folder = reviewers.config.parent
+    files = {name: str(folder / connection[name]) for name in ("private_key_file", "ca_file")}
+    (tmp_path / "other.json").write_text(json.dumps({**connection, **files, "approval_process": "Other"}))
+    (tmp_path / "other.toml").write_text('[salesforce]\nconfig = "other.json"\n')
+    other = new_desk(tmp_path / "other.toml")
+
+    whole, lacking = connected.run("salesforce", "check"), other.run("salesforce", "check", "--json")
+
+    assert whole.code == 0, whole.err
+    assert whole.out.startswith("nothing is missing\nrequests: ")
+    assert lacking.code == 1
+    missing = ["approval process Other on Rebalance_Plan__c is missing or not active"]
+    assert json.loads(lacking.out)["missing"] == missing
