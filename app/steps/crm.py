@@ -93,7 +93,7 @@ def note_usage(services: Services) -> None:
     """Keep what the CRM's newest answer said of its limit."""
     heard = [org.usage for org in services.orgs.values() if org.usage is not None]
     if heard:
-        newest = max(heard, key=lambda usage: usage.used)
+        newest = max(heard, key=lambda usage: usage.heard_s)
         services.links.note_usage(used=newest.used, allowed=newest.allowed, at=services.now(), resume_at=None)
 
 

@@ -8,7 +8,7 @@ into one kind of error.
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
@@ -29,10 +29,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Requests that the org counted in the last 24 hours, all its programs together, of those it allows."""
+    """Requests that the org counted in the last 24 hours, all its programs together, of those it allows.
+
+    heard_s: when it said so, by a clock that only tells earlier from later.
+    """
 
     used: int
     allowed: int
+    heard_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +183,7 @@ class SalesforceClient:
     def _note_usage(self, salesforce: Salesforce) -> None:
         told = salesforce.api_usage.get("api-usage")
         if told is not None:
-            self._usage = Usage(used=int(told.used), allowed=int(told.total))
+            self._usage = Usage(used=int(told.used), allowed=int(told.total), heard_s=time.monotonic())
 
     def _signed_in(self) -> Salesforce:
         with self._lock:
