@@ -441,7 +441,7 @@ crm_told = Table(
 crm_usage = Table(
     "crm_usage",
     metadata,
-    _only_row(),
+    only_row(),
     CheckConstraint("id = 1", name="one_row"),
     Column("used", Integer, nullable=False),
     Column("allowed", Integer, nullable=False),
