@@ -17,6 +17,7 @@ _OUTSIDE_FAILED: Final = 3
 _MOST_PROBLEMS_SHOWN: Final = 200
 _COMMANDS: Final = (
     firm.demo, firm.import_, firm.prices, firm.export, firm.serve, connections.sync_group, addepar.group,
+    connections.salesforce_group,
     monitor.scan, monitor.washsales, monitor.nightly, plan.plan_, plan.compare, plan.frontier,
     plan.sensitivity, plan.replay, meeting.report,
     review.push, review.approve, execute.send, execute.reconcile_, control.user_group, control.audit_group,

@@ -198,6 +198,7 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "held_from": c.DateColumn("Held from"),
     "system": c.TextColumn("System", pinned=True),
     "last_success": c.DatetimeColumn("Last success", format="YYYY-MM-DD HH:mm:ss"),
+    "requests": c.TextColumn("Requests", help="Counted by the system itself, of those that it allows"),
     "waiting": c.NumberColumn("Waiting", help="Messages that it has yet to take"),
     "standing": c.TextColumn("Verdict", width=110),
     "checks": c.TextColumn("Passed", width=75, help="Checks of the planner and the second checker that pass"),

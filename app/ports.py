@@ -55,7 +55,8 @@ def no_progress(doing: str, done: float) -> None:
 class Services:
     """Everything a use case may call. crm is None where the firm has not connected Salesforce.
 
-    markets: the firm's market by version of its data, so that one import estimates risk once.
+    markets: the firm's market by version of its data, so that one import estimates risk once. orgs: the CRM by user,
+    so that each signs in once.
     """
 
     database: Database
@@ -79,9 +80,12 @@ class Services:
     exports: Path
     now: Callable[[], datetime]
     markets: dict[str, MarketSnapshot] = field(default_factory=dict)
+    orgs: dict[str | None, SalesforceCrm] = field(default_factory=dict)
 
     def org(self, *, as_user: str | None = None) -> SalesforceCrm:
         """Return the connected CRM, for a reviewer by e-mail address where one is given. Raises DataError for none."""
         if self.crm is None:
             raise DataError("no CRM is connected: expected a section [salesforce] in the file of LOTSMITH_CONFIG")
-        return SalesforceCrm(self.crm if as_user is None else self.crm.acting_as(as_user))
+        if as_user not in self.orgs:
+            self.orgs[as_user] = SalesforceCrm(self.crm if as_user is None else self.crm.acting_as(as_user))
+        return self.orgs[as_user]

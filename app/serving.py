@@ -68,7 +68,8 @@ def _stand_ins(settings: Settings, environment: dict[str, str], *, app_port: int
     folder.mkdir(parents=True, exist_ok=True)
     (org, page), prices = _free_ports(2, but=app_port), folder / "prices.csv"
     day = _write_prices(settings, prices)
-    salesforce = ["connectors.sandbox.salesforce", f"--port={org}", f"--page-port={page}", f"--dir={folder}"]
+    salesforce = ["connectors.sandbox.salesforce", f"--port={org}", f"--page-port={page}", f"--dir={folder}",
+                  f"--call=http://127.0.0.1:{app_port}/webhooks/salesforce"]  # fmt: skip
     custodian = ["connectors.sandbox.custodian_folder", f"--dir={exports}", f"--prices={prices}"]
     if day is not None:
         custodian.append(f"--day={day}")  # else a demo firm would grow old at its first fill

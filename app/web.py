@@ -16,6 +16,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import exchange
+
 _SCRIPTS: Final = Path(st.__file__).parent / "static" / "static" / "js"
 _CHARTS: Final = ("PlotlyChart",)
 _TABLES: Final = ("DataFrame", "arrowFormatUtils")
@@ -51,7 +53,12 @@ def _link(script: str) -> str:
     return f"<./static/js/{script}>; rel=modulepreload; crossorigin"
 
 
-app = st.App(str(Path(__file__).with_name("main.py")), middleware=[Middleware(EarlyParts)])
+app = st.App(
+    str(Path(__file__).with_name("main.py")),
+    routes=[exchange.webhook(exchange.services)],
+    middleware=[Middleware(EarlyParts)],
+    lifespan=exchange.alongside,
+)
 
 
 def main() -> None:

@@ -477,6 +477,24 @@ crm_records = Table(
     Column("record_id", Text, nullable=False, index=True),
 )
 
-crm_cursors = Table(
-    "crm_cursors", metadata, Column("name", Text, primary_key=True), Column("position", Text, nullable=False)
+crm_told = Table(
+    "crm_told",
+    metadata,
+    Column("plan_id", Text, ForeignKey("plans.plan_id"), primary_key=True),
+    Column("version", Integer, nullable=False),
+)
+
+crm_usage = Table(
+    "crm_usage",
+    metadata,
+    only_row(),
+    CheckConstraint("id = 1", name="one_row"),
+    Column("used", Integer, nullable=False),
+    Column("allowed", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("resume_at", UtcTime),
+)
+
+webhook_calls = Table(
+    "webhook_calls", metadata, Column("signature", Text, primary_key=True), Column("at", UtcTime, nullable=False)
 )

@@ -6,8 +6,7 @@ from app import navigation, session
 from app.panels import approval, frame, orders, queue, review
 from app.panels import plan as plan_panel
 from app.session import memory
-from app.steps import crm, plan
-from app.steps import review as step
+from app.steps import crm, decisions, plan
 from app.tables.parts import literal
 from app.tables.review import history_table
 
@@ -17,7 +16,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.title("Review", width="content")
     if services.crm and st.button("Read decisions from Salesforce", key="read_decisions", icon=":material/sync:"):
         with st.spinner("Asking Salesforce…"):
-            review.tell(step.read_decisions(services))
+            review.tell(decisions.read_decisions(services))
     if plan_id and st.button("All plans in review", key="all_plans", icon=":material/arrow_back:"):
         navigation.go(navigation.REVIEW)
 frame.told(session.said())

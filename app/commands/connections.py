@@ -3,8 +3,8 @@
 import click
 
 from app.commands.review import require_told
-from app.commands.terminal import as_option, reporting, say, services
-from app.steps import crm, people, review, sync
+from app.commands.terminal import CHECK_FAILED, as_option, json_option, reporting, say, services, show
+from app.steps import crm, decisions, org, people, sync
 
 
 @click.group("sync")
@@ -36,7 +36,30 @@ def addepar(user_id: str | None, *, whole: bool) -> None:
 def salesforce() -> None:
     """Tell Salesforce what waits for it. Then take over what its reviewers decided."""
     found = services()
-    crm.deliver(found)
-    for sentence in review.read_decisions(found):
+    for sentence in decisions.exchange(found):
         click.echo(sentence)
     require_told(crm.untold(found))
+
+
+@click.group("salesforce")
+def salesforce_group() -> None:
+    """The firm's Salesforce org."""
+
+
+@salesforce_group.command()
+@json_option
+@as_option
+def check(as_json: bool, user_id: str | None) -> None:
+    """Ask the org whether it has all that plans need; name what is missing, and end with 1 where something is."""
+    found = services()
+    outcome = org.check(found, actor=people.acting(found, user_id).user_id)
+    used = org.usage_text(outcome.usage)
+    document = {"missing": list(outcome.missing), "requests": used, "warning": org.limit_warning(found)}
+
+    def words() -> str:
+        lines = [*outcome.missing] or ["nothing is missing"]
+        return "\n".join([*lines, *([f"requests: {used}"] if used else [])])
+
+    show(document, as_json=as_json, words=words)
+    if outcome.missing:
+        click.get_current_context().exit(CHECK_FAILED)

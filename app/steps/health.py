@@ -1,21 +1,22 @@
 """Which outside systems are reached, when did each last answer, and what waits for it?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from app.ports import Services
-from app.steps import crm, execute
+from app.steps import crm, execute, org
 from connectors.fix.destinations import session_destinations
 from data.outbox import OutboxRow
 from engine.domain.jobs import JobKind, JobOutcome
 
 
 class Standing(StrEnum):
-    """IDLE: connected, and nothing was asked of it yet."""
+    """IDLE: connected, and nothing was asked of it yet. STRAINED: it works, and will not for long."""
 
     WORKS = "works"
+    STRAINED = "near its limit"
     IDLE = "not used yet"
     FAILS = "fails"
     ABSENT = "not connected"
@@ -23,22 +24,24 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One outside system. last_success: when it last took or gave something. error: of the newest failure, else ""."""
+    """One outside system. last_success: when it last took or gave something. used: of what it allows, in words.
+
+    error: of the newest failure, else what calls for attention, else "".
+    """
 
     name: str
     standing: Standing
     last_success: datetime | None
     waiting: int
     error: str
+    used: str = ""
 
 
 def connections(services: Services) -> tuple[Connection, ...]:
     """Return every system that this firm can be connected to."""
     return (
         _addepar(services),
-        _messages(
-            "Salesforce", services.crm is not None, [row for topic in crm.TOPICS for row in services.outbox.all(topic)]
-        ),
+        _salesforce(services),
         _messages("Custodians, files", True, services.outbox.all(execute.FILES)),
         *_sessions(services),
     )
@@ -72,6 +75,22 @@ def _addepar(services: Services) -> Connection:
         waiting=0,
         error=failed,
     )
+
+
+def _salesforce(services: Services) -> Connection:
+    rows = [row for topic in crm.TOPICS for row in services.outbox.all(topic)]
+    found = _messages("Salesforce", services.crm is not None, rows)
+    if services.crm is None:
+        return found
+    checks = services.jobs.newest(kind=JobKind.CHECK_SALESFORCE, limit=1)
+    lacks = "; ".join(finding.found for job in checks for finding in job.findings)
+    failed = next((job.detail for job in checks if job.outcome is JobOutcome.FAILED), "")
+    warning = org.limit_warning(services)
+    error = found.error or lacks or failed or warning
+    standing = _standing(True, used=found.last_success is not None, error=error)
+    if error and error == warning and not crm.paused(services):
+        standing = Standing.STRAINED
+    return replace(found, standing=standing, error=error, used=org.usage_text(services.links.usage()))
 
 
 def _messages(name: str, present: bool, rows: Sequence[OutboxRow]) -> Connection:

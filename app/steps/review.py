@@ -1,4 +1,4 @@
-"""Is it right, and who agrees? Propose, edit with a price on each edit, decide here, take over decisions in the CRM."""
+"""Is it right, and who agrees? Propose, edit with a price on each edit, decide."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,15 +7,14 @@ from typing import Any, Final
 
 from app.ports import Services
 from app.steps import crm, opinions, words
-from app.steps.people import SYSTEM
 from app.steps.plan import WhatIf, keep, kept, signed_shares, with_trades
-from connectors.salesforce.mapping import Decision, ReviewVerdict
+from connectors.salesforce.mapping import ReviewVerdict
 from data.opinions import Opinion, write_opinion
 from data.plans import PlanHead, StoredPlan
-from engine.domain.errors import CheckFailed, DataError, IllegalMove, LotsmithError, NotAllowed
+from engine.domain.errors import CheckFailed, DataError, IllegalMove
 from engine.domain.identifiers import PlanId, SecurityId
-from engine.domain.lifecycle import MOVES, Action, PlanState, Role, User, legal_actions, next_state
-from engine.domain.plans import Check, Side
+from engine.domain.lifecycle import Action, PlanState, Role, User, legal_actions, next_state
+from engine.domain.plans import Check
 from engine.plan.document import plan_from_document
 from engine.review.checker import failures, second_opinion
 from engine.review.difference import in_dollars
@@ -25,9 +24,7 @@ _VERDICTS: Final = {
     Action.REJECT: ReviewVerdict.REJECT,
     Action.REQUEST_CHANGES: ReviewVerdict.REQUEST_CHANGES,
 }
-_TARGETS: Final = {move.action: move.target for move in MOVES}
 _REVIEWERS: Final = frozenset({Role.ADVISOR, Role.APPROVER})  # the queue that Salesforce asks
-_ACTIONS: Final = {verdict: action for action, verdict in _VERDICTS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,23 +140,27 @@ def save_adjusted(services: Services, plan_id: PlanId, adjusted: Adjusted, *, ac
     Whoever edits is a maker of the new plan, so another person approves it. Raises CheckFailed where the second
     checker finds the edited plan wrong, NotAllowed where the person may not return the plan; nothing is then kept.
     """
-    _require_passing(services, second_opinion(*_judged(adjusted.plan)))
-    stored, said = services.plans.get(plan_id), comment or f"edited; see plan {adjusted.plan.plan_id[:12]}"
-    in_review = stored.state is PlanState.IN_REVIEW
-    if in_review:
-        next_state(state=stored.state, action=Action.REQUEST_CHANGES, actor=actor, makers=stored.makers, comment=said)
-    new = keep(services, adjusted.plan, actor=actor.user_id, note=comment, parent_id=plan_id)
-    if in_review:
+    new = keep_adjusted(services, plan_id, adjusted, actor=actor, comment=comment)
+    if services.plans.get(plan_id).state is PlanState.IN_REVIEW:
         services.plans.move(
-            plan_id,
-            Action.REQUEST_CHANGES,
-            actor,
-            at=services.now(),
-            comment=said,
-            outbox=crm.to_mark(services, plan_id, PlanState.CHANGES_REQUESTED, f"edited; see plan {new[:12]}"),
+            plan_id, Action.REQUEST_CHANGES, actor, at=services.now(), comment=said_of_edit(comment, adjusted)
         )
         crm.deliver(services)
     return new
+
+
+def keep_adjusted(services: Services, plan_id: PlanId, adjusted: Adjusted, *, actor: User, comment: str) -> PlanId:
+    """Keep an edited plan as a draft and leave the plan it came from alone; raises as save_adjusted does."""
+    _require_passing(services, second_opinion(*_judged(adjusted.plan)))
+    stored, said = services.plans.get(plan_id), said_of_edit(comment, adjusted)
+    if stored.state is PlanState.IN_REVIEW:
+        next_state(state=stored.state, action=Action.REQUEST_CHANGES, actor=actor, makers=stored.makers, comment=said)
+    return keep(services, adjusted.plan, actor=actor.user_id, note=comment, parent_id=plan_id)
+
+
+def said_of_edit(comment: str, adjusted: Adjusted) -> str:
+    """Return why a plan was edited, or else where to find what came of it."""
+    return comment or f"edited; see plan {adjusted.plan.plan_id[:12]}"
 
 
 def decide(services: Services, plan_id: PlanId, action: Action, *, actor: User, comment: str, seen: str) -> PlanState:
@@ -169,26 +170,14 @@ def decide(services: Services, plan_id: PlanId, action: Action, *, actor: User, 
     """
     if action is Action.APPROVE:
         require_sound(services, plan_id)
-    if action in _VERDICTS and actor.roles & _REVIEWERS:
+    outbox = []
+    if action in _VERDICTS and actor.roles & _REVIEWERS:  # else Salesforce asked this person for no answer
         outbox = crm.to_decide(services, plan_id, _VERDICTS[action], actor=actor, comment=comment)
-    else:  # no answer that Salesforce asked this person for: it is shown there, and decided here
-        outbox = crm.to_mark(services, plan_id, _TARGETS[action], f"{actor.name}: {comment}")
     state = services.plans.move(
         plan_id, action, actor, at=services.now(), comment=comment, expected_hash=seen, outbox=outbox
     )
     crm.deliver(services)
     return state
-
-
-def read_decisions(services: Services) -> tuple[str, ...]:
-    """Take over what reviewers decided in the CRM; return one sentence for each decision read.
-
-    A decision that the life cycle or the table of rights refuses changes nothing here and is answered in the CRM.
-    An advisor's edits there become a new draft through the same checks. Raises ExternalRefusal where the CRM fails.
-    """
-    org = services.org()
-    waiting = [head.plan_id for head in services.plans.heads(states=[PlanState.IN_REVIEW])]
-    return tuple(_take_over(services, decision) for decision in org.read_decisions(waiting))
 
 
 def last_words(services: Services, heads: Iterable[PlanHead]) -> Mapping[PlanId, str]:
@@ -200,47 +189,6 @@ def last_words(services: Services, heads: Iterable[PlanHead]) -> Mapping[PlanId,
 def possible_actions(plan: StoredPlan, actor: User) -> tuple[Action, ...]:
     """Return what this person may do with a plan now."""
     return legal_actions(plan.state, actor, plan.makers)
-
-
-def _take_over(services: Services, decision: Decision) -> str:
-    who = services.users.by_email(decision.actor)
-    name = decision.actor if who is None else who.name
-    said = f"plan {decision.plan_id[:12]}: {name} decided {decision.verdict} in the CRM"
-    if who is None:
-        stranger = NotAllowed(f"{decision.actor} is no user of Lotsmith")
-        return f"{said}; refused: {_answer(services, decision.plan_id, stranger)}"
-    try:
-        return said + _apply(services, decision, who)
-    except (NotAllowed, IllegalMove, CheckFailed, DataError) as refusal:
-        return f"{said}; refused: {_answer(services, decision.plan_id, refusal)}"
-
-
-def _apply(services: Services, decision: Decision, who: User) -> str:
-    """Do here what a reviewer decided there; return what to add to the sentence about it."""
-    if decision.edits:
-        shares = {name: count if side is Side.BUY else -count for name, side, count in decision.edits}
-        adjusted = adjust(services, decision.plan_id, shares)
-        new = save_adjusted(services, decision.plan_id, adjusted, actor=who, comment=decision.comment)
-        return f", with {len(decision.edits)} edits: new draft {new[:12]}"
-    if decision.verdict is ReviewVerdict.APPROVE:
-        require_sound(services, decision.plan_id)
-    comment = decision.comment or f"decided in the CRM on {decision.decided_at:%Y-%m-%d %H:%M}"
-    services.plans.move(decision.plan_id, _ACTIONS[decision.verdict], who, at=services.now(), comment=comment)
-    return ""
-
-
-def _answer(services: Services, plan_id: PlanId, refusal: LotsmithError) -> str:
-    """Say in the CRM that its decision was refused; there it is final, so the plan is held here for a person."""
-    services.plans.move(
-        plan_id,
-        Action.REQUEST_CHANGES,
-        SYSTEM,
-        at=services.now(),
-        comment=str(refusal),
-        outbox=crm.to_mark(services, plan_id, PlanState.CHANGES_REQUESTED, f"decision refused: {refusal}"),
-    )
-    crm.deliver(services)
-    return str(refusal)
 
 
 def _judged(found: WhatIf) -> tuple[Any, Any, Any]:

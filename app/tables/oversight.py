@@ -119,9 +119,10 @@ def connection_table(connections: Iterable[Connection]) -> pd.DataFrame:
                 "status": one.standing.value,
                 "last_success": one.last_success,
                 "waiting": one.waiting,
+                "requests": one.used,
                 "error": one.error,
             }
             for one in connections
         ],
-        "system status last_success waiting error",
+        "system status last_success waiting requests error",
     )

@@ -80,7 +80,7 @@ class Approvals:
             return
         targets = listed([plan["Id"] for plan in plans])
         steps = self._client.rows(
-            "SELECT ProcessInstance.TargetObjectId, StepStatus, Comments, Actor.Username, CreatedDate "  # noqa: S608
+            "SELECT Id, ProcessInstance.TargetObjectId, StepStatus, Comments, Actor.Username, CreatedDate "  # noqa: S608
             f"FROM ProcessInstanceStep WHERE ProcessInstance.TargetObjectId IN {targets} "
             "AND ProcessInstance.Status IN ('Approved', 'Rejected') AND StepStatus IN ('Approved', 'Rejected') "
             "ORDER BY CreatedDate"

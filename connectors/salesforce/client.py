@@ -8,7 +8,7 @@ into one kind of error.
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
@@ -25,6 +25,18 @@ _LONGEST_WAIT_S: Final = 8.0
 _SIGN_INS_A_REQUEST: Final = 1  # after the first: a user whose sessions die at once would be locked out by more
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Requests that the org counted in the last 24 hours, all its programs together, of those it allows.
+
+    heard_s: when it said so, by a clock that only tells earlier from later.
+    """
+
+    used: int
+    allowed: int
+    heard_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +67,12 @@ class SalesforceClient:
         self._lock = threading.Lock()
         self._session = open_session(config)
         self._salesforce: Salesforce | None = None
+        self._usage: Usage | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the newest answer said of the org's daily limit; None before the first."""
+        return self._usage
 
     def call(self, method: str, path: str, body: Any = None, *, repeatable: bool = True) -> Any:
         """Send one request and return its JSON answer, None where there is none. Numbers with a point are Decimals.
@@ -148,7 +166,7 @@ class SalesforceClient:
             salesforce = self._signed_in()
             content = {"params": body} if method == "GET" else {"json": body}
             try:
-                return salesforce.restful(path, method=method, **content)
+                answer = salesforce.restful(path, method=method, **content)
             except SalesforceExpiredSession as error:
                 if not sign_ins_left or self._config.access_token:
                     raise refusal(error) from error
@@ -157,7 +175,15 @@ class SalesforceClient:
                 raise refusal(error) from error
             except (requests.RequestException, ValueError) as error:  # ValueError: a success that is not JSON
                 raise broken_line(error) from error
+            else:
+                self._note_usage(salesforce)
+                return answer
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def _note_usage(self, salesforce: Salesforce) -> None:
+        told = salesforce.api_usage.get("api-usage")
+        if told is not None:
+            self._usage = Usage(used=int(told.used), allowed=int(told.total), heard_s=time.monotonic())
 
     def _signed_in(self) -> Salesforce:
         with self._lock:

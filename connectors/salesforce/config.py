@@ -4,26 +4,48 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from engine.domain.errors import DataError
 
+_SECRET_LENGTH: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyNames:
+    """The object that says who has a part in a financial account, and how: its lookups, and the role of an owner."""
+
+    object: str = "FinancialAccountParty"
+    financial_account: str = "FinancialAccountId"
+    account: str = "AccountId"
+    role: str = "Role"
+    owner: str = "Owner"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinancialAccountNames:
     """The firm's object for a financial account; the defaults are those of the FSC managed package.
 
-    key: the field that holds Lotsmith's account_id. household: the lookup to the household's Account record.
-    link: the lookup on Rebalance_Plan__c that points here (folder metadata/force-app-finserv).
+    key: the field that holds Lotsmith's account_id. household: the lookup to the household's Account record, None where
+    party leads from the financial account to its owner's instead. link: the lookup on Rebalance_Plan__c that points
+    here (folders metadata/force-app-finserv and force-app-standard).
     """
 
     object: str = "FinServ__FinancialAccount__c"
     key: str = "FinServ__SourceSystemId__c"
-    household: str = "FinServ__Household__c"
+    household: str | None = "FinServ__Household__c"
+    party: PartyNames | None = None
     link: str = "Financial_Account__c"
+
+
+MANAGED_PACKAGE: Final = FinancialAccountNames()
+STANDARD_OBJECTS: Final = FinancialAccountNames(
+    object="FinancialAccount", key="Lotsmith_Account_Id__c", household=None, party=PartyNames()
+)
+_MODELS: Final = {"managed_package": MANAGED_PACKAGE, "standard_objects": STANDARD_OBJECTS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +57,8 @@ class SalesforceConfig:
     My Domain only); access_token and instance (host name). address: where to connect ("https://host:port"), None for
     the domain itself. ca_file: PEM file with the authority that signed the server, None for the usual ones.
     attempts: how often a request is tried in all; back-off doubles from backoff_s. financial_accounts: None for an org
-    without them, where plans are not linked to accounts and households. Raises DataError for a mix that cannot work.
+    without them, where plans are not linked to accounts and households. webhook_secret: what the org signs its calls
+    with, None where it makes none. Raises DataError for a mix that cannot work.
     """
 
     domain: str = "login"
@@ -53,7 +76,8 @@ class SalesforceConfig:
     attempts: int = 5
     backoff_s: float = 0.5
     approval_process: str = "Rebalance_Review"
-    financial_accounts: FinancialAccountNames | None = FinancialAccountNames()
+    financial_accounts: FinancialAccountNames | None = MANAGED_PACKAGE
+    webhook_secret: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         secret = self.consumer_key and self.client_secret
@@ -69,6 +93,8 @@ class SalesforceConfig:
             raise DataError(f"Salesforce: address must start with https://, found {self.address}")
         if self.attempts < 1:
             raise DataError(f"Salesforce: attempts must be >= 1, found {self.attempts}")
+        if self.webhook_secret is not None and len(self.webhook_secret) < _SECRET_LENGTH:
+            raise DataError(f"Salesforce: webhook_secret must have {_SECRET_LENGTH} characters or more")
         if self.private_key_pem:
             try:
                 load_pem_private_key(self.private_key_pem.encode(), password=None)
@@ -104,10 +130,25 @@ def read_config(path: Path) -> SalesforceConfig:
         raise DataError(f"{path}: expected a JSON object that describes the Salesforce connection: {error}") from error
     if ca_file := values.get("ca_file"):
         values["ca_file"] = str(path.parent / ca_file)
-    names = values.get("financial_accounts")
-    if isinstance(names, Mapping):
-        values["financial_accounts"] = FinancialAccountNames(**_known(names, FinancialAccountNames, path))
+    if "financial_accounts" in values:
+        values["financial_accounts"] = _financial_accounts(values["financial_accounts"], path)
     return SalesforceConfig(**_known(values, SalesforceConfig, path))
+
+
+def _financial_accounts(given: Any, path: Path) -> FinancialAccountNames | None:
+    """Return one of the two models of Financial Services Cloud by its name, or names of the firm's own."""
+    if given is None:
+        return None
+    if isinstance(given, str) and given in _MODELS:
+        return _MODELS[given]
+    if not isinstance(given, Mapping):
+        raise DataError(
+            f"{path}: financial_accounts: expected {' or '.join(_MODELS)}, a JSON object or null, found {given}"
+        )
+    names = dict(_known(given, FinancialAccountNames, path))
+    if isinstance(names.get("party"), Mapping):
+        names["party"] = PartyNames(**_known(names["party"], PartyNames, path))
+    return FinancialAccountNames(**names)
 
 
 def _known(values: Mapping[str, Any], kind: type, path: Path) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ TRADE: Final = "Rebalance_Trade__c"
 TRADE_KEY: Final = "Trade_Id__c"
 CHUNK: Final = 200  # rows that Salesforce takes in one collection
 MAX_TRADES: Final = 1_000  # 5 collections fit into one composite request, which is one transaction
+SHORT: Final = 8  # digits of a plan's hash by which people speak of it
 _HASH_PREFIX: Final = 16  # hex digits: 64 bits of the plan's hash
 _NAME_LENGTH: Final = 80
 _TEXT_LENGTH: Final = 255
@@ -41,11 +42,13 @@ class ReviewVerdict(StrEnum):
 class Decision:
     """A reviewer's final word on one plan.
 
-    actor: Salesforce username. edits: (security, side, shares wanted); 0 shares means no trade. An approval with edits
-    is a request for changes: approval belongs to the frozen document, and an edit makes another one.
+    decision_id: the approval step's record id, one a decision. actor: Salesforce username. edits: (security, side,
+    shares wanted); 0 shares means no trade. An approval with edits is a request for changes: approval belongs to the
+    frozen document, and an edit makes another one.
     """
 
     plan_id: PlanId
+    decision_id: str
     verdict: ReviewVerdict
     actor: str
     comment: str
@@ -53,12 +56,24 @@ class Decision:
     edits: tuple[tuple[SecurityId, Side, Decimal], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presentation:
+    """What a plan's reviewers are shown besides its document. makers: names; tickers: by security_id."""
+
+    household_name: str
+    account_name: str
+    summary: str
+    makers: tuple[str, ...]
+    tickers: Mapping[str, str]
+
+
 PLAN_FIELDS: Final = (
     "Plan_Id__c", "Account_Id__c", "Account_Name__c", "Household_Name__c", "Household__c", "As_Of__c", "Status__c",
     "Status_Text__c", "Review_Outcome__c", "Summary__c", "Solution__c", "Trade_Count__c", "Buys__c", "Sells__c",
     "Net_Asset_Value__c", "Cash_Before__c", "Cash_After__c", "Tracking_Error_Before__c", "Tracking_Error_After__c",
     "ST_Gain__c", "LT_Gain__c", "Tax_Liability__c", "Harvested_Loss__c", "Disallowed_Loss__c", "Objective_Bp__c",
-    "Gap_Bp__c", "Checks_Failed__c", "Checks_Warned__c", "Checks__c", "Inputs_Hash__c", "Engine_Version__c",
+    "Gap_Bp__c", "Makers__c", "Superseded_By__c", "Checks_Failed__c", "Checks_Warned__c", "Checks__c", "Inputs_Hash__c",
+    "Engine_Version__c",
 )  # fmt: skip
 TRADE_FIELDS: Final = (
     "Trade_Id__c", "Plan__c", "Security_Id__c", "Side__c", "Quantity__c", "Price__c", "Amount__c", "ST_Gain__c",
@@ -66,9 +81,7 @@ TRADE_FIELDS: Final = (
 )  # fmt: skip
 
 
-def plan_record(
-    document: Mapping[str, Any], *, household_name: str, account_name: str, summary: str, links: Mapping[str, str]
-) -> Record:
+def plan_record(document: Mapping[str, Any], shown: Presentation, links: Mapping[str, str]) -> Record:
     """Return the Rebalance_Plan__c record of a plan document, without its external id (that stands in the address).
 
     links: lookup field -> record id, empty where the org has no such records.
@@ -77,13 +90,14 @@ def plan_record(
     verdicts = [check["verdict"] for check in document["checks"]]
     checks = "\n".join(f"{check['verdict'].upper()} {check['rule']}: {check['detail']}" for check in document["checks"])
     return {
-        "Name": _fit(f"{account_name} {document['as_of']} {document['plan_id'][:8]}", _NAME_LENGTH),
+        "Name": _fit(f"{shown.account_name} {document['as_of']} {document['plan_id'][:SHORT]}", _NAME_LENGTH),
         "Account_Id__c": document["account_id"],
-        "Account_Name__c": _fit(account_name, _TEXT_LENGTH),
-        "Household_Name__c": _fit(household_name, _TEXT_LENGTH),
+        "Account_Name__c": _fit(shown.account_name, _TEXT_LENGTH),
+        "Household_Name__c": _fit(shown.household_name, _TEXT_LENGTH),
         "As_Of__c": document["as_of"],
         "Status__c": "proposed",
-        "Summary__c": _fit(summary, _SUMMARY_LENGTH),
+        "Summary__c": _fit(shown.summary, _SUMMARY_LENGTH),
+        "Makers__c": _fit(", ".join(shown.makers), _TEXT_LENGTH),
         "Solution__c": document["status"],
         "Trade_Count__c": len(document["trades"]),
         "Buys__c": _total(trade["amount"] for trade in document["trades"] if trade["side"] == Side.BUY),
@@ -109,9 +123,16 @@ def plan_record(
     }
 
 
-def trade_records(document: Mapping[str, Any]) -> tuple[Record, ...]:
+def trade_records(document: Mapping[str, Any], tickers: Mapping[str, str]) -> tuple[Record, ...]:
     """Return the Rebalance_Trade__c records in the document's order, each pointing to its plan by external id."""
-    return tuple(_trade_record(document["plan_id"], trade) for trade in document["trades"])
+    return tuple(_trade_record(document["plan_id"], trade, tickers) for trade in document["trades"])
+
+
+def trade_keys(document: Mapping[str, Any]) -> frozenset[str]:
+    """Return the external ids of a plan's trades."""
+    return frozenset(
+        trade_key(document["plan_id"], trade["security_id"], trade["side"]) for trade in document["trades"]
+    )
 
 
 def trade_key(plan_id: str, security_id: str, side: str) -> str:
@@ -129,10 +150,15 @@ def status_record(status: str, text: str) -> Record:
     return {"Status__c": status, "Status_Text__c": _fit(text, _NOTE_LENGTH)}
 
 
+def successor_record(successor: PlanId) -> Record:
+    """Return the field that names the plan which took another one's place; that plan must be in the org."""
+    return {"Superseded_By__r": {PLAN_KEY: successor}}
+
+
 def read_decision(*, plan: Record, step: Record, trades: Iterable[Record]) -> Decision:
     """Return what a reviewer decided.
 
-    plan: Plan_Id__c and Review_Outcome__c. step: the deciding ProcessInstanceStep with StepStatus, Comments,
+    plan: Plan_Id__c and Review_Outcome__c. step: the deciding ProcessInstanceStep with Id, StepStatus, Comments,
     Actor.Username, CreatedDate. trades: the plan's trades with Requested_Quantity__c and Review_Comment__c.
     """
     rows = tuple(trades)
@@ -148,6 +174,7 @@ def read_decision(*, plan: Record, step: Record, trades: Iterable[Record]) -> De
     ]
     return Decision(
         plan_id=PlanId(plan["Plan_Id__c"]),
+        decision_id=step["Id"],
         verdict=_verdict(step["StepStatus"], plan["Review_Outcome__c"], edited=bool(edits)),
         actor=step["Actor"]["Username"],
         comment="\n".join([step["Comments"] or "", *remarks]).strip(),
@@ -156,13 +183,14 @@ def read_decision(*, plan: Record, step: Record, trades: Iterable[Record]) -> De
     )
 
 
-def _trade_record(plan_id: str, trade: Mapping[str, Any]) -> Record:
+def _trade_record(plan_id: str, trade: Mapping[str, Any], tickers: Mapping[str, str]) -> Record:
+    name = tickers.get(trade["security_id"], trade["security_id"])
     lots = "\n".join(f"{lot['lot_id']}: {lot['quantity']} {lot['term']} {lot['gain']}" for lot in trade["lots"])
     return {
         "attributes": {"type": TRADE},
         "Trade_Id__c": trade_key(plan_id, trade["security_id"], trade["side"]),
         "Plan__r": {PLAN_KEY: plan_id},
-        "Name": _fit(f"{trade['side'].capitalize()} {trade['security_id']}", _NAME_LENGTH),
+        "Name": _fit(f"{trade['side'].capitalize()} {name}", _NAME_LENGTH),
         "Security_Id__c": trade["security_id"],
         "Side__c": trade["side"],
         "Quantity__c": trade["quantity"],

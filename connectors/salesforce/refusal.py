@@ -12,6 +12,8 @@ from engine.domain.errors import ExternalRefusal
 _BUSY_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 _NOT_STARTED: Final = frozenset({429, 503})  # turned away at the door
 _BUSY_CODES: Final = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE"})
+_LIMIT: Final = "REQUEST_LIMIT_EXCEEDED"
+_GONE: Final = frozenset({"NOT_FOUND", "ENTITY_IS_DELETED"})
 _CONSEQUENTIAL: Final = frozenset({"ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED"})
 
 
@@ -27,6 +29,16 @@ class SalesforceRefusal(ExternalRefusal):
         self.code = code
         self.passing = passing
         self.uncertain = uncertain
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the org's requests of the day are used up: asking again before some have aged out is useless."""
+        return self.code == _LIMIT and not self.passing
+
+    @property
+    def gone(self) -> bool:
+        """Whether the record is not there, or no longer."""
+        return self.code in _GONE
 
 
 def refusal(error: SalesforceError) -> SalesforceRefusal:
@@ -73,7 +85,7 @@ def _first_error(content: Any, otherwise: str) -> tuple[str, str]:
 
 
 def _judged(code: str, message: str, *, status: int) -> SalesforceRefusal:
-    too_many_at_once = code == "REQUEST_LIMIT_EXCEEDED" and "concurrent" in message.lower()
+    too_many_at_once = code == _LIMIT and "concurrent" in message.lower()
     busy = status in _BUSY_STATUSES
     return SalesforceRefusal(
         code,

@@ -11,7 +11,9 @@ next port over plain http.
 """
 
 import argparse
+import asyncio
 import json
+import secrets
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +34,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from connectors.sandbox.loopback import HOST, serve
+from connectors.sandbox.org.calls import caller
 from connectors.sandbox.org.faults import Fault, Kind
 from connectors.sandbox.org.refused import Refused, error_body
 from connectors.sandbox.org.rest import DAILY_REQUESTS, Rest
 from connectors.sandbox.org.rest import Request as Call
+from connectors.sandbox.org.schema import Model, load_schema
 from connectors.sandbox.org.sessions import ConnectedApp, Sessions, SignInRefused
 from connectors.sandbox.org.tenant import USERS, Org
 from connectors.sandbox.salesforce_page import reviewers_page
@@ -52,6 +56,7 @@ _FAULT_ANSWERS: Final = {
     Kind.TOO_MANY_AT_ONCE: Refused(
         "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded.", status=403
     ),
+    Kind.INTERNAL: Refused("UNKNOWN_EXCEPTION", "An unexpected error occurred.", status=500),
 }
 
 
@@ -64,6 +69,7 @@ class StandIn:
     sessions: Sessions
     tls: TlsFiles
     private_key_file: Path
+    webhook_secret: str
 
 
 def salesforce_stand_in(folder: Path, *, org: Org | None = None) -> StandIn:
@@ -79,7 +85,8 @@ def salesforce_stand_in(folder: Path, *, org: Org | None = None) -> StandIn:
     )
     sessions = Sessions(connected, users=org.users, domains=("login", "test", DOMAIN))
     app = _Interface(org, sessions).application()
-    return StandIn(app=app, org=org, sessions=sessions, tls=tls, private_key_file=key_file)
+    secret = secrets.token_hex(32)
+    return StandIn(app=app, org=org, sessions=sessions, tls=tls, private_key_file=key_file, webhook_secret=secret)
 
 
 def write_connection(stand_in: StandIn, address: str, path: Path) -> None:
@@ -91,6 +98,7 @@ def write_connection(stand_in: StandIn, address: str, path: Path) -> None:
         "private_key_file": stand_in.private_key_file.name,
         "address": address,
         "ca_file": stand_in.tls.ca.name,
+        "webhook_secret": stand_in.webhook_secret,
     }
     path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
@@ -131,15 +139,22 @@ class _Interface:
         content = await request.body()
         with self._org.lock:
             self._requests += 1
+            late_s = self._org.faults.delay_s(_place(request))
+        await asyncio.sleep(late_s)
+        with self._org.lock:
             response = self._answer(request, content)
         response.headers["Sforce-Limit-Info"] = f"api-usage={self._requests}/{DAILY_REQUESTS}"
         return response
 
     def _answer(self, request: Request, content: bytes) -> Response:
         path, faults = request.path_params["path"], self._org.faults
-        at = f"{request.method} {path}"
+        at = _place(request)
         if faults.strikes(Kind.UNAVAILABLE, at):
             return _unavailable()
+        if faults.strikes(Kind.CUT, at):
+            return _cut()
+        if faults.strikes(Kind.NOT_JSON, at):
+            return PlainTextResponse("<html>Please sign in to the network</html>")
         try:
             for kind, refused in _FAULT_ANSWERS.items():
                 if faults.strikes(kind, at):
@@ -161,15 +176,23 @@ class _Interface:
             self._org.save()
         if faults.strikes(Kind.LOST_REPLY, at):
             return PlainTextResponse("upstream request timeout", status_code=504)
+        if faults.strikes(Kind.CUT_REPLY, at):
+            return _cut()
         return Response(status_code=204) if answer.body is None else JSONResponse(answer.body, answer.status)
 
     async def _order_fault(self, request: Request) -> Response:
         wanted = await request.json()
         try:
-            fault = Fault(kind=Kind(wanted["kind"]), times=int(wanted.get("times", 1)), match=wanted.get("match", ""))
+            fault = Fault(
+                kind=Kind(wanted["kind"]),
+                times=int(wanted.get("times", 1)),
+                match=wanted.get("match", ""),
+                seconds=float(wanted.get("seconds", 0)),
+            )
         except (KeyError, ValueError) as error:
             kinds = ", ".join(Kind)
-            return JSONResponse({"error": f"{error}; expected kind ({kinds}), times?, match?"}, status_code=400)
+            said = f"{error}; expected kind ({kinds}), times?, match?, seconds?"
+            return JSONResponse({"error": said}, status_code=400)
         with self._org.lock:
             self._org.faults.order(fault)
         return Response(status_code=204)
@@ -193,11 +216,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Stand-in for a Salesforce org, on this machine only.")
     parser.add_argument("--port", type=int, default=8443, help="https port of the interface")
     parser.add_argument("--page-port", type=int, help="http port of the page for people (default: the next one)")
+    parser.add_argument("--model", choices=[model.name.lower() for model in Model], default="managed_package",
+                        help="which objects of Financial Services Cloud the org has")  # fmt: skip
+    parser.add_argument("--call", metavar="URL", help="call this address when a plan is decided")
     parser.add_argument("--dir", type=Path, required=True, help="folder for certificates, keys and records")
     arguments = parser.parse_args()
     folder: Path = arguments.dir
     folder.mkdir(parents=True, exist_ok=True)
-    stand_in = salesforce_stand_in(folder, org=Org(state_file=folder / "org.json"))
+    schema = load_schema(Model[arguments.model.upper()])
+    stand_in = salesforce_stand_in(folder, org=Org(schema=schema, state_file=folder / "org.json"))
+    if arguments.call:
+        stand_in.org.calls = caller(arguments.call, stand_in.webhook_secret)
     write_connection(stand_in, f"https://{HOST}:{arguments.port}", folder / "connection.json")
     page = reviewers_page(stand_in.org)
     page_port = arguments.page_port or arguments.port + 1
@@ -223,6 +252,16 @@ def _json(content: bytes) -> Any:
         return json.loads(content) if content else None
     except ValueError as error:
         raise Refused("JSON_PARSER_ERROR", str(error)) from error
+
+
+def _place(request: Request) -> str:
+    """Return where a request goes, as faults are matched with it."""
+    return f"{request.method} {request.path_params['path']}"
+
+
+def _cut() -> Response:
+    """Return an answer that promises more than comes; then the line is closed."""
+    return Response(b"{", headers={"content-length": "1000"}, media_type="application/json")
 
 
 def _unavailable() -> Response:

@@ -10,6 +10,7 @@ from engine.domain.identifiers import AccountId, UserId
 class JobKind(StrEnum):
     IMPORT = "import"
     SYNC_ADDEPAR = "sync addepar"
+    CHECK_SALESFORCE = "check salesforce"
     PRICES = "prices"
     SCAN = "scan"
     NIGHT = "night"

@@ -23,6 +23,7 @@ from app import cli, wiring
 from app.ports import Services
 from app.settings import Settings
 from app.steps import people, plan, review
+from connectors.salesforce.client import SalesforceClient
 from connectors.salesforce.config import read_config
 from engine.domain.lifecycle import Role, User
 
@@ -197,6 +198,33 @@ class Reviewers:
     def rows(self) -> str:
         """Return the page as text."""
         return requests.get(self.page, timeout=PATIENCE_S).text
+
+    @property
+    def client(self) -> SalesforceClient:
+        """The org as its administrator reaches it."""
+        return SalesforceClient(read_config(self.config.with_suffix(".json")))
+
+    def records(self, name: str, *fields: str) -> list[Mapping[str, Any]]:
+        """Return these fields of every record of an object."""
+        return list(self.client.rows(f"SELECT {', '.join(['Id', *fields])} FROM {name}"))
+
+    def fail(self, kind: str, times: int = 1, match: str = "", seconds: float = 0.0) -> None:
+        """Order a fault, over the wire."""
+        fault = {"kind": kind, "times": times, "match": match, "seconds": seconds}
+        self._sandbox("POST", fault)
+
+    def heal(self) -> None:
+        """Forget all faults."""
+        self._sandbox("DELETE", None)
+
+    def _sandbox(self, method: str, body: Any) -> None:
+        config = read_config(self.config.with_suffix(".json"))
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.request(
+                method, f"{config.address}/sandbox/faults", json=body, verify=config.ca_file, timeout=PATIENCE_S
+            )
+        assert answer.ok, answer.text
 
     def waits(self, plan_id: str) -> bool:
         """Return whether a plan waits for a reviewer."""

@@ -10,9 +10,9 @@ import pytest
 from engine.domain.lifecycle import PlanState
 
 COMMANDS = (
-    ["demo"], ["import"], ["export"], ["sync", "addepar"], ["sync", "salesforce"], ["scan"], ["plan"], ["compare"],
-    ["frontier"], ["sensitivity"], ["nightly"], ["washsales"], ["push"], ["approve"], ["send"], ["reconcile"],
-    ["replay"], ["audit", "verify"], ["serve"], ["user", "add"], ["user", "list"],
+    ["demo"], ["import"], ["export"], ["sync", "addepar"], ["sync", "salesforce"], ["salesforce", "check"], ["scan"],
+    ["plan"], ["compare"], ["frontier"], ["sensitivity"], ["nightly"], ["washsales"], ["push"], ["approve"], ["send"],
+    ["reconcile"], ["replay"], ["audit", "verify"], ["serve"], ["user", "add"], ["user", "list"],
 )  # fmt: skip
 
 

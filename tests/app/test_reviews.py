@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from app.steps import crm, plan, review
+from app.steps import crm, decisions, plan, review
 from engine.domain.errors import CheckFailed, DataError, IllegalMove, NotAllowed
 from engine.domain.lifecycle import Action, PlanState
 
@@ -65,7 +65,7 @@ def test_a_plan_sent_back_in_salesforce_is_sent_back_here(connected, services, i
     plan_id = in_review(connected)
     reviewers.decide(plan_id, outcome, user="advisor@lotsmith.example", comment="too small to bother")
 
-    review.read_decisions(services)
+    decisions.read_decisions(services)
 
     assert services.plans.get(plan_id).state is state
     assert services.plans.history(plan_id)[-1].comment == "too small to bother"
@@ -75,7 +75,7 @@ def test_a_maker_who_approves_in_salesforce_has_approved_nothing(connected, serv
     plan_id = in_review(connected, maker="ada")
     reviewers.decide(plan_id, "approve", user="advisor@lotsmith.example")
 
-    (sentence,) = review.read_decisions(services)
+    (sentence,) = decisions.read_decisions(services)
 
     assert "refused: Ada Advisor made, edited or proposed this plan and may not approve it" in sentence
     assert services.plans.get(plan_id).state is PlanState.CHANGES_REQUESTED
@@ -89,33 +89,49 @@ def test_whoever_is_no_user_here_decides_nothing_here(connected, services, in_re
         connection.exec_driver_sql("DELETE FROM users WHERE user_id = 'alan'")
     reviewers.decide(plan_id, "approve", user="approver@lotsmith.example")
 
-    (sentence,) = review.read_decisions(services)
+    (sentence,) = decisions.read_decisions(services)
 
     assert "refused: approver@lotsmith.example is no user of Lotsmith" in sentence
     assert services.plans.get(plan_id).state is PlanState.CHANGES_REQUESTED
 
 
-def test_an_advisors_edits_in_salesforce_become_a_draft_that_another_person_approves(
+def test_an_advisors_edits_in_salesforce_become_a_plan_in_review_that_another_person_approves(
     connected, services, in_review, reviewers
 ):
     plan_id = in_review(connected)
     reviewers.decide(plan_id, "request_changes", user="advisor@lotsmith.example", comment="half of it", wanted=HALF)
 
-    (sentence,) = review.read_decisions(services)
+    (sentence,) = decisions.read_decisions(services)
 
-    (draft,) = (head for head in services.plans.heads(account_id="T1") if head.parent_id == plan_id)
-    trades = services.plans.get(draft.plan_id).document["trades"]
-    assert f"with 4 edits: new draft {draft.plan_id[:12]}" in sentence
+    (new,) = (head for head in services.plans.heads(account_id="T1") if head.parent_id == plan_id)
+    trades = services.plans.get(new.plan_id).document["trades"]
+    assert f"with 4 edits: new plan {new.plan_id[:12]}" in sentence
     assert {trade["security_id"]: trade["quantity"] for trade in trades} == HALF
-    assert draft.state is PlanState.DRAFT
-    assert draft.makers == {"maya", "ada"}
+    assert new.state is PlanState.IN_REVIEW
+    assert new.makers == {"maya", "ada"}
     assert services.plans.get(plan_id).state is PlanState.CHANGES_REQUESTED
 
-    review.submit(services, draft.plan_id, actor=services.users.user("maya"))
+    assert reviewers.waits(new.plan_id)
+    rows = {row["Plan_Id__c"]: row for row in reviewers.records("Rebalance_Plan__c", "Plan_Id__c", "Superseded_By__c")}
+    assert rows[plan_id]["Superseded_By__c"] == rows[new.plan_id]["Id"]
     with pytest.raises(NotAllowed, match="Ada Advisor made, edited or proposed"):
-        approve(services, draft.plan_id, "ada")
-    assert approve(services, draft.plan_id, "alan") is PlanState.APPROVED
-    assert connected.run("replay", draft.plan_id).code == 0
+        approve(services, new.plan_id, "ada")
+    assert approve(services, new.plan_id, "alan") is PlanState.APPROVED
+    assert connected.run("replay", new.plan_id).code == 0
+
+
+def test_edits_of_one_who_may_not_propose_wait_as_a_draft_and_salesforce_says_so(
+    connected, services, in_review, reviewers
+):
+    plan_id = in_review(connected)
+    reviewers.decide(plan_id, "request_changes", user="approver@lotsmith.example", comment="half of it", wanted=HALF)
+
+    (sentence,) = decisions.read_decisions(services)
+
+    (new,) = (head for head in services.plans.heads(account_id="T1") if head.parent_id == plan_id)
+    assert new.state is PlanState.DRAFT
+    assert "which waits as a draft for its makers: Alan Approver may not propose a plan" in sentence
+    assert "Alan Approver: half of it" in reviewers.shown(plan_id)
 
 
 def test_edits_that_overdraw_the_account_are_refused_and_the_refusal_is_answered(
@@ -124,7 +140,7 @@ def test_edits_that_overdraw_the_account_are_refused_and_the_refusal_is_answered
     plan_id = in_review(connected)
     reviewers.decide(plan_id, "request_changes", user="advisor@lotsmith.example", wanted={"AAA": 6})
 
-    (sentence,) = review.read_decisions(services)
+    (sentence,) = decisions.read_decisions(services)
 
     assert (
         "refused: the second checker disagrees: feasible: the account has no plan that obeys its rules: min_cash"

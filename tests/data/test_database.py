@@ -42,6 +42,7 @@ def test_migrations_from_nothing_give_exactly_the_tables_of_this_program(empty_u
         ("addepar_mapping", "ck_addepar_mapping_one_row"),
         ("addepar_synced", "ck_addepar_synced_one_row"),
         ("audit_head", "ck_audit_head_one_row"),
+        ("crm_usage", "ck_crm_usage_one_row"),
         ("firm", "ck_firm_one_row"),
         ("plans", "ck_plans_state"),
         ("scan", "ck_scan_one_row"),

@@ -61,6 +61,7 @@ class Approvals:
         self, records: Records, process: Process, *, queue_id: str, approvers: frozenset[str], editors: frozenset[str]
     ) -> None:
         self.process = process
+        self.decided: list[str] = []  # external ids of records, until somebody is told
         self._records = records
         self._queue_id = queue_id
         self._approvers = approvers
@@ -114,6 +115,7 @@ class Approvals:
             self._lock(row["Id"], self._editors)
         else:
             self._unlock(row["Id"])
+        self.decided.append(row["Plan_Id__c"])
         return _result(row["Id"], instance["Id"], status, actors=[], items=[])
 
     def _pending(self) -> list[Row]:

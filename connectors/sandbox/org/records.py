@@ -10,6 +10,12 @@ from connectors.sandbox.org.schema import Field, ObjectType
 from connectors.sandbox.org.values import LONG_ID, SHORT_ID, folded, long_id, stored_value
 
 Row = Mapping[str, Any]
+_COMPANIONS: Final = (  # rows that go when the row goes that they are about
+    ("Task", "WhatId"),
+    ("ProcessInstance", "TargetObjectId"),
+    ("ProcessInstanceStep", "ProcessInstanceId"),
+    ("ProcessInstanceWorkitem", "ProcessInstanceId"),
+)
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -22,23 +28,25 @@ class Records:
         self._tables: dict[str, dict[str, Row]] = {name: {} for name in schema}
         self._keys: dict[tuple[str, str], dict[str, str]] = {}  # (object, unique field) -> value -> id
         self._issued = 0
+        self._deleted: set[str] = set()
         self.locked: dict[str, frozenset[str]] = {}  # record id -> users who may write it in spite of the lock
 
     def savepoint(self) -> Any:
         """Return what restore needs to come back to this moment."""
         tables = {name: dict(rows) for name, rows in self._tables.items()}
         keys = {key: dict(values) for key, values in self._keys.items()}
-        return tables, keys, dict(self.locked)
+        return tables, keys, dict(self.locked), set(self._deleted)
 
     def restore(self, savepoint: Any) -> None:
         """Undo everything since the savepoint; ids given out in between stay used."""
-        self._tables, self._keys, self.locked = savepoint
+        self._tables, self._keys, self.locked, self._deleted = savepoint
 
     def dump(self) -> dict[str, Any]:
         """Return everything as JSON values."""
         return {
             "tables": self._tables,
             "issued": self._issued,
+            "deleted": sorted(self._deleted),
             "locked": {k: sorted(v) for k, v in self.locked.items()},
         }
 
@@ -46,6 +54,7 @@ class Records:
         """Take back what dump returned."""
         self._tables = {name: dict(dumped["tables"].get(name, {})) for name in self.schema}
         self._issued = dumped["issued"]
+        self._deleted = set(dumped["deleted"])
         self.locked = {record_id: frozenset(users) for record_id, users in dumped["locked"].items()}
         self._keys = {}
         for name, rows in self._tables.items():
@@ -63,8 +72,10 @@ class Records:
         return self.schema[name]
 
     def get(self, name: str, record_id: str) -> Row:
-        """Return one row. Raises Refused NOT_FOUND."""
+        """Return one row. Raises Refused NOT_FOUND, or ENTITY_IS_DELETED where it was there once."""
         row = self._tables[self.object(name).name].get(long_id(record_id))
+        if long_id(record_id) in self._deleted:
+            raise Refused("ENTITY_IS_DELETED", "entity is deleted", status=404)
         if row is None:
             raise Refused("NOT_FOUND", "The requested resource does not exist", status=404)
         return row
@@ -84,6 +95,8 @@ class Records:
         old = self.get(name, record_id) if record_id else None
         if self._faults.strikes(Kind.LOCK, name):
             raise Refused("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
+        if self._faults.strikes(Kind.ENTITY_LOCKED, name):
+            raise Refused("ENTITY_IS_LOCKED", "the entity is locked for editing")
         clean = self._clean(kind, values, inserting=old is None)
         new = {**(old or dict.fromkeys(kind.fields)), **clean}
         self._check_required(kind, new)
@@ -112,14 +125,19 @@ class Records:
         return record_id
 
     def delete(self, name: str, record_id: str, *, user: str) -> None:
-        """Delete a row and the rows it is master of. Raises Refused."""
+        """Delete a row, the rows it is master of, its tasks and its approvals. Raises Refused."""
         row = self.get(name, record_id)
         self._check_lock(row["Id"], user)
         for child in self.schema.values():
             if child.master and child.master.target == name:
                 for detail in [r for r in self.rows(child.name) if r[child.master.name] == row["Id"]]:
                     self.delete(child.name, detail["Id"], user=user)
+        for companion, field in _COMPANIONS:
+            for other in [r for r in self.rows(companion) if r[field] == row["Id"]]:
+                self.delete(companion, other["Id"], user=user)
         self.remove(name, row["Id"])
+        self._deleted.add(row["Id"])
+        self.locked.pop(row["Id"], None)
 
     def remove(self, name: str, record_id: str) -> None:
         """Take out one row without questions, as the org itself does."""

@@ -1,8 +1,9 @@
 """Which objects and fields does the org have? Those of the deployable package, and the standard ones it leans on."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -79,17 +80,28 @@ class ObjectType:
         return next((field for field in self.fields.values() if field.relationship == name), None)
 
 
-def load_schema(package: Path = PACKAGE) -> Mapping[str, ObjectType]:
+class Model(StrEnum):
+    """Which of its two sets of objects Financial Services Cloud has here; the value is the package's folder for it."""
+
+    MANAGED_PACKAGE = "force-app-finserv"
+    STANDARD_OBJECTS = "force-app-standard"
+
+
+def load_schema(model: Model = Model.MANAGED_PACKAGE) -> Mapping[str, ObjectType]:
     """Return every object of the org by name. Raises ValueError for a validation rule the stand-in cannot judge."""
-    custom = {}
-    names = sorted({path.name for path in package.glob("force-app*/main/default/objects/*")})
-    for number, name in enumerate(names):
-        folders = sorted(package.glob(f"force-app*/main/default/objects/{name}"))
+    schema = dict(_standard_objects(_finserv if model is Model.MANAGED_PACKAGE else _standard))
+    homes = [PACKAGE / folder / "main/default/objects" for folder in ("force-app", model.value)]
+    for number, name in enumerate(sorted({path.name for home in homes for path in home.iterdir()})):
+        folders = [home / name for home in homes if (home / name).is_dir()]
         fields = [_custom_field(path) for folder in folders for path in sorted(folder.glob("fields/*"))]
+        if name in schema:
+            known = schema[name]
+            schema[name] = replace(known, fields={**known.fields, **{field.name: field for field in fields}})
+            continue
         rules = [_rule(path) for folder in folders for path in sorted(folder.glob("validationRules/*"))]
         label = text(parse(next(folders[0].glob("*.object-meta.xml"))), "label")
-        custom[name] = _object(name, label, f"a0{number}", fields, tuple(rules))
-    return {**_standard_objects(), **custom}
+        schema[name] = _object(name, label, f"a0{number}", fields, tuple(rules))
+    return schema
 
 
 def parse(path: Path) -> ElementTree.Element:
@@ -157,13 +169,11 @@ def _object(
     return ObjectType(name=name, label=label, prefix=prefix, fields={field.name: field for field in every}, rules=rules)
 
 
-def _standard_objects() -> Mapping[str, ObjectType]:
-    return {name: _object(name, label, prefix, list(fields)) for name, label, prefix, *fields in _standard()}
+def _standard_objects(model: Callable[[], Iterator[Any]]) -> Mapping[str, ObjectType]:
+    return {name: _object(name, label, prefix, list(fields)) for name, label, prefix, *fields in (*_common(), *model())}
 
 
-def _standard() -> Iterator[Any]:
-    """Only the fields that a plan's review touches; user, queue and approval rows are made by the org itself."""
-    yield "Account", "Account", "001", _text("Name", required=True)
+def _finserv() -> Iterator[Any]:
     yield (
         "FinServ__FinancialAccount__c",
         "Financial Account",
@@ -177,6 +187,23 @@ def _standard() -> Iterator[Any]:
             relationship="FinServ__Household__r",
         ),
     )
+
+
+def _standard() -> Iterator[Any]:
+    yield "FinancialAccount", "Financial Account", "0zz", _text("Name", required=True), _text("FinancialAccountNumber")
+    yield (
+        "FinancialAccountParty",
+        "Financial Account Party",
+        "0zy",
+        Field(name="FinancialAccountId", kind="reference", target="FinancialAccount", required=True),
+        Field(name="AccountId", kind="reference", target="Account"),
+        Field(name="Role", kind="picklist", choices=("Owner", "Beneficiary", "Trustee")),
+    )
+
+
+def _common() -> Iterator[Any]:
+    """Only the fields that a plan's review touches; user, queue and approval rows are made by the org itself."""
+    yield "Account", "Account", "001", _text("Name", required=True)
     yield (
         "Task",
         "Task",

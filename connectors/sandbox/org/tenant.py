@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,8 @@ USERS = (
 
 
 class Org:
-    """One org in memory. state_file: where it is kept between runs, None for nowhere.
+    """One org in memory. state_file: where it is kept between runs, None for nowhere. calls: told of each record that
+    was decided, by its external id.
 
     Whoever reads or changes it holds `lock`: the interface and the page for people run in threads of their own.
     """
@@ -42,7 +43,9 @@ class Org:
         users: tuple[OrgUser, ...] = USERS,
         schema: Mapping[str, ObjectType] | None = None,
         state_file: Path | None = None,
+        calls: Callable[[str], None] | None = None,
     ) -> None:
+        self.calls = calls
         self.lock = threading.RLock()
         self.faults = Faults()
         self.records = Records(schema or load_schema(), self.faults)
@@ -68,8 +71,12 @@ class Org:
         )
 
     def save(self) -> None:
-        """Keep the org's records on disk, whole or not at all."""
+        """Keep the org's records on disk, whole or not at all, and call about what was decided since."""
         if self._state_file:
             draft = self._state_file.with_suffix(".new")
             draft.write_text(json.dumps(self.records.dump()), encoding="utf-8")
             draft.replace(self._state_file)
+        decided, self.approvals.decided = self.approvals.decided, []
+        if self.calls:
+            for key in decided:
+                self.calls(key)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision: str | None = "0007"
+down_revision: str | None = "0009"
 
 
 def _texts(*names: str) -> list[sa.Column[str]]:

@@ -9,12 +9,20 @@ import pytest
 
 from connectors.salesforce.config import SalesforceConfig, read_config
 from connectors.salesforce.crm import PushReceipt, SalesforceCrm
+from connectors.salesforce.mapping import Presentation
 from connectors.sandbox.loopback import listening
 from connectors.sandbox.org.faults import Fault, Kind
 from connectors.sandbox.salesforce import StandIn, salesforce_stand_in, write_connection
 from engine.plan.document import plan_id
 
 ADVISOR = "advisor@lotsmith.example"
+SHOWN = Presentation(
+    household_name="The Hand family",
+    account_name="Joint account",
+    summary="Two trades.",
+    makers=("Maya Manager",),
+    tickers={"AAA": "AAA.A"},
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +42,8 @@ class Server:
     def rows(self, name: str) -> list[Mapping[str, Any]]:
         return list(self.stand_in.org.records.rows(name))
 
-    def fail(self, kind: Kind, times: int, match: str = "") -> None:
-        self.stand_in.org.faults.order(Fault(kind=kind, times=times, match=match))
+    def fail(self, kind: Kind, times: int, match: str = "", seconds: float = 0.0) -> None:
+        self.stand_in.org.faults.order(Fault(kind=kind, times=times, match=match, seconds=seconds))
 
     def put(self, name: str, values: Mapping[str, Any], *, username: str, record_id: str | None = None) -> str:
         org = self.stand_in.org
@@ -119,7 +127,7 @@ def _document(trades: Sequence[Mapping[str, Any]] | None = None, account_id: str
 
 
 def _push(crm: SalesforceCrm, plan: Mapping[str, Any]) -> PushReceipt:
-    return crm.push_plan(plan, household_name="The Hand family", account_name="Joint account", summary="Two trades.")
+    return crm.push_plan(plan, SHOWN)
 
 
 @pytest.fixture
@@ -132,6 +140,12 @@ def trade() -> Callable[..., dict[str, Any]]:
 def document() -> Callable[..., dict[str, Any]]:
     """Make a plan document under its true hash: document(trades, account_id)."""
     return _document
+
+
+@pytest.fixture(scope="session")
+def shown() -> Presentation:
+    """What every plan is shown with."""
+    return SHOWN
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.salesforce.client import SalesforceClient
+from connectors.salesforce.client import SalesforceClient, Usage
 from connectors.salesforce.refusal import SalesforceRefusal
 from connectors.sandbox.org.faults import Kind
 from connectors.sandbox.salesforce import CLIENT_SECRET, CONSUMER_KEY
@@ -53,7 +53,7 @@ def test_an_assertion_for_another_org_is_refused(server):
         client.rows(USERS)
 
 
-@pytest.mark.parametrize("kind", [Kind.UNAVAILABLE, Kind.TOO_MANY_AT_ONCE, Kind.LOST_REPLY])
+@pytest.mark.parametrize("kind", [Kind.UNAVAILABLE, Kind.TOO_MANY_AT_ONCE, Kind.LOST_REPLY, Kind.INTERNAL, Kind.CUT])
 def test_a_passing_refusal_is_tried_again(server, kind):
     server.fail(kind, 4, "GET query")
 
@@ -86,6 +86,17 @@ def test_the_days_limit_is_not_spent_on_further_tries(server):
         client.rows(USERS)
 
     assert not caught.value.passing
+    assert caught.value.exhausted
+
+
+def test_every_answer_tells_how_much_of_the_days_limit_is_used(server):
+    client = SalesforceClient(server.config)
+    assert client.usage is None
+
+    client.rows(USERS)
+    client.rows(USERS)
+
+    assert client.usage == Usage(used=2, allowed=15_000)
 
 
 def test_what_must_not_be_done_twice_is_not_sent_again_after_a_lost_reply(server):

@@ -1,11 +1,13 @@
 """A connection that cannot work is refused before anything is sent."""
 
 import json
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from connectors.salesforce.config import SalesforceConfig, read_config
+from connectors.salesforce.config import MANAGED_PACKAGE, STANDARD_OBJECTS, SalesforceConfig, read_config
 from engine.domain.errors import DataError
 
 
@@ -60,9 +62,35 @@ def test_the_firms_own_object_names_are_read(tmp_path: Path):
     assert (names.object, names.link) == ("FinancialAccount", "Financial_Account__c")
 
 
+def test_every_key_of_a_connection_is_in_the_documentation():
+    text = (Path(__file__).parents[3] / "docs/salesforce.md").read_text()
+    documented = {*re.findall(r"`(\w+)`", text)}
+    elsewhere = {"private_key_pem", "access_token", "instance"}  # a file says private_key_file; tokens are for tests
+
+    assert {f.name for f in fields(SalesforceConfig)} - elsewhere <= documented
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [("managed_package", MANAGED_PACKAGE), ("standard_objects", STANDARD_OBJECTS), (None, None)],
+)
+def test_a_model_of_financial_services_cloud_is_chosen_by_name(tmp_path: Path, given, names):
+    path = tmp_path / "salesforce.json"
+    path.write_text(json.dumps({"access_token": "t", "instance": "i", "financial_accounts": given}))
+
+    assert read_config(path).financial_accounts == names
+
+
+def test_a_short_secret_for_calls_from_outside_is_refused():
+    with pytest.raises(DataError, match="webhook_secret must have 32 characters or more"):
+        SalesforceConfig(access_token="t", instance="i", webhook_secret="guess me")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ('{"access_token": "t", "instance": "i", "financial_accounts": "fsc"}', "expected managed_package or standard"),
+        ('{"access_token": "t", "instance": "i", "financial_accounts": {"party": {"rol": "R"}}}', "unknown key rol"),
         ("[]", "expected a JSON object"),
         ("{", "expected a JSON object"),
         ('{"acces_token": "t"}', "unknown key acces_token; expected some of domain"),

@@ -1,6 +1,8 @@
 """A plan goes to its reviewers once and whole, and their answer comes back, over real TLS on loopback."""
 
+from base64 import b64decode
 from decimal import Decimal
+from time import sleep
 
 import pytest
 
@@ -13,13 +15,15 @@ from engine.domain.plans import Side
 
 PLAN = "Rebalance_Plan__c"
 TRADE = "Rebalance_Trade__c"
+EVERYTHING = (PLAN, TRADE, "ContentVersion", "Task", "ProcessInstance")
+ONCE = [1, 2, 1, 1, 1]
 ADVISOR = "advisor@lotsmith.example"
 APPROVER = "approver@lotsmith.example"
 VISITOR = "visitor@lotsmith.example"
 INTEGRATION = "lotsmith@lotsmith.example"
 
 
-def test_a_pushed_plan_is_in_review_with_its_figures_trades_and_task(server, document, push):
+def test_a_pushed_plan_is_in_review_with_its_figures_trades_file_and_task(server, document, push):
     plan = document()
 
     receipt = push(server.crm(), plan)
@@ -35,10 +39,15 @@ def test_a_pushed_plan_is_in_review_with_its_figures_trades_and_task(server, doc
     trades = {trade["Trade_Id__c"]: trade for trade in server.rows(TRADE)}
     prefix = plan["plan_id"][:16]
     assert set(trades) == {f"{prefix}-AAA-sell", f"{prefix}-BBB-buy"}
+    assert trades[f"{prefix}-AAA-sell"]["Name"] == "Sell AAA.A"
     assert trades[f"{prefix}-AAA-sell"]["Lots__c"] == "L-AAA: 10 ST -12.25"
     assert {trade["Plan__c"] for trade in trades.values()} == {receipt.record_id}
     [task] = server.rows("Task")
-    assert task["WhatId"] == receipt.record_id
+    assert (task["WhatId"], task["Status"]) == (receipt.record_id, "Not Started")
+    [file] = server.rows("ContentVersion")
+    assert file["FirstPublishLocationId"] == receipt.record_id
+    assert b64decode(file["VersionData"]).startswith(b"%PDF-1.4")
+    assert row["Makers__c"] == "Maya Manager"
     [item] = server.rows("ProcessInstanceWorkitem")
     assert (receipt.record_id, receipt.trade_count, receipt.work_item_id) == (row["Id"], 2, item["Id"])
 
@@ -46,12 +55,13 @@ def test_a_pushed_plan_is_in_review_with_its_figures_trades_and_task(server, doc
 def test_pushing_twice_leaves_one_plan_with_the_same_trades_and_one_approval(server, document, push):
     plan = document()
     first = push(server.crm(), plan)
-    before = server.rows(PLAN), server.rows(TRADE), server.rows("Task"), server.rows("ProcessInstance")
+    before = [server.rows(name) for name in EVERYTHING]
 
     second = push(server.crm(), plan)
 
     assert second == first
-    assert (server.rows(PLAN), server.rows(TRADE), server.rows("Task"), server.rows("ProcessInstance")) == before
+    assert [server.rows(name) for name in EVERYTHING] == before
+    assert [len(rows) for rows in before] == ONCE
 
 
 def test_a_plan_of_more_than_one_chunk_arrives_whole(server, document, trade, push):
@@ -70,7 +80,7 @@ def test_one_bad_trade_of_the_last_chunk_leaves_nothing_behind(server, document,
     with pytest.raises(ExternalRefusal, match=r"STRING_TOO_LONG: trades2: row 51: Security_Id__c"):
         push(server.crm(), plan)
 
-    assert [server.rows(name) for name in (PLAN, TRADE, "Task", "ProcessInstance")] == [[], [], [], []]
+    assert not any(server.rows(name) for name in EVERYTHING)
 
 
 def test_a_plan_too_large_for_one_transaction_is_refused_before_anything_is_sent(server, document, trade, push):
@@ -82,16 +92,49 @@ def test_a_plan_too_large_for_one_transaction_is_refused_before_anything_is_sent
     assert server.stand_in.sessions.sign_ins == 0
 
 
-@pytest.mark.parametrize("match", ["composite", "sobjects/Task", "process/approvals"])
-def test_a_lost_reply_neither_loses_nor_doubles_anything(server, document, push, match):
-    plan = document()
-    server.fail(Kind.LOST_REPLY, 1, f"POST {match}")
+@pytest.mark.parametrize("kind", [Kind.LOST_REPLY, Kind.CUT_REPLY])
+@pytest.mark.parametrize("match", ["composite", "sobjects/ContentVersion", "sobjects/Task", "process/approvals"])
+def test_a_lost_reply_neither_loses_nor_doubles_anything(server, document, push, kind, match):
+    server.fail(kind, 1, f"POST {match}")
 
-    receipt = push(server.crm(), plan)
+    receipt = push(server.crm(), document())
 
     assert receipt.work_item_id is not None
-    counts = [len(server.rows(name)) for name in (PLAN, TRADE, "Task", "ProcessInstance")]
-    assert counts == [1, 2, 1, 1]
+    assert [len(server.rows(name)) for name in EVERYTHING] == ONCE
+
+
+@pytest.mark.parametrize("kind", [Kind.CUT, Kind.NOT_JSON, Kind.INTERNAL])
+@pytest.mark.parametrize("match", ["sobjects/ContentVersion", "sobjects/Task", "process/approvals"])
+def test_a_line_that_broke_in_a_push_is_no_loss_to_the_next(server, document, push, kind, match):
+    server.fail(kind, 1, f"POST {match}")
+    with pytest.raises(SalesforceRefusal) as caught:
+        push(server.crm(), document())
+    assert caught.value.uncertain
+
+    push(server.crm(), document())
+
+    assert [len(server.rows(name)) for name in EVERYTHING] == ONCE
+
+
+def test_an_answer_that_comes_too_late_is_given_up_and_found_by_the_next_push(server, document, push):
+    server.fail(Kind.SLOW, 1, "POST process/approvals", seconds=0.6)
+    with pytest.raises(SalesforceRefusal, match="CONNECTION"):
+        push(server.crm(read_timeout_s=0.2, attempts=1), document())
+    sleep(0.8)  # the org carries out what nobody waits for any more
+
+    push(server.crm(), document())
+
+    assert [len(server.rows(name)) for name in EVERYTHING] == ONCE
+
+
+def test_a_record_locked_by_an_approval_is_refused_at_once_and_in_its_own_words(server, document, push):
+    server.fail(Kind.ENTITY_LOCKED, 1, TRADE)
+
+    with pytest.raises(SalesforceRefusal, match="ENTITY_IS_LOCKED: trades1: row 1: the entity is locked") as caught:
+        push(server.crm(), document())
+
+    assert not caught.value.passing
+    assert not any(server.rows(name) for name in EVERYTHING)
 
 
 @pytest.mark.parametrize(("kind", "match"), [(Kind.LOCK, TRADE), (Kind.UNAVAILABLE, "composite")])
@@ -123,8 +166,7 @@ def test_a_push_that_died_before_submission_is_completed_by_the_next_one(server,
     push(server.crm(), plan)
 
     assert server.rows(PLAN)[0]["Status__c"] == "in_review"
-    counts = [len(server.rows(name)) for name in (PLAN, TRADE, "Task", "ProcessInstance")]
-    assert counts == [1, 2, 1, 1]
+    assert [len(server.rows(name)) for name in EVERYTHING] == ONCE
 
 
 def test_a_plan_whose_trades_were_tampered_with_is_not_called_pushed(server, document, push):
@@ -149,6 +191,52 @@ def test_plans_are_linked_to_financial_account_and_household_where_salesforce_kn
 
     [row] = server.rows(PLAN)
     assert (row["Financial_Account__c"], row["Household__c"]) == (account, household)
+
+
+def test_the_household_shows_once_that_a_plan_was_proposed(server, document, push):
+    household = server.put("Account", {"Name": "The Hand family"}, username=INTEGRATION)
+    server.put(
+        "FinServ__FinancialAccount__c",
+        {"Name": "Joint", "FinServ__SourceSystemId__c": "A-1", "FinServ__Household__c": household},
+        username=INTEGRATION,
+    )
+    plan = document()
+
+    push(server.crm(), plan)
+    push(server.crm(), plan)
+
+    [activity] = [task for task in server.rows("Task") if task["WhatId"] == household]
+    assert activity["Subject"] == f"Rebalance plan {plan['plan_id'][:8]} proposed for Joint account"
+    assert (activity["Status"], activity["ActivityDate"]) == ("Completed", "2025-06-30")
+
+
+def test_a_plan_names_the_one_that_took_its_place(server, document, push):
+    first, second = document(account_id="A-1"), document(account_id="A-2")
+    push(server.crm(), first)
+    receipt = push(server.crm(), second)
+
+    server.crm().supersede(PlanId(first["plan_id"]), PlanId(second["plan_id"]))
+
+    assert [row["Superseded_By__c"] for row in server.rows(PLAN)] == [receipt.record_id, None]
+
+
+def test_a_deleted_record_is_missed_and_comes_back_with_the_next_push(server, document, push):
+    kept, lost = document(account_id="A-1"), document(account_id="A-2")
+    push(server.crm(), kept)
+    first = push(server.crm(), lost)
+    server.stand_in.org.records.delete(PLAN, first.record_id, user=server.stand_in.org.users[INTEGRATION])
+    ids = [PlanId(kept["plan_id"]), PlanId(lost["plan_id"])]
+
+    assert server.crm().missing(ids) == (ids[1],)
+    with pytest.raises(SalesforceRefusal) as caught:
+        server.crm().mark(ids[1], "stale", "")
+    assert caught.value.gone
+
+    again = push(server.crm(), lost)
+
+    assert again.record_id != first.record_id
+    assert again.work_item_id is not None
+    assert server.crm().missing(ids) == ()
 
 
 def test_the_decision_comes_back_with_actor_and_comment(server, document, push):

@@ -1,5 +1,6 @@
 """What a plan says in Salesforce's fields, and what Salesforce's rows mean here; no network."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -24,13 +25,14 @@ NO_EDIT = {"Security_Id__c": "AAA", "Side__c": "buy", "Quantity__c": 10, "Reques
 
 def step(status: str = "Approved", comments: str | None = "Fine.") -> dict[str, object]:
     actor = {"Username": "ada@example.com"}
-    return {"StepStatus": status, "Comments": comments, "Actor": actor, "CreatedDate": "2025-07-01T14:30:05.000+0000"}
+    return {"Id": "04h1", "StepStatus": status, "Comments": comments, "Actor": actor,
+            "CreatedDate": "2025-07-01T14:30:05.000+0000"}  # fmt: skip
 
 
-def test_percentages_and_totals_are_exact_decimals(document, trade):
+def test_percentages_and_totals_are_exact_decimals(document, trade, shown):
     trades = [trade("AAA", "sell", 1, 0.1), trade("BBB", "sell", 1, 0.2)]
 
-    record = plan_record(document(trades), household_name="H", account_name="A", summary="", links={})
+    record = plan_record(document(trades), shown, links={})
 
     assert record["Sells__c"] == 0.3  # 0.1 + 0.2 in floats is 0.30000000000000004
     assert record["Tracking_Error_After__c"] == 2.0
@@ -44,23 +46,26 @@ def test_gains_are_split_by_term(document, trade):
         {"lot_id": "3", "quantity": 1, "term": "ST", "gain": 0.25},
     ]
 
-    [record] = trade_records(document([sale]))
+    [record] = trade_records(document([sale]), {})
 
     assert (record["ST_Gain__c"], record["LT_Gain__c"]) == (-5.25, 7.0)
 
 
-def test_long_texts_are_shortened_for_show_and_names_keep_within_their_field(document):
-    record = plan_record(document(), household_name="H" * 300, account_name="A" * 300, summary="S" * 40_000, links={})
+def test_long_texts_are_shortened_for_show_and_names_keep_within_their_field(document, shown):
+    long = replace(shown, household_name="H" * 300, account_name="A" * 300, summary="S" * 40_000, makers=("M" * 300,))
+
+    record = plan_record(document(), long, links={})
 
     assert len(record["Name"]) == 80
     assert len(record["Household_Name__c"]) == 255
+    assert len(record["Makers__c"]) == 255
     assert len(record["Summary__c"]) == 32_768
     assert record["Summary__c"].endswith("S…")
     assert len(status_record("stale", "x" * 5_000)["Status_Text__c"]) == 4_096
 
 
 def test_the_reviewers_own_fields_are_never_written(document):
-    for record in trade_records(document()):
+    for record in trade_records(document(), {}):
         assert not {"Requested_Quantity__c", "Review_Comment__c"} & set(record)
 
 
@@ -84,6 +89,7 @@ def test_an_approval_is_read_with_its_moment_and_author():
 
     assert read_decision(plan=plan, step=step(), trades=[NO_EDIT]) == Decision(
         plan_id=PlanId("p"),
+        decision_id="04h1",
         verdict=ReviewVerdict.APPROVE,
         actor="ada@example.com",
         comment="Fine.",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from connectors.salesforce import mapping
+from connectors.salesforce import mapping, webhook
 from engine.domain.lifecycle import PlanState
 
 PACKAGE = Path(mapping.__file__).parent / "metadata"
@@ -59,9 +59,9 @@ def test_code_and_package_name_the_same_fields(name, used):
     assert set(used) == set(fields(name)) - {"Financial_Account__c"}
 
 
-def test_every_record_the_code_writes_uses_fields_of_the_package(document):
-    plan = mapping.plan_record(document(), household_name="H", account_name="A", summary="S", links={})
-    trades = mapping.trade_records(document())
+def test_every_record_the_code_writes_uses_fields_of_the_package(document, shown):
+    plan = mapping.plan_record(document(), shown, links={})
+    trades = mapping.trade_records(document(), {})
 
     assert set(plan) - {"Name"} <= set(fields(mapping.PLAN))
     assert {n for trade in trades for n in trade} - {"Name", "attributes", "Plan__r"} <= set(fields(mapping.TRADE))
@@ -90,16 +90,16 @@ def test_layouts_show_existing_fields_and_all_required_ones(path):
 
 def test_permission_sets_name_every_field_that_may_carry_a_permission():
     """Salesforce refuses permissions on required and master-detail fields, and hides a field without any."""
-    optional = {
-        f"{name}.{field}"
-        for name in (mapping.PLAN, mapping.TRADE)
-        for field, root in fields(name).items()
-        if tag(root, "required") != ["true"] and tag(root, "type") != ["MasterDetail"]
-    }
-    for role in ("Lotsmith_Integration", "Rebalance_Reviewer"):
-        paths = PACKAGE.glob(f"force-app*/main/default/permissionsets/{role}*")
-        named = [field for path in paths for field in tag(read(path), "fieldPermissions/field")]
-        assert sorted(named) == sorted(optional)
+    for folder in sorted(path.parent for path in PACKAGE.glob("force-app*/main/default/permissionsets")):
+        optional = {
+            f"{path.parent.parent.name}.{tag(root, 'fullName')[0]}"
+            for path in folder.glob("objects/*/fields/*")
+            for root in [read(path)]
+            if tag(root, "required") != ["true"] and tag(root, "type") != ["MasterDetail"]
+        }
+        for role in ("Lotsmith_Integration", "Rebalance_Reviewer"):
+            [path] = folder.glob(f"permissionsets/{role}*")
+            assert sorted(tag(read(path), "fieldPermissions/field")) == sorted(optional)
 
 
 def test_reviewers_may_write_their_wishes_and_nothing_else():
@@ -124,22 +124,49 @@ def test_approval_actions_are_field_updates_of_the_workflow():
     assert used == set(tag(read(next(CORE.glob("workflows/*"))), "fieldUpdates/fullName"))
 
 
-def test_manifests_list_every_part():
-    folders = {
-        "ApprovalProcess": "approvalProcesses",
-        "CustomObject": "objects",
-        "CustomTab": "tabs",
-        "Layout": "layouts",
-        "PermissionSet": "permissionsets",
-        "Queue": "queues",
-        "Workflow": "workflows",
-    }
-    root = read(PACKAGE / "manifest/package.xml")
+FOLDERS = {
+    "ApexClass": "classes/*.cls",
+    "ApexTrigger": "triggers/*.trigger",
+    "ApprovalProcess": "approvalProcesses/*",
+    "CustomField": "objects/*/fields/*",
+    "CustomObject": "objects/*",
+    "CustomTab": "tabs/*",
+    "Layout": "layouts/*",
+    "PermissionSet": "permissionsets/*",
+    "Queue": "queues/*",
+    "Workflow": "workflows/*",
+}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "folder", "apart"),
+    [
+        ("package", "force-app", "CustomField"),  # an object of our own is listed with all its fields
+        ("package-finserv", "force-app-finserv", "CustomObject"),  # of another's, the fields alone
+        ("package-standard", "force-app-standard", "CustomObject"),
+        ("package-webhook", "force-app-webhook", "CustomField"),
+    ],
+)
+def test_manifests_list_every_part(manifest, folder, apart):
+    home = PACKAGE / folder / "main/default"
+    root = read(PACKAGE / f"manifest/{manifest}.xml")
     listed = {t.findtext(f"{{{META}}}name"): set(tag(t, "members")) for t in root.findall(f"{{{META}}}types")}
 
-    for kind, folder in folders.items():
-        assert listed.pop(kind) == {path.name.rsplit(".", 2)[0] for path in CORE.glob(f"{folder}/*")}
-    assert listed == {}
+    found = {kind: {_name(path, home) for path in home.glob(pattern)} for kind, pattern in FOLDERS.items()}
+    assert listed == {kind: names for kind, names in found.items() if names and kind != apart}
+
+
+def _name(path: Path, home: Path) -> str:
+    name = path.name if path.is_dir() else path.name.removesuffix("-meta.xml").rsplit(".", 1)[0]
+    return f"{path.parent.parent.name}.{name}" if path.parent.name == "fields" else name
+
+
+def test_the_call_of_the_org_is_the_one_that_lotsmith_expects():
+    code = (PACKAGE / "force-app-webhook/main/default/classes/LotsmithCall.cls").read_text()
+
+    assert all(f"setHeader('{name}'" in code for name in (webhook.TIMESTAMP, webhook.SIGNATURE))
+    assert "Crypto.generateMac(\n            'HmacSHA256', Blob.valueOf(moment + '.' + body)" in code
+    assert "'plan_id' => planId" in code
 
 
 def test_the_project_file_names_folders_that_exist():

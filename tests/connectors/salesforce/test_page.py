@@ -1,12 +1,23 @@
 """A person without Salesforce plays the reviewer on the stand-in's page, under the same rules."""
 
+import json
+import queue
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import requests
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from connectors.salesforce.mapping import ReviewVerdict
+from connectors.salesforce.webhook import SIGNATURE, TIMESTAMP, require_signed
 from connectors.sandbox.loopback import listening
+from connectors.sandbox.org.calls import caller
 from connectors.sandbox.salesforce_page import reviewers_page
 from engine.domain.identifiers import PlanId
 
@@ -33,8 +44,8 @@ def test_the_page_says_that_it_is_a_stand_in_and_shows_what_waits(server, page, 
     assert "-$4.90" in text
 
 
-def test_names_cannot_smuggle_markup_into_the_page(server, page, document):
-    server.crm().push_plan(document(), household_name="<script>alert(1)</script>", account_name="A", summary="S")
+def test_names_cannot_smuggle_markup_into_the_page(server, page, document, shown):
+    server.crm().push_plan(document(), replace(shown, household_name="<script>alert(1)</script>"))
 
     text = requests.get(page, timeout=5).text
 
@@ -54,6 +65,27 @@ def test_a_decision_on_the_page_comes_back_like_any_other(server, page, document
     [decision] = server.crm().read_decisions([PlanId(plan["plan_id"])])
     assert (decision.verdict, decision.comment) == (ReviewVerdict.REQUEST_CHANGES, "Less, please.")
     assert decision.edits == (("AAA", "sell", 2),)
+
+
+def test_the_org_calls_under_a_signature_when_a_plan_is_decided(server, page, document, push):
+    plan = document()
+    push(server.crm(), plan)
+    heard: queue.Queue[tuple[Headers, bytes]] = queue.Queue()
+
+    async def hear(request: Request) -> Response:
+        heard.put((request.headers, await request.body()))
+        return Response(status_code=202)
+
+    secret = server.stand_in.webhook_secret
+    with listening(Starlette(routes=[Route("/hear", hear, methods=["POST"])])) as address:
+        server.stand_in.org.calls = caller(f"{address}/hear", secret)
+        requests.post(f"{page}/decide", data=form(server, "approve"), timeout=5)
+        headers, body = heard.get(timeout=20)
+
+    assert json.loads(body) == {"plan_id": plan["plan_id"]}
+    stamp, signature = headers[TIMESTAMP], headers[SIGNATURE]
+    require_signed(secret, timestamp=stamp, signature=signature, body=body, now=datetime.now(UTC))
+    assert heard.empty()
 
 
 def test_a_refused_decision_is_shown_and_changes_nothing(server, page, document, push):

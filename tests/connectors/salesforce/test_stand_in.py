@@ -14,6 +14,7 @@ import requests
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import (
     SalesforceAuthenticationFailed,
+    SalesforceError,
     SalesforceMalformedRequest,
     SalesforceResourceNotFound,
 )
@@ -21,7 +22,7 @@ from simple_salesforce.exceptions import (
 from connectors.salesforce.config import read_config
 from connectors.salesforce.crm import SalesforceCrm
 from connectors.sandbox.org.records import long_id
-from connectors.sandbox.salesforce import CLIENT_SECRET, CONSUMER_KEY
+from connectors.sandbox.salesforce import CLIENT_SECRET, CONSUMER_KEY, DOMAIN
 
 PLAN = "Rebalance_Plan__c"
 TRADE = "Rebalance_Trade__c"
@@ -306,6 +307,105 @@ def test_faults_are_ordered_over_the_wire(server, session, sf):
     assert session.get(address, headers=head).status_code == 200
     assert session.delete(f"{server.address}/sandbox/sessions").status_code == 204
     assert session.get(address, headers=head).json()[0]["errorCode"] == "INVALID_SESSION_ID"
+
+
+def order(server, session, kind: str, **more: object) -> None:
+    """Order a fault as any client can: over HTTP."""
+    answer = session.post(f"{server.address}/sandbox/faults", json={"kind": kind, **more})
+    assert answer.status_code == 204
+
+
+def test_simple_salesforce_signs_in_with_client_credentials(server):
+    sf = Salesforce(
+        consumer_key=CONSUMER_KEY,
+        consumer_secret=CLIENT_SECRET,
+        domain=DOMAIN,
+        session=redirected(server),
+        version="62.0",
+    )
+
+    assert sf.query("SELECT COUNT() FROM User")["totalSize"] == 4
+
+
+def test_a_secret_that_is_wrong_opens_nothing(server):
+    with pytest.raises(SalesforceAuthenticationFailed, match="invalid client credentials"):
+        Salesforce(consumer_key=CONSUMER_KEY, consumer_secret="wrong", domain=DOMAIN, session=redirected(server))
+
+
+def test_a_locked_row_fails_alone_or_takes_the_others_with_it(server, session, sf):
+    rows = [{"attributes": {"type": "Account"}, "Name": name} for name in ("one", "two", "three")]
+
+    def create(*, all_or_none: bool) -> list[str]:
+        order(server, session, "UNABLE_TO_LOCK_ROW", match="Account")
+        answers = sf.restful("composite/sobjects", method="POST", json={"allOrNone": all_or_none, "records": rows})
+        return ["done" if each["success"] else each["errors"][0]["statusCode"] for each in answers]
+
+    assert create(all_or_none=False) == ["UNABLE_TO_LOCK_ROW", "done", "done"]
+    assert create(all_or_none=True) == ["UNABLE_TO_LOCK_ROW", *2 * ["ALL_OR_NONE_OPERATION_ROLLED_BACK"]]
+    assert [row["Name"] for row in server.rows("Account")] == ["two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("REQUEST_LIMIT_EXCEEDED", 403, "REQUEST_LIMIT_EXCEEDED"),
+        ("CONCURRENT_LIMIT_EXCEEDED", 403, "REQUEST_LIMIT_EXCEEDED"),
+        ("INVALID_SESSION_ID", 401, "INVALID_SESSION_ID"),
+        ("UNKNOWN_EXCEPTION", 500, "UNKNOWN_EXCEPTION"),
+    ],
+)
+def test_a_request_is_refused_as_ordered_and_nothing_was_done(server, session, sf, kind, status, code):
+    order(server, session, kind, match="POST sobjects/Account")
+
+    with pytest.raises(SalesforceError) as caught:
+        sf.Account.create({"Name": "Hand"})
+
+    assert (caught.value.status, caught.value.content[0]["errorCode"]) == (status, code)
+    assert server.rows("Account") == []
+
+
+@pytest.mark.parametrize(("kind", "done"), [("CUT", 0), ("CUT_REPLY", 1), ("LOST_REPLY", 1)])
+def test_a_line_is_cut_before_or_after_the_work(server, session, sf, kind, done):
+    order(server, session, kind, match="POST sobjects/Account")
+
+    with pytest.raises((requests.RequestException, SalesforceError)):
+        sf.Account.create({"Name": "Hand"})
+
+    assert len(server.rows("Account")) == done
+
+
+def test_a_slow_answer_comes_late(server, session, sf):
+    order(server, session, "SLOW", match="GET query", seconds=0.3)
+    began = time.monotonic()
+
+    sf.query("SELECT Id FROM User")
+
+    assert time.monotonic() - began >= 0.3
+
+
+def test_what_was_deleted_is_told_from_what_never_was(sf):
+    made = sf.Account.create({"Name": "Hand"})["id"]
+    sf.Account.delete(made)
+
+    with pytest.raises(SalesforceResourceNotFound) as deleted:
+        sf.Account.update(made, {"Name": "Hands"})
+    with pytest.raises(SalesforceResourceNotFound) as never:
+        sf.Account.update("001000000000000AAA", {"Name": "Hands"})
+
+    assert error(deleted) == "ENTITY_IS_DELETED"
+    assert error(never) == "NOT_FOUND"
+
+
+def test_a_deleted_record_takes_its_tasks_and_approvals_along(sf, server):
+    plan = sf.Rebalance_Plan__c.create({**NEW_PLAN, "Plan_Id__c": "p"})["id"]
+    sf.Task.create({"WhatId": plan, "Subject": "Review"})
+    submit = {"actionType": "Submit", "contextId": plan}
+    sf.restful("process/approvals/", method="POST", json={"requests": [submit]})
+
+    sf.Rebalance_Plan__c.delete(plan)
+
+    names = ("Task", "ProcessInstance", "ProcessInstanceStep", "ProcessInstanceWorkitem")
+    assert [server.rows(name) for name in names] == [[], [], [], []]
 
 
 def test_the_demo_process_serves_both_doors_and_remembers_plans_after_a_restart(tmp_path: Path, document, push):
