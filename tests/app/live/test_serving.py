@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,11 @@ def children(pid):
         if int(parent) == pid and len(words) > 2:
             found[words[2]] = int(folder.name)
     return found
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
@@ -77,6 +83,7 @@ def test_an_approver_cancels_what_is_left_of_a_block_on_the_page(serving):
     plan_id = floor.approve("T1")
     floor.send(plan_id)
     floor.wait_until(lambda: len(amend.working(floor.services, plan_id)) == 1, "one block to stay open")
+    floor.wait_until(lambda: listens(floor.app_port), "the app")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page()
