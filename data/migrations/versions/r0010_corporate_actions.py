@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision: str | None = "0010"
+revision = "0010"
+down_revision: str | None = "0009"
 
 
 def upgrade() -> None:

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision: str | None = "0009"
+revision = "0009"
+down_revision: str | None = "0008"
 
 
 def _texts(*names: str) -> list[sa.Column[str]]:
