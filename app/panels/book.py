@@ -279,11 +279,13 @@ def queue(
     if shown.empty:
         st.info("No account is like this. The first tile takes every filter away.", icon=":material/filter_alt_off:")
     else:
+        widgets.come_back_to(_TABLE)
         widgets.unmark_changed(_TABLE, (scanned, _rows_of(view)))
         picked, marked = frame.marked(
             shown, columns=names, key=_TABLE, alt=f"Queue of {len(shown):,} accounts", height=_HEIGHT
         )
         if picked is not None:
+            widgets.leave_by(_TABLE)
             navigation.go(navigation.ACCOUNT, account=shown["account"][picked])
     accounts = [AccountId(name) for name in (shown["account"].iloc[list(marked)] if marked else shown["account"])]
     with actions:

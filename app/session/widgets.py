@@ -6,6 +6,7 @@ from typing import Any, Final
 import streamlit as st
 
 _SHOWN: Final = "rows_shown"
+_LEFT: Final = "tables_left"
 
 
 def typed(key: str) -> str:
@@ -41,3 +42,19 @@ def unmark_changed(table: str, rows: Hashable) -> None:
     if shown.get(table, rows) != rows and table in st.session_state:
         st.session_state[table] = {"selection": {"rows": [], "columns": [], "cells": []}}
     shown[table] = rows
+
+
+def leave_by(table: str) -> None:
+    """Note that a click into a table leads to another page."""
+    st.session_state.setdefault(_LEFT, set()).add(table)
+
+
+def come_back_to(table: str) -> None:
+    """Forget the click by which a table was left. Where the other page was not drawn to its end, it would lead there
+    again, and nobody who goes back at once would arrive.
+    """
+    left: set[str] = st.session_state.get(_LEFT, set())
+    if table in left and table in st.session_state:
+        rows = st.session_state[table]["selection"]["rows"]
+        st.session_state[table] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+    left.discard(table)

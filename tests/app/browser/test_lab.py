@@ -95,13 +95,12 @@ def test_money_out_and_a_gift_are_one_click_each_and_in_the_link(app, page):
     what_if(app, page, TAXED)
     page.get_by_role("button", name="Withdraw", exact=True).click()
     page.get_by_role("menuitem").nth(2).click()
+    page.wait_for_url(re.compile(r"set=withdrawal%3A\d+0000?$"))
     settled(page)
-    assert re.search(r"set=withdrawal%3A\d+0000?$", page.url)
 
     page.get_by_role("button", name="Gift", exact=True).click()
     page.get_by_role("menuitem").nth(1).click()
-    settled(page)
-    assert re.search(r"gift=\d+", page.url)
+    page.wait_for_url(re.compile(r"gift=\d+"))
     expect(page.get_by_text(re.compile(r"of tax avoided against selling them"))).to_be_visible()
     expect(
         page.get_by_text("This plan cannot be kept: it is of the account as it would be after a gift")
