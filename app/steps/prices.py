@@ -85,7 +85,7 @@ def take_prices(services: Services, source: PriceSource, *, actor: UserId, progr
 
     The source is asked from a week before the firm's newest day on, so that late corrections come in. A close too far
     from the one before it is held back. Whole or not at all. Raises DataError and ExternalRefusal as the source does;
-    DataError also where it has nothing from the firm's day on.
+    DataError also where other data came in meanwhile.
     """
     present, reference = services.firm.firm(), services.firm.reference()
     until = max(last_session(services.now()), present.as_of)
@@ -95,7 +95,14 @@ def take_prices(services: Services, source: PriceSource, *, actor: UserId, progr
     histories, held_back = merged(reference.prices, quotes, actions=actions)
     as_of = max((day for history in quotes.closes for day in history.dates), default=present.as_of)
     newest = {history.security_id: max(day for day in history.dates) for history in histories}
-    services.firm.reprice(histories, actions, as_of=max(as_of, present.as_of), actor=actor, at=services.now())
+    services.firm.reprice(
+        histories,
+        actions,
+        as_of=max(as_of, present.as_of),
+        imported_at=present.imported_at,
+        actor=actor,
+        at=services.now(),
+    )
     progress("estimating risk", 0.6)
     market = todays_market(services)
     progress("done", 1.0)
