@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -96,6 +96,45 @@ def test_a_late_deletion_and_a_correction_change_what_we_hold(stand_in: Any, con
     found = books(services)
     assert found["T1"].transactions == ()
     assert {row.transaction_id: row.price for row in found["T2"].transactions}["t2-buy-fff"] == D("31.5")
+
+
+def dearer(reference: Any, held: tuple[AccountBook, ...]) -> Any:
+    """Every share costs 1 USD more."""
+    return replace(reference, prices=tuple(replace(p, closes=(p.closes[-1] + 1,)) for p in reference.prices)), held
+
+
+@pytest.mark.parametrize(
+    ("at", "session"),
+    [
+        (datetime(2026, 11, 21, 12, 0, tzinfo=UTC), date(2026, 11, 20)),  # a Saturday
+        (datetime(2026, 11, 23, 12, 0, tzinfo=UTC), date(2026, 11, 20)),  # Monday before it opens
+        (datetime(2026, 11, 23, 22, 0, tzinfo=UTC), date(2026, 11, 23)),  # Monday after it has closed
+        (datetime(2026, 11, 24, 2, 0, tzinfo=UTC), date(2026, 11, 23)),  # Monday evening in New York
+    ],
+)
+def test_prices_are_those_of_the_last_session_that_has_closed(
+    stand_in: Any, connect: Callable[..., Services], at: datetime, session: date
+) -> None:
+    stand_in.shows(dearer, on=at.date())
+    services = connect(at)
+
+    sync_addepar(services, actor="maya")
+
+    mark = services.firm.market_parts().marks["AAA"]
+    assert (services.firm.firm().as_of, mark.on, mark.price) == (at.date(), session, 101)
+
+
+def test_where_prices_have_a_source_of_their_own_a_sync_leaves_them_alone(
+    stand_in: Any, connect: Callable[..., Services]
+) -> None:
+    stand_in.shows(dearer, on=TODAY)
+    services = connect()
+    services = replace(services, connections={**services.connections, "prices": {"source": "/vendor"}})
+    before = services.firm.prices()
+
+    assert sync_addepar(services, actor="maya").accounts > 0
+
+    assert services.firm.prices() == before
 
 
 def test_a_full_sync_reads_every_history(addepar: Services) -> None:
