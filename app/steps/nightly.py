@@ -101,8 +101,7 @@ def run_night(
     gets none. Raises NotAllowed for a person who may not propose plans; DataError where no firm was imported, or data
     comes in meanwhile: what was written by then stays, and the next run begins anew.
     """
-    if not {Action.PROPOSE, Action.CANCEL} <= set(legal_actions(PlanState.DRAFT, actor, frozenset())):
-        raise NotAllowed(f"{actor.name} may not propose plans, which a night does; a portfolio manager may")
+    require_planner(actor)
     progress("market", 0.0)
     firm = services.firm.firm()
     todays = todays_market(services)
@@ -134,6 +133,12 @@ def run_night(
     services.runs.end(run.run_id, at=services.now(), actor=actor.user_id, counts=counts)
     progress("done", 1.0)
     return replace(night, counts=counts)
+
+
+def require_planner(actor: User) -> None:
+    """Raise NotAllowed for a person who may not propose and withdraw plans, which a night does."""
+    if not {Action.PROPOSE, Action.CANCEL} <= set(legal_actions(PlanState.DRAFT, actor, frozenset())):
+        raise NotAllowed(f"{actor.name} may not propose plans, which a night does; a portfolio manager may")
 
 
 def work(task: Task) -> tuple[HouseholdNight, ...]:
