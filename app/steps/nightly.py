@@ -121,6 +121,8 @@ def run_night(
     done = {each.account_id for each in services.runs.accounts(run.run_id)}
     night = Night(run=run, counts=services.runs.counts(run.run_id), before=len(done))
     if run.ended_at is not None:
+        if services.scans.queue_at() is None:  # the same data came in once more, which takes the queue away
+            monitor.scan_firm(services, actor=actor.user_id)
         return night
     count = len(done)
     for found in farm(work, _tasks(services, shared, done)):

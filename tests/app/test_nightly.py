@@ -116,6 +116,18 @@ def test_a_night_that_is_run_again_changes_nothing(services, night):
     assert (services.audit.rows(limit=1)[0].seq, services.plans.heads()) == seen
 
 
+def test_a_night_over_data_that_came_in_once_more_leaves_a_queue(services, night):
+    night()
+    queued = services.scans.queue().table.to_pylist()
+    reference, books = services.firm.reference(), list(services.firm.books())
+    services.firm.replace(reference, books, actor="maya", at=services.now() + timedelta(minutes=1))
+
+    again = night()
+
+    assert again.before == 3
+    assert services.scans.queue().table.to_pylist() == queued
+
+
 def test_a_plan_before_people_is_left_alone_and_its_account_not_planned_again(services, night, in_review):
     theirs = in_review("T1")
 
