@@ -16,7 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import exchange
+from app import crm_exchange
 
 _SCRIPTS: Final = Path(st.__file__).parent / "static" / "static" / "js"
 _CHARTS: Final = ("PlotlyChart",)
@@ -55,9 +55,9 @@ def _link(script: str) -> str:
 
 app = st.App(
     str(Path(__file__).with_name("main.py")),
-    routes=[exchange.webhook(exchange.services)],
+    routes=[crm_exchange.webhook(crm_exchange.services)],
     middleware=[Middleware(EarlyParts)],
-    lifespan=exchange.alongside,
+    lifespan=crm_exchange.alongside,
 )
 
 

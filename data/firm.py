@@ -28,6 +28,7 @@ from data.reference import (
     rewrite_prices,
     write_reference,
 )
+from data.refresh import hold_firm
 from data.snapshots import read_prices, risk_document
 from data.source_tables import account_sources
 from data.suggest import unknown
@@ -101,16 +102,17 @@ class FirmStore:
         actions: Sequence[CorporateAction],
         *,
         as_of: date,
+        imported_at: datetime,
         actor: UserId,
         at: datetime,
     ) -> None:
         """Put prices and corporate actions in the place of the firm's, its accounts as they are, in one transaction.
 
-        as_of: the firm's day from then on. Raises DataError for a day before the present one: trades and prices up to
-        that day are known already.
+        as_of: the firm's day from then on; imported_at: of the firm that they were made for. Raises DataError where
+        data came in since, and for a day before the present one: trades and prices up to that day are known already.
         """
         with self._database.begin() as connection:
-            serialise(connection, FIRM_LOCK)
+            hold_firm(connection, imported_at=imported_at)
             present, before = _require(connection), _summary(connection)
             if as_of < present.as_of:
                 raise DataError(

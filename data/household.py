@@ -56,8 +56,8 @@ def read_stored_households(
 
     without: plans whose trades do not count as pending, since they are to be withdrawn.
     """
-    wanted = set(household_ids)
-    households = {found.household_id: found for found in read_households(connection) if found.household_id in wanted}
+    asked_for = tables.households.c.household_id.in_(list(household_ids))
+    households = {found.household_id: found for found in read_households(connection, asked_for)}
     books: dict[HouseholdId, list[StoredBook]] = {name: [] for name in households}
     for stored in read_stored(connection, tables.accounts.c.household_id.in_(list(households))):
         books[stored.account.household_id].append(stored)

@@ -293,6 +293,16 @@ def _checked(document: Mapping[str, Any], snapshot: Document, market: Document) 
     return plan_id
 
 
+def lock_heads(
+    connection: Connection, household_ids: Iterable[HouseholdId], states: Iterable[PlanState]
+) -> tuple[PlanHead, ...]:
+    """Return the plans of some households in some states, by plan_id; nobody else moves them in this transaction."""
+    query = select(*_HEAD).where(_TABLE.c.household_id.in_(list(household_ids)), _TABLE.c.state.in_(list(states)))
+    rows = connection.execute(query.order_by(_TABLE.c.plan_id).with_for_update()).mappings().all()
+    makers = read_makers(connection, [row["plan_id"] for row in rows])
+    return tuple(PlanHead(**row, makers=makers[row["plan_id"]]) for row in rows)
+
+
 def read_head(connection: Connection, plan_id: PlanId) -> PlanHead:
     """Return a plan without its document, in the caller's transaction. Raises DataError for an unknown one."""
     row = read_plan(connection, select(*_HEAD), plan_id)

@@ -118,8 +118,8 @@ def read_securities(connection: Connection) -> tuple[Security, ...]:
     return _read(connection, tables.securities, Security)
 
 
-def read_households(connection: Connection) -> tuple[Household, ...]:
-    return _read(connection, tables.households, Household)
+def read_households(connection: Connection, *conditions: Any) -> tuple[Household, ...]:
+    return _read(connection, tables.households, Household, *conditions)
 
 
 def read_substitutes(connection: Connection) -> tuple[Substitute, ...]:

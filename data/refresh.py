@@ -24,11 +24,11 @@ _AT_ONCE: Final = 100
 def hold_firm(connection: Connection, *, imported_at: datetime) -> None:
     """Let nobody else write the firm until this transaction ends.
 
-    Raises DataError where another firm came in since imported_at: what was read elsewhere is not of this one.
+    Raises DataError where data came in since imported_at: what is to be written was made from what was there before.
     """
     serialise(connection, FIRM_LOCK)
     if connection.scalars(select(tables.firm.c.imported_at)).one_or_none() != imported_at:
-        raise DataError("the firm was brought in anew meanwhile: nothing was changed; sync again")
+        raise DataError("the firm's data came in anew meanwhile: nothing was changed; do it again")
 
 
 def present_books(connection: Connection, account_ids: Sequence[AccountId]) -> Iterator[AccountBook]:
@@ -70,9 +70,13 @@ def move_on(
     actor: UserId,
     at: datetime,
 ) -> None:
-    """Write the day, its prices and the names of households; one row of the audit log says what came in."""
+    """Write the day, its prices and the names of households; one row of the audit log says what came in.
+
+    What was seen of the firm before (opinions, a scan under way) is of other data from then on.
+    """
     before = connection.execute(select(tables.firm.c.as_of, tables.firm.c.name)).one()
     rewrite_prices(connection, prices, read_actions(connection), as_of=max(as_of, before.as_of))
+    connection.execute(update(tables.firm).values(imported_at=at))
     table = tables.households
     for household_id, name in households.items():
         connection.execute(update(table).where(table.c.household_id == household_id).values(name=name))

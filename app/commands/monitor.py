@@ -11,7 +11,7 @@ from app.ports import Services
 from app.steps import ledger, monitor, people
 from app.steps.firm import import_firm
 from app.steps.household_night import Outcome
-from app.steps.nightly import described, run_night
+from app.steps.nightly import described, require_planner, run_night
 from app.steps.prices import source_of, take_prices
 from app.steps.sync import sync_addepar
 from engine.domain.lifecycle import User
@@ -68,6 +68,7 @@ def nightly(
     """
     found = services()
     actor = people.acting(found, user_id)
+    require_planner(actor)
     if folder is not None or syncs or reprices:
         _bring_in(found, actor, folder=folder, syncs=syncs, reprices=reprices)
     farm = batch.farm(batch.local(workers) if scheduler is None else batch.cluster(scheduler))

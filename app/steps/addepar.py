@@ -147,7 +147,7 @@ def try_mapping(services: Services, account_id: AccountId, changes: Mapping[str,
         raise DataError(f"account {account_id}: expected one of the firm's accounts")
     day = max(services.now().date(), services.firm.firm().as_of)
     with _client(services, config) as client:
-        found = pull(client, mapping, as_of=day, reference=services.firm.reference(), accounts=accounts)
+        found = pull(client, mapping, as_of=day, priced_on=None, reference=services.firm.reference(), accounts=accounts)
     own = tuple(issue for issue in found.issues if issue.account_id == account_id)
     return Tested(book=next(iter(found.books), None), issues=own)
 

@@ -82,10 +82,11 @@ class AccountNight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HouseholdNight:
-    """What a night made of the accounts of one household, by account_id."""
+    """What a night made of the accounts of one household, by account_id. under_way: see household_night."""
 
     household_id: HouseholdId
     accounts: tuple[AccountNight, ...]
+    under_way: frozenset[AccountId] = frozenset()
 
 
 def household_night(shared: Shared, stored: StoredHousehold, under_way: frozenset[AccountId]) -> HouseholdNight:
@@ -102,7 +103,9 @@ def household_night(shared: Shared, stored: StoredHousehold, under_way: frozense
         found = tuple(_failed(account.account_id, error) for account in accounts)
     spent = (perf_counter() - began) / max(len(found), 1)
     return HouseholdNight(
-        household_id=stored.household.household_id, accounts=tuple(replace(each, seconds=spent) for each in found)
+        household_id=stored.household.household_id,
+        accounts=tuple(replace(each, seconds=spent) for each in found),
+        under_way=under_way,
     )
 
 

@@ -14,7 +14,7 @@ from data import refresh
 from engine.domain.accounts import AccountBook, Transaction
 from engine.domain.identifiers import AccountId, ClOrdId, UserId
 from engine.domain.sources import AccountSource
-from engine.execute.unseen import unseen_trades
+from engine.execute.unseen import own_trades, unseen_trades
 
 SOURCE: Final = "Addepar"
 SETTLING: Final = timedelta(days=5)  # calendar days in which a trade of ours shows there, over a long weekend
@@ -52,13 +52,16 @@ def take_in(writing: Connection, pulled: AddeparPull, *, derived: bool, actor: U
     fresh = {book.account.account_id: book for book in pulled.books}
     ordered = refresh.orders_by_account(writing)
     before = {source.account_id: source for source in refresh.read_sources(writing)}
+    issues_of: dict[AccountId | None, list[DataIssue]] = {}
+    for issue in pulled.issues:
+        issues_of.setdefault(issue.account_id, []).append(issue)
     judged: dict[AccountId, _Judged] = {}
     for present in refresh.present_books(writing, sorted({*fresh, *pulled.fenced})):
         account_id = present.account.account_id
         found = _judge(
             present,
             fresh.get(account_id),
-            [issue for issue in pulled.issues if issue.account_id == account_id],
+            issues_of.get(account_id, ()),
             before.get(account_id),
             ours=ordered.get(account_id, frozenset()),
             day=day,
@@ -103,7 +106,10 @@ def _judge(
                                derived=was_derived, faults=faults)  # fmt: skip
         return _Judged(book=None, source=source, issues=())
     fresh = with_our_gifts(fresh, present)
-    unseen = unseen_trades(present.transactions, fresh.transactions, ours=ours)
+    # A history that was not read again is our own: what an order of ours booked in it meanwhile, Addepar has not shown.
+    copied = own_trades(fresh.transactions, ours)
+    shown = [row for row in fresh.transactions if row not in copied]
+    unseen = unseen_trades(present.transactions, shown, ours=ours)
     missing = tuple(_missing(account_id, trade, day) for trade in unseen)
     source = AccountSource(
         account_id=account_id,

@@ -1,7 +1,7 @@
 """What does the whole firm need tonight? Every account scanned, planned, checked, proposed, once, whatever happens."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -13,19 +13,22 @@ from app.steps import monitor
 from app.steps.household_night import AccountNight, HouseholdNight, Outcome, PlannedTonight, Shared, household_night
 from app.steps.jobs import recorded
 from app.steps.market import todays_market
-from app.steps.opinions import Footing, footing
+from app.steps.opinions import COUNTS, Footing, footing_of
 from data.documents import Document, packed
+from data.firm import Firm
 from data.household import StoredHousehold
 from data.moves import move_plan
 from data.opinions import Opinion, write_opinion
-from data.plans import PlanHead, read_head, save_plan
+from data.plans import PlanHead, lock_heads, read_head, save_plan
+from data.refresh import hold_firm
 from data.runs import AccountRun, RunRecord, write_accounts
 from data.scans import LastScan
 from data.snapshots import market_document
 from engine.domain.errors import NotAllowed
-from engine.domain.identifiers import AccountId, HouseholdId
+from engine.domain.identifiers import AccountId, HouseholdId, SecurityId
 from engine.domain.jobs import JobKind
 from engine.domain.lifecycle import Action, PlanState, User, legal_actions
+from engine.domain.market import Mark, MarketSnapshot
 from engine.monitor.account_scan import Reason
 from engine.monitor.document import QueueRow
 from engine.plan.document import canonical_json
@@ -94,14 +97,15 @@ def run_night(
     through changes nothing when it is run again. A household is written in one transaction: its plans, their proposal,
     the second checker's opinions and its part of the record, or nothing of them.
 
-    Raises NotAllowed for a person who may not propose plans; DataError where no firm was imported, or an import
-    replaces it meanwhile.
+    What people do meanwhile goes first: a plan that they take up stays, and an account that they propose a plan for
+    gets none. Raises NotAllowed for a person who may not propose plans; DataError where no firm was imported, or data
+    comes in meanwhile: what was written by then stays, and the next run begins anew.
     """
-    if not {Action.PROPOSE, Action.CANCEL} <= set(legal_actions(PlanState.DRAFT, actor, frozenset())):
-        raise NotAllowed(f"{actor.name} may not propose plans, which a night does; a portfolio manager may")
+    require_planner(actor)
     progress("market", 0.0)
     firm = services.firm.firm()
-    shared, market = _shared(services)
+    todays = todays_market(services)
+    shared, market = _shared(services, todays)
     run = services.runs.begin(
         RunRecord(
             run_id=_run_id(services, shared),
@@ -117,18 +121,26 @@ def run_night(
     done = {each.account_id for each in services.runs.accounts(run.run_id)}
     night = Night(run=run, counts=services.runs.counts(run.run_id), before=len(done))
     if run.ended_at is not None:
+        if services.scans.queue_at() is None:  # the same data came in once more, which takes the queue away
+            monitor.scan_firm(services, actor=actor.user_id)
         return night
     count = len(done)
     for found in farm(work, _tasks(services, shared, done)):
         households = _undone(found) if isinstance(found, Undone) else found
-        _write(services, run, households, market, actor)
+        _write(services, run, households, market, actor, firm)
         count += sum(len(each.accounts) for each in households)
         progress(f"{count:,} of {run.accounts:,} accounts", 0.98 * count / max(run.accounts, 1))
-    _keep_scan(services, run, shared, imported_at=firm.imported_at)
+    _keep_scan(services, run, shared, todays.marks, imported_at=firm.imported_at)
     counts = services.runs.counts(run.run_id)
     services.runs.end(run.run_id, at=services.now(), actor=actor.user_id, counts=counts)
     progress("done", 1.0)
     return replace(night, counts=counts)
+
+
+def require_planner(actor: User) -> None:
+    """Raise NotAllowed for a person who may not propose and withdraw plans, which a night does."""
+    if not {Action.PROPOSE, Action.CANCEL} <= set(legal_actions(PlanState.DRAFT, actor, frozenset())):
+        raise NotAllowed(f"{actor.name} may not propose plans, which a night does; a portfolio manager may")
 
 
 def work(task: Task) -> tuple[HouseholdNight, ...]:
@@ -136,8 +148,7 @@ def work(task: Task) -> tuple[HouseholdNight, ...]:
     return tuple(household_night(task.shared, household, task.under_way) for household in task.households)
 
 
-def _shared(services: Services) -> tuple[Shared, Document]:
-    market = todays_market(services)
+def _shared(services: Services, market: MarketSnapshot) -> tuple[Shared, Document]:
     since, limits, actions = monitor.watched(services, market)
     document = market_document(market)
     texts = services.firm.all_settings()
@@ -163,13 +174,12 @@ def _tasks(services: Services, shared: Shared, done: set[AccountId]) -> Iterator
     for account in services.firm.accounts():
         members.setdefault(account.household_id, []).append(account.account_id)
     waiting = [name for name, accounts in members.items() if not done.issuperset(accounts)]
-    standing = services.plans.heads(states=_BEFORE_PEOPLE)
-    giving_way = {head.plan_id for head in standing if _gives_way(head)}
-    under_way = frozenset(head.account_id for head in standing if head.plan_id not in giving_way)
     for some in _chunks(waiting, members):
+        standing = services.plans.heads(states=_BEFORE_PEOPLE, household_ids=some)
+        giving_way = {head.plan_id for head in standing if _gives_way(head)}
+        under_way = frozenset(head.account_id for head in standing if head.plan_id not in giving_way)
         households = services.firm.stored_households(some, without=giving_way)
-        theirs = {account_id for name in some for account_id in members[name]}
-        yield Task(shared=shared, households=households, under_way=under_way & theirs)
+        yield Task(shared=shared, households=households, under_way=under_way)
 
 
 def _chunks(
@@ -207,26 +217,52 @@ def _undone(found: Undone) -> tuple[HouseholdNight, ...]:
     )  # fmt: skip
 
 
-def _write(services: Services, run: RunRecord, found: Sequence[HouseholdNight], market: Document, actor: User) -> None:
-    """Write what became of some households: earlier nights' plans go, new ones are proposed, the record tells it."""
+def _write(
+    services: Services, run: RunRecord, found: Sequence[HouseholdNight], market: Document, actor: User, firm: Firm
+) -> None:
+    """Write what became of some households: earlier nights' plans go, new ones are proposed, the record tells it.
+
+    firm: as it was when the night began, which is what its plans were made from.
+    """
     at, names = services.now(), [each.household_id for each in found]
     made = {night.plan.document["plan_id"] for each in found for night in each.accounts if night.plan is not None}
-    heads = services.plans.heads(household_ids=names, states=[PlanState.PROPOSED, PlanState.DRAFT])
-    before = footing(services, household_ids=names)
     with services.database.begin() as connection:
-        gone = [head.plan_id for head in heads if head.name == NOTE and head.plan_id not in made]
+        heads = lock_heads(connection, names, {*COUNTS, PlanState.DRAFT})  # plans first, as where fills are booked
+        hold_firm(connection, imported_at=firm.imported_at)
+        gone = [head.plan_id for head in heads if _may_go(head) and head.plan_id not in made]
         for plan_id in gone:
             told = f"replaced by the night of {run.as_of}"
             move_plan(connection, plan_id, Action.CANCEL, actor, at=at, comment=told, seen=None)
+        busy = {head.account_id for head in heads if head.state in _BEFORE_PEOPLE and not _gives_way(head)}
+        before = footing_of(firm, heads)
         for each in found:
-            stored = [_store(connection, each, night, market, actor, at) for night in each.accounts]
+            stored = [_store(connection, each, _after(night, busy), market, actor, at) for night in each.accounts]
+            write_accounts(connection, run.run_id, stored)
+            if _unseen(each, busy):
+                continue  # what people proposed meanwhile may wash these plans: they are judged when next looked at
             proposed = [record.plan_id for record in stored if record.outcome == Outcome.PROPOSED]
             after = before.changed(each.household_id, without=gone, proposed=[name for name in proposed if name])
             for night, record in zip(each.accounts, stored, strict=True):
                 if night.plan is not None and record.plan_id is not None:
                     head = read_head(connection, record.plan_id)
                     write_opinion(connection, _opinion(night.plan, head, after, run, at))
-            write_accounts(connection, run.run_id, stored)
+
+
+def _may_go(head: PlanHead) -> bool:
+    return head.name == NOTE and head.state in (PlanState.PROPOSED, PlanState.DRAFT)
+
+
+def _unseen(household: HouseholdNight, busy: Collection[AccountId]) -> bool:
+    """Return whether people have put a plan forward in a household since the night read it."""
+    return any(night.account_id in busy and night.account_id not in household.under_way for night in household.accounts)
+
+
+def _after(night: AccountNight, busy: Collection[AccountId]) -> AccountNight:
+    """Return what became of an account once it is known whose plans stand there."""
+    if night.outcome is not Outcome.PROPOSED or night.account_id not in busy:
+        return night
+    cause = "a plan was proposed for it while the night was at work"
+    return replace(night, outcome=Outcome.UNDER_WAY, plan=None, cause=cause)
 
 
 def _store(
@@ -276,7 +312,9 @@ def _opinion(made: PlannedTonight, head: PlanHead, on: Footing, run: RunRecord, 
     )
 
 
-def _keep_scan(services: Services, run: RunRecord, shared: Shared, *, imported_at: datetime) -> None:
+def _keep_scan(
+    services: Services, run: RunRecord, shared: Shared, marks: Mapping[SecurityId, Mark], *, imported_at: datetime
+) -> None:
     """Put what the night saw in the place of the last scan, an account without a plan that it needs marked as such."""
     seen = [each for each in services.runs.accounts(run.run_id) if each.seen is not None and each.row is not None]
     rows = {each.account_id: _marked(each) for each in seen}
@@ -287,7 +325,7 @@ def _keep_scan(services: Services, run: RunRecord, shared: Shared, *, imported_a
             at=services.now(),
             on=run.as_of,
             imported_at=imported_at,
-            marks=todays_market(services).marks,
+            marks=marks,
             since=shared.since,
             documents={row.account_id: {**documents[row.account_id], "reasons": list(row.reasons)} for row in ranked},
             rows=tuple(ranked),

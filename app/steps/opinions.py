@@ -9,6 +9,7 @@ from typing import Final
 from app.ports import Services
 from app.steps import execute
 from app.steps.market import todays_market
+from data.firm import Firm
 from data.opinions import Opinion
 from data.plans import PlanHead, StoredPlan
 from engine.domain.identifiers import HouseholdId, PlanId
@@ -19,7 +20,7 @@ from engine.review.checker import CHECKER, second_opinion
 from engine.review.difference import year_gain
 from engine.review.validity import held_against, washed, why_stale
 
-_COUNTS: Final = {
+COUNTS: Final = {
     PlanState.PROPOSED: "meant",
     PlanState.IN_REVIEW: "meant",
     PlanState.HELD: "meant",
@@ -28,7 +29,8 @@ _COUNTS: Final = {
     PlanState.SENT: "sent",
     PlanState.FILLED: "booked",
     PlanState.RECONCILED: "booked",
-}  # what a plan is to the others of its household: trades to come, sent, or lots of today
+}
+"""What a plan in one of these states is to the others of its household: trades to come, sent, or lots of today."""
 
 WAITS: Final = frozenset(
     {
@@ -59,17 +61,22 @@ class Footing:
     ) -> "Footing":
         """Return the footing once some plans have gone and others of a household were proposed."""
         plans = {name: counts for name, counts in self.counting.get(household_id, {}).items() if name not in without}
-        plans |= dict.fromkeys(proposed, _COUNTS[PlanState.PROPOSED])
+        plans |= dict.fromkeys(proposed, COUNTS[PlanState.PROPOSED])
         return replace(self, counting={**self.counting, household_id: plans})
 
 
-def footing(services: Services, *, household_ids: Iterable[HouseholdId] | None = None) -> Footing:
-    """Return what opinions stand on now; of plans of some households where these are given."""
+def footing(services: Services) -> Footing:
+    """Return what opinions stand on now."""
+    return footing_of(services.firm.firm(), services.plans.heads(states=COUNTS))
+
+
+def footing_of(firm: Firm, heads: Iterable[PlanHead]) -> Footing:
+    """Return what opinions stand on where the firm is this and these are its plans."""
     counting: dict[HouseholdId, dict[PlanId, str]] = {}
-    for head in services.plans.heads(states=_COUNTS, household_ids=household_ids):
-        counting.setdefault(head.household_id, {})[head.plan_id] = _COUNTS[head.state]
-    present = services.firm.firm()
-    return Footing(imported=present.imported_at.isoformat(), as_of=present.as_of, counting=counting)
+    for head in heads:
+        if head.state in COUNTS:
+            counting.setdefault(head.household_id, {})[head.plan_id] = COUNTS[head.state]
+    return Footing(imported=firm.imported_at.isoformat(), as_of=firm.as_of, counting=counting)
 
 
 def current(opinion: Opinion, head: PlanHead, on: Footing) -> bool:

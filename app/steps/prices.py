@@ -26,11 +26,13 @@ _AGAIN: Final = timedelta(days=7)  # asked for once more: late corrections, and 
 class Priced:
     """What a price source brought. as_of: the firm's day now. held_back: closes that were not believed.
 
-    without: securities of the firm that have no close on that day, with the day of the newest, None for none at all.
+    newest: the last session that closes came of. without: securities of the firm that have no close on it, with the day
+    of their own newest, None for none at all.
     """
 
     source: str
     as_of: date
+    newest: date
     closes: int
     actions: int
     held_back: tuple[HeldBack, ...]
@@ -58,7 +60,7 @@ def source_of(services: Services, folder: Path | None = None) -> PriceSource:
 
 def described(found: Priced) -> str:
     """Return in a few words what came."""
-    return f"{found.source}: {found.closes:,} closes up to {found.as_of}, {found.actions:,} corporate actions"
+    return f"{found.source}: {found.closes:,} closes up to {found.newest}, {found.actions:,} corporate actions"
 
 
 def findings_of(found: Priced) -> Sequence[Finding]:
@@ -72,7 +74,7 @@ def findings_of(found: Priced) -> Sequence[Finding]:
     ]  # fmt: skip
     missing = [
         Finding(severity="warning", account_id=None, place=f"close of {found.tickers[security_id]}",
-                found="none" if newest is None else f"the newest is of {newest}", expected=f"a close on {found.as_of}",
+                found="none" if newest is None else f"the newest is of {newest}", expected=f"a close on {found.newest}",
                 effect="the price before stays" if newest else "it has no price")
         for security_id, newest in found.without
     ]  # fmt: skip
@@ -85,17 +87,24 @@ def take_prices(services: Services, source: PriceSource, *, actor: UserId, progr
 
     The source is asked from a week before the firm's newest day on, so that late corrections come in. A close too far
     from the one before it is held back. Whole or not at all. Raises DataError and ExternalRefusal as the source does;
-    DataError also where it has nothing from the firm's day on.
+    DataError also where other data came in meanwhile.
     """
     present, reference = services.firm.firm(), services.firm.reference()
-    until = max(last_session(services.now()), present.as_of)
+    until = last_session(services.now())  # the firm's day may be a later one, which has no close yet
     progress(f"asking {source.name}", 0.1)
-    quotes = source.quotes(reference.securities, since=present.as_of - _AGAIN, until=until)
+    quotes = source.quotes(reference.securities, since=min(present.as_of, until) - _AGAIN, until=until)
     actions = with_actions(reference.actions, quotes.actions)
     histories, held_back = merged(reference.prices, quotes, actions=actions)
-    as_of = max((day for history in quotes.closes for day in history.dates), default=present.as_of)
+    last = max((day for history in quotes.closes for day in history.dates), default=min(present.as_of, until))
     newest = {history.security_id: max(day for day in history.dates) for history in histories}
-    services.firm.reprice(histories, actions, as_of=max(as_of, present.as_of), actor=actor, at=services.now())
+    services.firm.reprice(
+        histories,
+        actions,
+        as_of=max(last, present.as_of),
+        imported_at=present.imported_at,
+        actor=actor,
+        at=services.now(),
+    )
     progress("estimating risk", 0.6)
     market = todays_market(services)
     progress("done", 1.0)
@@ -103,11 +112,12 @@ def take_prices(services: Services, source: PriceSource, *, actor: UserId, progr
     return Priced(
         source=source.name,
         as_of=market.as_of,
+        newest=last,
         closes=sum(len(history.dates) for history in quotes.closes),
         actions=len(quotes.actions),
         held_back=held_back,
         tickers={security.security_id: security.ticker for security in reference.securities},
-        without=tuple((name, newest.get(name)) for name in names if newest.get(name) != market.as_of),
+        without=tuple((name, newest.get(name)) for name in names if newest.get(name) != last),
     )
 
 

@@ -2,6 +2,7 @@
 
 from app.ports import Progress, Services, no_progress
 from app.steps.addepar import connection, mapping_name
+from app.steps.exchange import last_session
 from app.steps.intake import Synced, take_in
 from app.steps.jobs import recorded
 from connectors.addepar.answers import may_go_on
@@ -27,6 +28,7 @@ from engine.execute.unseen import own_trades
 def sync_addepar(services: Services, *, actor: UserId, whole: bool = False, progress: Progress = no_progress) -> Synced:
     """Take in what Addepar knows of the firm; an account with a fault keeps what it has, and is fenced off.
 
+    Prices are the closes of the last session, and are left alone where they have a source of their own ([prices]).
     After a first sync, only histories that changed since the last good one are read; whole: all of them. What was read
     is kept until the sync is whole: one that was cut off or killed goes on where it was. Raises DataError where Addepar
     is not configured, ExternalRefusal where it refuses; then nothing has changed.
@@ -34,6 +36,7 @@ def sync_addepar(services: Services, *, actor: UserId, whole: bool = False, prog
     config, mapping = connection(services)
     began, firm = services.now(), services.firm.firm()
     day = max(began.date(), firm.as_of)
+    priced_on = None if "prices" in services.connections else last_session(began)
     known = None if whole else _known(services, mapping_name(mapping))
     run = asked(day.isoformat(), "whole" if known is None else known.at.isoformat())
     answers = services.addepar.answers(run, now=services.now)
@@ -43,6 +46,7 @@ def sync_addepar(services: Services, *, actor: UserId, whole: bool = False, prog
                 client,
                 mapping,
                 as_of=day,
+                priced_on=priced_on,
                 reference=services.firm.reference(),
                 accounts=services.firm.accounts(),
                 known=known,

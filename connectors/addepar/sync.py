@@ -54,6 +54,7 @@ def pull(
     mapping: AddeparMapping,
     *,
     as_of: date,
+    priced_on: date | None,
     reference: FirmReference,
     accounts: Sequence[Account],
     known: Known | None = None,
@@ -61,8 +62,10 @@ def pull(
 ) -> AddeparPull:
     """Return the firm as Addepar has it at the end of as_of, over what the firm already knows of itself.
 
-    accounts are the firm's present ones: model, registration, tax rates, carryforwards and settings stay theirs. known:
-    what the last good sync read; without it, every history is read. Raises ExternalRefusal where Addepar refuses or
+    accounts are the firm's present ones: model, registration, tax rates, carryforwards and settings stay theirs.
+    priced_on: the session whose closes Addepar's prices are, None to leave prices alone; a day without a close of its
+    own must not get that of the day before. known: what the last good sync read; without it, every history is read.
+    Raises ExternalRefusal where Addepar refuses or
     cannot be reached, DataError where as_of is before the firm's own.
     """
     if as_of < reference.as_of:
@@ -85,10 +88,12 @@ def pull(
     twice = duplicate_accounts(reading.book for reading in readings if not reading.faults.fenced)
     bad = {issue.account_id for issue in twice}
     good = {r.account.account_id: r for r in readings if not r.faults.fenced and r.account.account_id not in bad}
-    prices, price_issues = agreed_prices(reading.prices for reading in good.values())
-    issues += [*(i for reading in readings for i in reading.faults.issues), *twice, *price_issues]
-    issues += unmoved_prices(reference.prices, prices, on=as_of)
-    histories = with_prices(reference.prices, prices, on=as_of)
+    issues += [*(i for reading in readings for i in reading.faults.issues), *twice]
+    histories = reference.prices
+    if priced_on is not None:
+        prices, price_issues = agreed_prices(reading.prices for reading in good.values())
+        issues += [*price_issues, *unmoved_prices(histories, prices, on=priced_on)]
+        histories = with_prices(histories, prices, on=priced_on)
     return AddeparPull(
         reference=replace(reference, as_of=as_of, households=households, prices=histories),
         books=tuple(good[account.account_id].book for account in accounts if account.account_id in good),

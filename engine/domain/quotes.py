@@ -1,7 +1,7 @@
 """What does a price source say, and what are the firm's prices once that is in them?"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -10,6 +10,8 @@ from engine.domain.identifiers import SecurityId
 from engine.domain.market import ActionKind, CorporateAction, PriceHistory
 
 LARGEST_MOVE: Final = Decimal("0.4")  # a day's fall or rise beyond it, without a split, is more often a fault than news
+
+_PLACES: Final = 8  # of an adjusted close put on another basis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +38,10 @@ def merged(
     """Return the histories with a source's closes in them, in their order, new ones last; and what was held back.
 
     A close replaces that of the same day; it keeps the adjusted close where the close did not change and the source
-    gives none. A close more than LARGEST_MOVE away from the last one before it, splits of `actions` in between allowed
-    for, is held back, and so is all that follows it for the name in these quotes.
+    gives none. Adjusted closes of before are put on the source's basis, which a split or dividend since has moved, by
+    the first day that both know; where there is none, the source's are left out. A close more than LARGEST_MOVE away
+    from the last one before it, splits of `actions` in between allowed for, is held back, and so is all that follows it
+    for the name in these quotes.
     """
     given = {history.security_id: history for history in quotes.closes}
     splits: dict[SecurityId, list[tuple[date, Decimal]]] = {}
@@ -68,6 +72,7 @@ def _empty(name: SecurityId) -> PriceHistory:
 def _with_closes(
     history: PriceHistory, given: PriceHistory, splits: Sequence[tuple[date, Decimal]], held: list[HeldBack]
 ) -> PriceHistory:
+    history, given = _on_one_basis(history, given)
     rows = dict(zip(history.dates, zip(history.closes, history.adjusted, strict=True), strict=True))
     for on, close, adjusted in zip(given.dates, given.closes, given.adjusted, strict=True):
         earlier = max((day for day in rows if day < on), default=None)
@@ -87,3 +92,18 @@ def _with_closes(
         closes=tuple(rows[day][0] for day in days),
         adjusted=tuple(rows[day][1] for day in days),
     )
+
+
+def _on_one_basis(history: PriceHistory, given: PriceHistory) -> tuple[PriceHistory, PriceHistory]:
+    """Return a history whose adjusted closes are comparable with those given, and these."""
+    if all(price is None for price in given.adjusted) or all(price is None for price in history.adjusted):
+        return history, given
+    known = dict(zip(history.dates, zip(history.closes, history.adjusted, strict=True), strict=True))
+    for on, close, adjusted in zip(given.dates, given.closes, given.adjusted, strict=True):
+        before, was = known.get(on, (None, None))
+        if before == close and was is not None and adjusted is not None:
+            moved = tuple(
+                None if price is None else round(price * adjusted / was, _PLACES) for price in history.adjusted
+            )
+            return (history if was == adjusted else replace(history, adjusted=moved)), given
+    return history, replace(given, adjusted=(None,) * len(given.dates))

@@ -1,16 +1,19 @@
 """Salesforce calls, and Lotsmith looks there: over real HTTP, as a flow in the org does it."""
 
 import json
+import socket
 import time
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 
+import anyio
 import pytest
 import requests
+from anyio import to_thread
 from starlette.applications import Starlette
 
-from app import exchange
+from app import crm_exchange
 from app.steps import org, plan, review
 from app.steps.health import Standing, connections
 from connectors.salesforce.webhook import SIGNATURE, TIMESTAMP, signature_of
@@ -31,8 +34,8 @@ def services(new_desk, reviewers):
 
 @pytest.fixture
 def address(services):
-    with listening(Starlette(routes=[exchange.webhook(lambda: services)])) as url:
-        yield url + exchange.PATH
+    with listening(Starlette(routes=[crm_exchange.webhook(lambda: services)])) as url:
+        yield url + crm_exchange.PATH
 
 
 @pytest.fixture
@@ -111,18 +114,50 @@ def test_a_call_about_nothing_of_ours_is_bad_input(services, address, body, stat
     assert call(address, services, body).status_code == status
 
 
+def test_a_call_without_end_is_cut_off_before_it_fills_the_memory(address):
+    """Who sends it, unsigned, never stops by himself: the answer comes while he is still sending."""
+    host, port = address.split("/")[2].split(":")
+    piece = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    with socket.create_connection((host, int(port)), timeout=20) as line:
+        line.sendall(
+            f"POST {crm_exchange.PATH} HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        )
+        line.sendall(piece)
+        assert line.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_round_that_fails_in_whatever_way_ends_no_later_one(services, in_review, reviewers):
+    """The database is away when the app starts, and back at the next round."""
+    plan_id = in_review()
+    reviewers.decide(plan_id, "approve", user=ALAN)
+    away = iter([ConnectionError("the database is away")])
+
+    def connected():
+        for error in away:
+            raise error
+        return services
+
+    async def running():
+        async with crm_exchange.keeping_up(connected, every_s=0.05):
+            await to_thread.run_sync(state_of, services, plan_id, PlanState.APPROVED)
+
+    anyio.run(running)
+
+    assert services.plans.get(plan_id).state is PlanState.APPROVED
+
+
 def test_without_a_secret_no_call_is_answered(services, address):
-    with listening(Starlette(routes=[exchange.webhook(lambda: replace(services, crm=None))])) as url:
-        assert call(url + exchange.PATH, services, {"plan_id": "x"}).status_code == 401
+    with listening(Starlette(routes=[crm_exchange.webhook(lambda: replace(services, crm=None))])) as url:
+        assert call(url + crm_exchange.PATH, services, {"plan_id": "x"}).status_code == 401
 
 
 def test_the_app_takes_decisions_over_by_itself(services, in_review, reviewers):
     plan_id = in_review()
     reviewers.decide(plan_id, "approve", user=ALAN)
 
-    exchange.one_round(services, 1)
+    crm_exchange.one_round(services, 1)
     assert services.plans.get(plan_id).state is PlanState.IN_REVIEW  # this round only tells
-    exchange.one_round(services, 5)
+    crm_exchange.one_round(services, 5)
 
     assert services.plans.get(plan_id).state is PlanState.APPROVED
 
@@ -133,7 +168,7 @@ def test_near_the_days_limit_the_app_asks_no_more_by_itself_and_says_so(services
     services.links.note_usage(used=12_000, allowed=15_000, at=services.now(), resume_at=None)
     services.orgs.clear()  # what it heard before
 
-    exchange.one_round(services, 5)
+    crm_exchange.one_round(services, 5)
 
     assert services.plans.get(plan_id).state is PlanState.IN_REVIEW
     found = {one.name: one for one in connections(services)}["Salesforce"]

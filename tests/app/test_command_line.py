@@ -318,6 +318,16 @@ def test_a_night_brings_data_in_first_and_plans_nothing_where_that_fails(desk, h
     assert len(nights) == 1
 
 
+def test_a_night_by_a_person_who_may_not_run_one_brings_in_nothing(desk, hand_firm):
+    said = desk.run("nightly", "--as", "cora", "--import", str(hand_firm))
+
+    services = desk.services()
+    assert said.code != 0
+    assert "Cora Compliance may not propose plans" in said.err
+    assert len(services.audit.rows(what="firm.replace")) == 1  # the desk's own
+    services.database.close()
+
+
 def test_the_machine_itself_proposes_nothing(desk):
     said = desk.run("nightly")
 

@@ -10,8 +10,10 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -22,9 +24,10 @@ from app.steps.household_night import Outcome
 from app.steps.monitor import scan_firm
 from app.steps.nightly import NOTE, Undone, run_night
 from app.steps.opinions import current, footing
+from data.moves import move_plan
 from data.tables import settings
-from engine.domain.errors import NotAllowed
-from engine.domain.lifecycle import PlanState
+from engine.domain.errors import DataError, NotAllowed
+from engine.domain.lifecycle import Action, PlanState
 
 KILLS = int(os.environ.get("NIGHT_KILLS", "2"))
 
@@ -45,7 +48,9 @@ def dearer(services, by):
         replace(each, closes=(each.closes[-1] * (by if each.security_id == "AAA" else 1),))
         for each in services.firm.prices()
     ]
-    services.firm.reprice(histories, (), as_of=services.firm.firm().as_of, actor="maya", at=services.now())
+    present = services.firm.firm()
+    later = present.imported_at + timedelta(seconds=1)
+    services.firm.reprice(histories, (), as_of=present.as_of, imported_at=present.imported_at, actor="maya", at=later)
 
 
 def prepare(services):
@@ -111,6 +116,18 @@ def test_a_night_that_is_run_again_changes_nothing(services, night):
     assert (services.audit.rows(limit=1)[0].seq, services.plans.heads()) == seen
 
 
+def test_a_night_over_data_that_came_in_once_more_leaves_a_queue(services, night):
+    night()
+    queued = services.scans.queue().table.to_pylist()
+    reference, books = services.firm.reference(), list(services.firm.books())
+    services.firm.replace(reference, books, actor="maya", at=services.now() + timedelta(minutes=1))
+
+    again = night()
+
+    assert again.before == 3
+    assert services.scans.queue().table.to_pylist() == queued
+
+
 def test_a_plan_before_people_is_left_alone_and_its_account_not_planned_again(services, night, in_review):
     theirs = in_review("T1")
 
@@ -134,6 +151,78 @@ def test_last_nights_proposals_give_way_to_tonights_and_what_people_proposed_doe
     assert services.plans.get(first).state is PlanState.CANCELLED
     assert services.plans.history(first)[-1].comment == "replaced by the night of 2026-11-20"
     assert services.plans.get(own).state is PlanState.PROPOSED
+
+
+def while_at_work(do):
+    """Do a night's tasks here; something else happens once between the first one's work and its writing."""
+
+    def farm(function, tasks):
+        for number, task in enumerate(tasks):
+            found = function(task)
+            if number == 0:
+                do()
+            yield found
+
+    return farm
+
+
+def test_a_proposal_of_a_night_that_a_person_submits_at_the_moment_of_writing_is_theirs(services, night, person):
+    """The submission is not committed yet when the next night comes to write, and is when it may."""
+    night()
+    mine = plans(services)["T1"].plan_id
+    dearer(services, Decimal("1.01"))
+    submitted, threads = threading.Event(), []
+
+    def submit():
+        with services.database.begin() as connection:
+            move_plan(connection, mine, Action.SUBMIT, person("maya"), at=services.now(), comment="", seen=mine)
+            submitted.set()
+            time.sleep(1.0)
+
+    def start():
+        threads.append(threading.Thread(target=submit))
+        threads[0].start()
+        submitted.wait(timeout=20)
+
+    found = night(farm=while_at_work(start))
+
+    threads[0].join()
+    assert services.plans.get(mine).state is PlanState.IN_REVIEW
+    assert found.counts == {"proposed": 1, "under way": 1, "calm": 1}
+    assert list(plans(services)) == ["T2"]
+
+
+def test_an_account_that_a_person_proposes_a_plan_for_while_the_night_works_gets_none(services, night, person):
+    def propose():
+        own = plan.keep(services, plan.what_if(services, "T2", plan.default_settings(services, "T2")), actor="maya")
+        review.propose(services, own, actor=person("maya"))
+
+    found = night(farm=while_at_work(propose))
+
+    [other] = services.runs.accounts(found.run.run_id, outcome=Outcome.UNDER_WAY)
+    assert (other.account_id, other.cause) == ("T2", "a plan was proposed for it while the night was at work")
+    assert [head.note for head in services.plans.heads() if head.account_id == "T2"] == [""]
+
+
+def test_a_plan_is_judged_anew_where_its_household_was_planned_while_the_night_worked(services, night, person):
+    def propose():
+        settings = replace(plan.default_settings(services, "I1"), withdrawal=Decimal(500))
+        own = plan.keep(services, plan.what_if(services, "I1", settings), actor="maya")
+        review.propose(services, own, actor=person("maya"))
+
+    night(farm=while_at_work(propose))
+
+    made = plans(services)
+    assert made.keys() == {"T1", "T2", "I1"}
+    assert services.opinions.of([made["T1"].plan_id]) == {}
+
+
+def test_nothing_is_proposed_on_data_that_came_in_while_the_night_worked(services, night):
+    with pytest.raises(DataError, match="came in anew meanwhile"):
+        night(farm=while_at_work(lambda: dearer(services, Decimal("1.01"))))
+
+    assert services.plans.heads() == ()
+    assert night().counts == {"proposed": 2, "calm": 1}
 
 
 def test_a_task_that_no_worker_survives_is_an_exception_and_the_others_are_done(services, night):

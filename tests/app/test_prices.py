@@ -67,6 +67,20 @@ def test_prices_of_a_session_that_has_not_closed_are_left_for_later(monday, told
     assert (brought.closes, brought.as_of) == (0, date(2026, 11, 20))
 
 
+def test_prices_that_were_made_for_data_of_before_take_the_place_of_nothing(monday, told):
+    """While the source answers, somebody else brings in a dearer AAA."""
+
+    class Slow(FolderPrices):
+        def quotes(self, securities, *, since, until):
+            take(monday, told(AAA="109"))
+            return super().quotes(securities, since=since, until=until)
+
+    with pytest.raises(DataError, match="came in anew meanwhile"):
+        take_prices(monday, Slow(told()), actor="maya")
+
+    assert monday.firm.market_parts().marks["AAA"].price == 109
+
+
 def test_a_close_that_halved_without_a_split_is_not_taken_and_the_job_says_so(monday, told):
     take(monday, told(AAA="50", BBB=""))
 

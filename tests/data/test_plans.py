@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,8 +13,9 @@ from sqlalchemy import text
 
 from data.audit import AuditLog
 from data.database import open_database
+from data.moves import move_plan
 from data.outbox import Outbox, OutboxItem
-from data.plans import PlanStore
+from data.plans import PlanStore, lock_heads
 from data.snapshots import inputs_hash, market_document, snapshot_document
 from engine.domain.errors import CheckFailed, DataError, IllegalMove, NotAllowed
 from engine.domain.lifecycle import Action, PlanState
@@ -294,6 +295,25 @@ def test_moves_of_overlapping_sets_never_wait_for_each_other_for_ever(url, draft
         outcomes = sorted(pool.map(attempt, [plans, plans[::-1]]))
 
     assert outcomes == ["moved", "refused"]
+
+
+def test_who_holds_the_plans_of_a_household_acts_on_them_before_anybody_else(
+    draft, store, advance, people, database, at
+):
+    """pam submits while the holder is about to withdraw; her turn comes after, and nothing is left to submit."""
+    plan_id = advance(draft("A1"), "propose")
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as connection:
+            heads = lock_heads(connection, ["H1"], [PlanState.PROPOSED])
+            hers = pool.submit(store.move, plan_id, Action.SUBMIT, people["pam"], at=at)
+            wait([hers], timeout=0.5)
+            assert not hers.done()
+            move_plan(connection, plan_id, Action.CANCEL, people["pam"], at=at, comment="", seen=None)
+        refusal = hers.exception(timeout=60)
+
+    assert heads == (replace(heads[0], plan_id=plan_id, state=PlanState.PROPOSED),)
+    assert isinstance(refusal, IllegalMove)
+    assert store.get(plan_id).state is PlanState.CANCELLED
 
 
 def test_a_name_and_remarks_can_be_written_later_and_the_audit_log_keeps_what_was_there(draft, store, database, at):

@@ -55,7 +55,7 @@ def test_a_risk_model_estimated_from_other_prices_is_not_the_one_of_today(firm, 
 def test_a_firm_that_was_imported_meanwhile_is_left_alone(firm, database, firm_reference, firm_books, at):
     firm.replace(firm_reference, firm_books, actor="ops", at=at + timedelta(seconds=1))
 
-    with pytest.raises(DataError, match="brought in anew meanwhile"):
+    with pytest.raises(DataError, match="came in anew meanwhile"):
         refresh(database, firm_reference, at)
 
     assert firm.firm().as_of == firm_reference.as_of

@@ -1,12 +1,13 @@
 """Prices from the stand-in Addepar alone: the firm of hand_firm/, whose accounts hold all but nothing else."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 
 from app.steps.prices import source_of, take_prices
+from app.steps.sync import sync_addepar
 from engine.domain.errors import DataError, ExternalRefusal
 
 
@@ -33,6 +34,17 @@ def test_one_job_brings_the_days_price_of_all_that_the_firm_holds(addepar, stand
     assert (brought.source, brought.closes, brought.without) == ("Addepar", 6, ())
     assert list(services.firm.books()) == before
     assert len([request for request in stand_in.asked() if request.startswith("POST")]) == 1
+
+
+def test_on_a_saturday_the_prices_are_fridays_and_none_is_missing(connect):
+    """A sync of that Saturday has moved the firm's day on; no close will ever be of it."""
+    services = with_source(connect(datetime(2026, 11, 21, 12, 0, tzinfo=UTC)), "addepar")
+    sync_addepar(services, actor="maya")
+
+    brought = take_prices(services, source_of(services), actor="maya")
+
+    assert (brought.as_of, brought.newest, brought.without) == (date(2026, 11, 21), date(2026, 11, 20), ())
+    assert {mark.on for mark in services.firm.market_parts().marks.values()} == {date(2026, 11, 20)}
 
 
 def test_a_price_of_nothing_is_left_out_and_said_so(addepar, stand_in):

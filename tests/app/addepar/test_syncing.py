@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from app.ports import Services
 from app.steps import plan
+from app.steps.opinions import footing
 from app.steps.sync import sync_addepar
 from connectors.firm_folder.read import read_firm
 from data.firm import apply_fills
@@ -95,6 +96,45 @@ def test_a_late_deletion_and_a_correction_change_what_we_hold(stand_in: Any, con
     found = books(services)
     assert found["T1"].transactions == ()
     assert {row.transaction_id: row.price for row in found["T2"].transactions}["t2-buy-fff"] == D("31.5")
+
+
+def dearer(reference: Any, held: tuple[AccountBook, ...]) -> Any:
+    """Every share costs 1 USD more."""
+    return replace(reference, prices=tuple(replace(p, closes=(p.closes[-1] + 1,)) for p in reference.prices)), held
+
+
+@pytest.mark.parametrize(
+    ("at", "session"),
+    [
+        (datetime(2026, 11, 21, 12, 0, tzinfo=UTC), date(2026, 11, 20)),  # a Saturday
+        (datetime(2026, 11, 23, 12, 0, tzinfo=UTC), date(2026, 11, 20)),  # Monday before it opens
+        (datetime(2026, 11, 23, 22, 0, tzinfo=UTC), date(2026, 11, 23)),  # Monday after it has closed
+        (datetime(2026, 11, 24, 2, 0, tzinfo=UTC), date(2026, 11, 23)),  # Monday evening in New York
+    ],
+)
+def test_prices_are_those_of_the_last_session_that_has_closed(
+    stand_in: Any, connect: Callable[..., Services], at: datetime, session: date
+) -> None:
+    stand_in.shows(dearer, on=at.date())
+    services = connect(at)
+
+    sync_addepar(services, actor="maya")
+
+    mark = services.firm.market_parts().marks["AAA"]
+    assert (services.firm.firm().as_of, mark.on, mark.price) == (at.date(), session, 101)
+
+
+def test_where_prices_have_a_source_of_their_own_a_sync_leaves_them_alone(
+    stand_in: Any, connect: Callable[..., Services]
+) -> None:
+    stand_in.shows(dearer, on=TODAY)
+    services = connect()
+    services = replace(services, connections={**services.connections, "prices": {"source": "/vendor"}})
+    before = services.firm.prices()
+
+    assert sync_addepar(services, actor="maya").accounts > 0
+
+    assert services.firm.prices() == before
 
 
 def test_a_full_sync_reads_every_history(addepar: Services) -> None:
@@ -257,20 +297,24 @@ def addepar_answers(services: Services) -> int:
     return 0 if services.addepar.unfinished() is None else 1
 
 
-@pytest.fixture
-def order(addepar: Services) -> Order:
-    """An order for 12 shares of t1-a-loss that was filled and booked in T1 today."""
-    what_if = plan.what_if(addepar, "T1", plan.default_settings(addepar, "T1"))
+def sell_and_book(services: Services) -> Order:
+    """Book an order for 12 shares of t1-a-loss that was filled in T1 today."""
+    what_if = plan.what_if(services, "T1", plan.default_settings(services, "T1"))
     lot = LotInstruction(lot_id="t1-a-loss", quantity=D(12), acquired=date(2026, 3, 2), cost_per_share=D(140))
     given: Any = {"custodian": "One", "security_id": "AAA", "ticker": "AAA", "cusip": None, "side": Side.SELL,
                   "quantity": D(12)}  # fmt: skip
-    made = Order(cl_ord_id="LSours", plan_id=plan.keep(addepar, what_if, actor="maya"), account_id="T1",
+    made = Order(cl_ord_id="LSours", plan_id=plan.keep(services, what_if, actor="maya"), account_id="T1",
                  account_number="1001", reference_price=D(100), lots=(lot,), **given)  # fmt: skip
     fill = FilledOrder(order=made, quantity=D(12), price=D(100))
-    with addepar.database.begin() as connection:
+    with services.database.begin() as connection:
         save_blocks(connection, [Block(cl_ord_id="LSblock", allocations=(made,), **given)])
-        apply_fills(connection, booked(books(addepar)["T1"], [fill], TODAY), actor="system", at=EVENING)
+        apply_fills(connection, booked(books(services)["T1"], [fill], TODAY), actor="system", at=EVENING)
     return made
+
+
+@pytest.fixture
+def order(addepar: Services) -> Order:
+    return sell_and_book(addepar)
 
 
 def test_a_trade_of_ours_that_addepar_does_not_show_yet_is_not_lost(addepar: Services, order: Order) -> None:
@@ -284,6 +328,33 @@ def test_a_trade_of_ours_that_addepar_does_not_show_yet_is_not_lost(addepar: Ser
         ("warning", f"our order {order.cl_ord_id}-1")
     ]
     assert plan.what_if(addepar, "T1", plan.default_settings(addepar, "T1")).plan.account_id == "T1"
+
+
+def test_a_trade_of_ours_that_is_booked_while_a_sync_reads_is_not_lost(addepar: Services) -> None:
+    """The histories are known from the sync before, so that of T1 is not read again: it is our own, the trade in it."""
+    sync_addepar(addepar, actor="maya")
+    held = {lot.lot_id: lot.quantity for lot in books(addepar)["T1"].lots}
+    sold: list[Order] = []
+
+    def meanwhile(doing: str, _done: float) -> None:
+        if doing.startswith("accounts and households") and not sold:
+            sold.append(sell_and_book(addepar))
+
+    outcome = sync_addepar(addepar, actor="maya", progress=meanwhile)
+
+    left = {lot.lot_id: lot.quantity for lot in books(addepar)["T1"].lots}
+    assert (outcome.kept, left) == (("T1",), {**held, "t1-a-loss": held["t1-a-loss"] - 12})
+
+
+def test_what_was_judged_before_a_sync_is_judged_again_after_it(connect: Callable[..., Services]) -> None:
+    sync_addepar(connect(), actor="maya")
+    later = connect(EVENING + timedelta(minutes=5))
+    before = footing(later)
+
+    sync_addepar(later, actor="maya")
+
+    assert (later.firm.firm().as_of, footing(later).as_of) == (before.as_of, before.as_of)
+    assert footing(later) != before
 
 
 def test_once_addepar_shows_our_trade_its_book_is_taken(

@@ -74,7 +74,8 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(served: tuple[
 def _pulled(table: dict[str, Any], reference: FirmReference, accounts: list[Account]) -> AddeparPull:
     config, mapping = connection_from_table(table, source="test")
     with AddeparClient(config) as client:
-        return pull(client, mapping, as_of=reference.as_of, reference=reference, accounts=accounts)
+        return pull(client, mapping, as_of=reference.as_of, priced_on=reference.as_of, reference=reference,
+                    accounts=accounts)  # fmt: skip
 
 
 def _other_authority(folder: Path) -> Path:

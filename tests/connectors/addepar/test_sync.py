@@ -18,6 +18,7 @@ D = Decimal
 def pulled(stand_in: Any, mapping: AddeparMapping, **given: Any) -> AddeparPull:
     firm = stand_in.firm
     arguments = {"as_of": firm.reference.as_of, "reference": firm.reference, "accounts": firm.accounts, **given}
+    arguments.setdefault("priced_on", arguments["as_of"])
     with stand_in.client() as client:
         return pull(client, mapping, **arguments)
 
@@ -283,7 +284,8 @@ def test_a_large_firm_is_asked_for_in_chunks_of_accounts(stand_in: Any, mapping:
     seen: list[tuple[str, float]] = []
     firm = stand_in.firm
     with stand_in.client(accounts_per_job=3) as client:
-        found = pull(client, mapping, as_of=firm.reference.as_of, reference=firm.reference, accounts=firm.accounts,
+        found = pull(client, mapping, as_of=firm.reference.as_of, priced_on=firm.reference.as_of,
+                     reference=firm.reference, accounts=firm.accounts,
                      progress=lambda what, done: seen.append((what, done)))  # fmt: skip
 
     assert found.books == firm.books

@@ -43,6 +43,24 @@ def test_a_close_told_again_keeps_its_adjusted_close_unless_the_source_gives_one
     assert merged(known, Quotes(closes=(history("A", (MON, 10, 8)),)), actions=())[0][0].adjusted == (D(8),)
 
 
+def test_adjusted_closes_of_before_a_split_are_put_on_the_basis_of_those_after_it():
+    """Two for one on THU. The source tells WED again, adjusted for it: 102 is 51, so 100 and 99 are 50 and 49.5."""
+    known = [history("A", (MON, 100, 99), (TUE, 100, 100), (WED, 102, 102))]
+    told = Quotes(closes=(history("A", (WED, 102, 51), (THU, "51.51", "51.51")),))
+
+    (found,), _ = merged(known, told, actions=[split(THU, 2)])
+
+    assert found == history("A", (MON, 100, "49.5"), (TUE, 100, 50), (WED, 102, 51), (THU, "51.51", "51.51"))
+
+
+def test_adjusted_closes_that_share_no_day_with_those_of_before_are_left_out():
+    known = [history("A", (MON, 100, 100))]
+
+    (found,), _ = merged(known, Quotes(closes=(history("A", (THU, 51, 51)),)), actions=[split(THU, 2)])
+
+    assert found == history("A", (MON, 100, 100), (THU, 51))
+
+
 def test_a_day_that_was_missing_is_put_in_its_place():
     found, _ = merged([history("A", (MON, 10), (WED, 12))], Quotes(closes=(history("A", (TUE, 11)),)), actions=())
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache, partial
+from itertools import count
 from typing import Any, Final
 
 from starlette.background import BackgroundTask
@@ -46,8 +47,8 @@ def webhook(connected: Callable[[], Services]) -> Route:
     """
 
     async def hear(request: Request) -> Response:
-        body = await request.body()
-        if len(body) > _LONGEST_CALL:
+        body = await _at_most(request, _LONGEST_CALL)
+        if body is None:
             return JSONResponse({"error": f"expected at most {_LONGEST_CALL} bytes"}, status_code=413)
         found, headers = connected(), request.headers
         try:
@@ -69,11 +70,10 @@ def webhook(connected: Callable[[], Services]) -> Route:
 
 
 @asynccontextmanager
-async def keeping_up(connected: Callable[[], Services]) -> AsyncIterator[None]:
+async def keeping_up(connected: Callable[[], Services], *, every_s: float = _TELL_EVERY_S) -> AsyncIterator[None]:
     """Exchange with the CRM in a thread of its own for as long as the app runs; nothing where none is connected."""
     end = threading.Event()
-    rounds = partial(_quietly, partial(_rounds, connected, end))
-    thread = threading.Thread(target=rounds, name="crm exchange", daemon=True)
+    thread = threading.Thread(target=_rounds, args=(connected, end, every_s), name="crm exchange", daemon=True)
     thread.start()
     try:
         yield
@@ -88,16 +88,32 @@ def one_round(services: Services, number: int) -> None:
         decisions.read_decisions(services)
 
 
-def _rounds(connected: Callable[[], Services], end: threading.Event) -> None:
+async def _at_most(request: Request, longest: int) -> bytes | None:
+    """Return the body of a request, None for one that is longer, of which no more is read."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > longest:
+            return None
+    return body
+
+
+def _rounds(connected: Callable[[], Services], end: threading.Event, every_s: float) -> None:
+    for number in count():
+        if end.is_set():
+            return
+        _quietly(partial(_round, connected, end, number))
+        end.wait(every_s)
+
+
+def _round(connected: Callable[[], Services], end: threading.Event, number: int) -> None:
     found = connected()
     if found.crm is None:
+        end.set()
         return
-    _quietly(partial(org.check, found, actor=SYSTEM.user_id))
-    number = 0
-    while not end.is_set():
-        _quietly(partial(one_round, found, number))
-        number += 1
-        end.wait(_TELL_EVERY_S)
+    if number == 0:
+        _quietly(partial(org.check, found, actor=SYSTEM.user_id))
+    one_round(found, number)
 
 
 def _quietly(work: Callable[[], Any]) -> None:
@@ -106,3 +122,5 @@ def _quietly(work: Callable[[], Any]) -> None:
         work()
     except LotsmithError as error:
         _log.warning("%s", error)
+    except Exception:  # noqa: BLE001  a fault of ours must not silence the exchange for good
+        _log.exception("the exchange with the CRM failed")
