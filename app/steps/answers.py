@@ -77,7 +77,7 @@ def _problem(connection: Connection, text: str, at: datetime) -> str | None:
 
 
 def _parsed(text: str) -> FixMessage:
-    (message,) = decode(text.encode("utf-8", "surrogateescape"))
+    (message,) = decode(text.encode("latin-1"))  # as the gateway keeps it: a letter a byte
     return message
 
 
@@ -136,7 +136,7 @@ def _record_split(connection: Connection, answer: AllocationAnswer) -> bool:
 def _record_change(connection: Connection, answer: Answer) -> None:
     if isinstance(answer, Replaced | Ended):
         answer_change(connection, answer.cl_ord_id, taken=True, text="")
-    elif isinstance(answer, ChangeRejected | Rejected):
+    elif isinstance(answer, Rejected) or (isinstance(answer, ChangeRejected) and not answer.had_it):
         answer_change(connection, answer.cl_ord_id, taken=False, text=answer.text or f"reason {answer.code}")
 
 

@@ -30,6 +30,7 @@ _WORKING: Final = frozenset({"0", "A", "D", "9", "7", "6", "E"})  # new, restate
 _ENDED: Final = {"3": "done for the day", "4": "cancelled", "C": "expired"}
 _TRADE, _TRADE_CORRECT, _TRADE_CANCEL, _REJECTED, _STATUS, _REPLACED = "F", "G", "H", "8", "I", "5"
 _UNKNOWN_ORDER, _DUPLICATE_ORDER = "5", "6"
+_QUESTIONS: Final = frozenset({STATUS_REQUEST, MASS_STATUS})
 _ALLOCATION_REFUSED: Final = frozenset({"1", "2", "5"})  # the block, some accounts, or by an intermediary
 _ALLOCATION_TAKEN: Final = "0"
 
@@ -107,6 +108,11 @@ class ChangeRejected:
     code: str
     text: str
 
+    @property
+    def had_it(self) -> bool:
+        """Whether our wish came a second time: what was said to the first stands."""
+        return self.code == _DUPLICATE_ORDER
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationAnswer:
@@ -171,6 +177,10 @@ def read_answer(message: FixMessage) -> Answer:
     execution type with no known meaning.
     """
     if message.type == BUSINESS_REJECT:
+        if message.get(372) in _QUESTIONS:
+            raise DataError(
+                f"FIX message 35=j: a question (35={message.get(372)}) was refused, which says nothing of an order"
+            )
         order = ClOrdId(message.require(379))
         return Rejected(cl_ord_id=order, code=message.require(380), text=message.get(58) or "")
     if message.type == CANCEL_REJECT:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.steps import execute, inputs, plan, realised, reconcile, review
+from app.steps import amend, execute, inputs, plan, realised, reconcile, review
 from app.steps.answers import take_in_sessions
 from connectors.fix.messages import message, number
 from connectors.fix.wire import decode
@@ -154,6 +154,52 @@ def test_more_filled_than_executions_tell_of_is_a_break_until_they_come(live):
     fill_all(live, plan_id)
     reconcile.reconcile_all(live)
     assert live.plans.get(plan_id).state is PlanState.RECONCILED
+
+
+def held_order(services):
+    """A plan of which BBB may still be lowered, and that block."""
+    plan_id = send(services)
+    return plan_id, block_in(services, plan_id, "BBB")
+
+
+def ask(services, plan_id, block, shares):
+    return amend.ask_change(services, plan_id, block.cl_ord_id, Decimal(shares), actor=services.users.user("alan"))
+
+
+def refusal(asked, block, code):
+    return (37, "C"), (11, asked), (41, block.cl_ord_id), (39, "0"), (434, "2"), (102, code), (58, "twice")
+
+
+def test_a_change_that_is_sent_again_and_known_there_stays_as_it_was_answered_first(live):
+    plan_id, block = held_order(live)
+    asked = ask(live, plan_id, block, 3)
+    replaced = (
+        (37, "C"), (11, asked), (41, block.cl_ord_id), (17, "R1"), (150, "5"), (39, "0"), (55, "BBB"), (54, "1"),
+        (38, "3"), (151, "3"), (14, "0"), (6, "0"),
+    )  # fmt: skip
+    said(live, *replaced)
+    said(live, *refusal(asked, block, "6"), kind="9")
+
+    take_in_sessions(live)
+
+    (change,) = live.orders.changes(plan_id)
+    assert change.taken is True
+    (now,) = (one for one in amend.working(live, plan_id) if one.block == block)
+    assert (now.wanted, now.held_as) == (3, asked)
+    assert live.inbox.not_understood() == ()
+
+
+def test_a_question_that_a_custodian_refuses_rejects_no_order(live):
+    plan_id, block = held_order(live)
+    said(live, (45, "7"), (372, "H"), (379, block.cl_ord_id), (380, "3"), (58, "no questions here"), kind="j")
+    fill_all(live, plan_id)
+
+    reconcile.reconcile_all(live)
+
+    assert live.plans.get(plan_id).state is PlanState.RECONCILED
+    assert "rejected" not in {one.status for one in live.orders.acknowledgements(plan_id)}
+    (only,) = live.inbox.not_understood()
+    assert "a question (35=H) was refused" in only.problem
 
 
 def test_two_accounts_of_one_number_at_one_custodian_are_never_sent_together(desk, services, tmp_path):

@@ -1,12 +1,15 @@
 """Two processes on loopback: whatever is killed, each order arrives once and each execution is kept once."""
 
 import importlib.util
+import itertools
+import re
 import signal
 import socket
 import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -226,6 +229,53 @@ def test_a_report_that_cannot_be_kept_ends_the_gateway_and_comes_again(floor, pu
     floor.mailbox.rows("delete from broken")
     floor.start_gateway()
     wait_until(lambda: floor.filled() == 50, "the fill after the restart")
+
+
+class LatinCustodian:
+    """A custodian that answers the first order with an acknowledgement whose text is Latin-1, not UTF-8."""
+
+    def __init__(self, port: int) -> None:
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self._number = itertools.count(1)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        line, _ = self._listener.accept()
+        with line, line.makefile("rb") as stream:
+            text = b""
+            while letter := stream.read(1):
+                text += letter
+                if not re.search(rb"\x0110=\d{3}\x01$", text):
+                    continue
+                (message,), text = decode(text), b""
+                if message.type == "A":
+                    line.sendall(self._message(b"35=A", b"98=0", b"108=30"))
+                if message.type == "D":
+                    name = message.require(11).encode()
+                    told = b"11=" + name, b"37=C1", b"17=E1", b"150=0", b"39=0", b"55=ABC", b"54=1", b"151=50"
+                    line.sendall(self._message(b"35=8", *told, b"14=0", b"6=0", b"58=accept\xe9"))
+
+    def _message(self, kind: bytes, *fields: bytes) -> bytes:
+        sent = datetime.now(UTC).strftime("%Y%m%d-%H:%M:%S").encode()
+        head = kind, b"49=ALPHA", b"56=LOTSMITH", b"34=%d" % next(self._number), b"52=" + sent
+        body = b"\x01".join((*head, *fields)) + b"\x01"
+        front = b"8=FIX.4.4\x019=%d\x01" % len(body) + body
+        return front + b"10=%03d\x01" % (sum(front) % 256)
+
+
+def test_text_that_is_not_utf_8_is_kept_and_ends_nothing(floor, put):
+    put("BLOCK1")
+    custodian = LatinCustodian(floor.port)
+    gateway = floor.start_gateway()
+
+    wait_until(lambda: floor.outcomes() == ["accepted"] or gateway.poll() is not None, "the answer")
+
+    custodian.close()
+    ((text,),) = floor.mailbox.rows("select text from inbox")
+    assert decode(str(text).encode("latin-1"))[0].get(58) == "accept\xe9"
 
 
 def test_files_are_the_owners_alone_the_password_is_masked_and_stopping_logs_out(floor, put):
