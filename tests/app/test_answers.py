@@ -72,6 +72,32 @@ def test_orders_for_a_session_wait_for_the_gateway_and_only_the_lot_sheet_is_a_f
     assert len([row for row in live.outbox.waiting() if row.topic.startswith(SESSION)]) == len(waiting)
 
 
+def test_what_went_over_a_session_never_goes_into_a_file_too_though_the_profile_is_another_now(live, tmp_path):
+    plan_id = send(live)
+    by_file = replace(live, connections={"fix": {"destinations": {"One": {"version": "FIX.4.2"}}}})
+
+    execute.send(by_file, [plan_id], actor=live.users.user("alan"), folder=tmp_path / "again")
+
+    (folder,) = live.exports.iterdir()
+    for name in ("lots-one.csv", "manifest.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
+    assert len(list((tmp_path / "again").iterdir())) == 2
+
+
+def test_orders_confirmed_for_a_file_are_written_though_the_profile_is_a_session_now(services, live):
+    services.exports.write_text("in the way")
+    with pytest.raises(DataError, match="expected a folder that can be written"):
+        send(services)
+    services.exports.unlink()
+
+    plan_id = services.plans.heads(states=[PlanState.SENT])[0].plan_id
+    (folder,) = execute.send(live, [plan_id], actor=services.users.user("alan"))
+
+    orders = decode((folder / "orders-one.fix").read_bytes())
+    assert {each.require(11) for each in orders} == {each.cl_ord_id for each in services.orders.blocks(plan_id)}
+    assert not [row for row in live.outbox.waiting() if row.topic.startswith(SESSION)]
+
+
 def test_fills_from_the_inbox_are_booked_and_the_outcome_is_the_prediction_where_prices_held(live):
     plan_id = send(live)
     fill_all(live, plan_id)

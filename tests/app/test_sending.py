@@ -1,5 +1,7 @@
 """Sending and what comes back: once, whole, nothing stale, and the account afterwards as the custodian filled it."""
 
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -279,6 +281,33 @@ def test_one_account_sends_one_plan_at_a_time(services, approved, send):
 
     reconcile.read_answers(services, fill(folder))
     reconcile.reconcile_all(services)
+
+
+def test_of_two_plans_of_one_account_sent_at_the_same_moment_one_leaves(services, approved):
+    plans = approved("T1"), approved("T1", risk_aversion=50.0)
+    at, together, refusals = services.now(), threading.Barrier(2), []
+
+    def in_step():
+        with suppress(threading.BrokenBarrierError):  # the other one is done
+            together.wait(timeout=5)
+        return at
+
+    def go(plan_id):
+        try:
+            execute.send(replace(services, now=in_step), [plan_id], actor=services.users.user("alan"))
+        except CheckFailed as error:
+            refusals.append(str(error))
+
+    threads = [threading.Thread(target=go, args=[plan_id]) for plan_id in plans]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    sent = [plan_id for plan_id in plans if state(services, plan_id) is PlanState.SENT]
+    assert len(sent) == 1
+    assert [plan_id for plan_id in plans if services.orders.orders(plan_id)] == sent
+    assert [f"plan {sent[0][:12]} of account T1 was sent" in why for why in refusals] == [True]
 
 
 def test_a_plan_made_before_another_was_booked_is_stale_and_one_made_after_is_not(desk, services, approved, send):
