@@ -51,8 +51,6 @@ def take_in_sessions(services: Services) -> int:
             received = services.inbox.take(connection, _AT_ONCE)
             services.inbox.taken(connection, _problems(connection, received, services.now()), at=services.now())
         count += len(received)
-        if not received:
-            break  # another process holds the rest
         time.sleep(_BREATH_S)
     return count
 

@@ -156,6 +156,12 @@ def refusal(kind: str, key: str, reason: str) -> Said:
     return Said(EXECUTION_REPORT, ((11, key), (17, f"refused-{key}"), (150, "8"), (103, "99"), (58, reason)))
 
 
+def withdrawal(change: ClOrdId) -> Said:
+    """Return what a custodian would have answered to the cancellation of an order that had not left us yet."""
+    text = "withdrawn before it was sent"
+    return Said(EXECUTION_REPORT, ((11, change), (17, f"withdrawn-{change}"), (150, "4"), (58, text)))
+
+
 def number(value: Decimal) -> str:
     """Return a decimal as FIX writes it: no exponent, no trailing zeros."""
     return format(value.normalize(), "f") if value else "0"

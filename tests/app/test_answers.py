@@ -11,7 +11,7 @@ from app.steps.answers import take_in_sessions
 from connectors.fix.messages import message, number
 from connectors.fix.wire import decode
 from data.mailbox import SESSION, SqlMailbox
-from engine.domain.errors import DataError
+from engine.domain.errors import DataError, IllegalMove
 from engine.domain.lifecycle import Action, PlanState
 from engine.execute.reconcile import BreakKind
 
@@ -183,8 +183,9 @@ def test_more_filled_than_executions_tell_of_is_a_break_until_they_come(live):
 
 
 def held_order(services):
-    """A plan of which BBB may still be lowered, and that block."""
+    """A plan whose orders the gateway has taken, and its block of BBB."""
     plan_id = send(services)
+    SqlMailbox(services.database, services.now).take("One", 100)
     return plan_id, block_in(services, plan_id, "BBB")
 
 
@@ -194,6 +195,41 @@ def ask(services, plan_id, block, shares):
 
 def refusal(asked, block, code):
     return (37, "C"), (11, asked), (41, block.cl_ord_id), (39, "0"), (434, "2"), (102, code), (58, "twice")
+
+
+def test_an_order_that_is_cancelled_before_the_gateway_took_it_never_leaves(live):
+    plan_id = send(live)
+    block = block_in(live, plan_id, "BBB")
+    with pytest.raises(IllegalMove, match="it has not left yet; cancel it"):
+        ask(live, plan_id, block, 3)
+
+    ask(live, plan_id, block, 0)
+
+    taken = {key for key, _ in SqlMailbox(live.database, live.now).take("One", 100)}
+    others = {each for each in live.orders.blocks(plan_id) if each != block}
+    assert taken == {each.cl_ord_id for each in others}
+    for each in others:
+        price = each.allocations[0].reference_price
+        said(live, *execution(each, f"E-{each.cl_ord_id}", number(each.quantity), number(price)))
+    reconcile.reconcile_all(live)
+    assert live.plans.get(plan_id).state is PlanState.RECONCILED
+    booked = {one.order.ticker: one.quantity for one in reconcile.filled_orders(live, plan_id)}
+    assert booked == {"AAA": 12, "BBB": 0, "CCC": 8, "DDD": 20}
+    assert [(row.actor, row.subject) for row in live.audit.rows() if row.what == "order.cancel"] == [
+        ("alan", block.cl_ord_id)
+    ]
+
+
+def test_an_order_that_the_gateway_has_taken_is_cancelled_by_asking_the_custodian(live):
+    plan_id, block = held_order(live)
+
+    asked = ask(live, plan_id, block, 0)
+
+    ((key, text),) = SqlMailbox(live.database, live.now).take("One", 100)
+    (cancel,) = decode(text.encode())
+    assert (key, cancel.type, cancel.require(41)) == (asked, "F", block.cl_ord_id)
+    take_in_sessions(live)
+    assert live.orders.changes(plan_id)[0].taken is None
 
 
 def test_a_change_that_is_sent_again_and_known_there_stays_as_it_was_answered_first(live):
