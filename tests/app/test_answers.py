@@ -264,6 +264,27 @@ def test_a_question_that_a_custodian_refuses_rejects_no_order(live):
     assert "a question (35=H) was refused" in only.problem
 
 
+def test_a_split_after_a_correction_takes_the_place_of_the_one_before(services):
+    profile = {**LIVE, "allocations": "calculated"}
+    live = replace(services, connections={"fix": {"destinations": {"One": profile}}})
+    plan_id = send(live)
+    block = block_in(live, plan_id, "BBB")
+
+    def splits():
+        rows = [row for row in live.outbox.all(SESSION + "One") if row.key.startswith("A")]
+        found = [decode(row.payload["text"].encode())[0] for row in rows]
+        return [each for each in found if each.require(11) == block.cl_ord_id]
+
+    fill_all(live, plan_id)
+    reconcile.reconcile_sent(live)
+    said(live, *execution(block, "MENDED", 4, 101, kind="G", ref=f"E-{block.cl_ord_id}"))
+    reconcile.reconcile_sent(live)
+
+    first, second = splits()
+    assert (first.require(71), first.require(6), first.get(72)) == ("0", "100", None)
+    assert (second.require(71), second.require(6), second.require(72)) == ("1", "101", first.require(70))
+
+
 def test_two_accounts_of_one_number_at_one_custodian_are_never_sent_together(desk, services, tmp_path):
     folder = tmp_path / "same"
     assert desk.run("export", str(folder)).code == 0

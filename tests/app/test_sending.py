@@ -182,6 +182,29 @@ def test_a_plan_that_is_booked_elsewhere_meanwhile_stops_no_other(services, appr
     assert {state(services, each) for each in (first.plan_id, outcome.plan_id)} == {PlanState.RECONCILED}
 
 
+def test_what_is_written_to_an_account_while_it_is_booked_is_not_undone(desk, services, approved, send, tmp_path):
+    reconcile.read_answers(services, fill(send(approved("T2")), "two"))
+    folder = tmp_path / "richer"
+    assert desk.run("export", str(folder)).code == 0
+    accounts = (folder / "accounts.csv").read_text()
+    before = services.firm.snapshot("T2").account.cash
+    cash = f",{before.normalize():f},"
+    rows = [line.replace(cash, ",7000,", 1) if line.startswith("T2,") else line for line in accounts.splitlines()]
+    (folder / "accounts.csv").write_text("\n".join(rows) + "\n")
+    at, imported = services.now(), []
+
+    def meanwhile():
+        if not imported:
+            imported.append(desk.run("import", str(folder)).code)
+        return at
+
+    (outcome,) = reconcile.reconcile_sent(replace(services, now=meanwhile))
+
+    assert imported == [0]
+    sold = sum(each.quantity * each.price for each in reconcile.filled_orders(services, outcome.plan_id))
+    assert services.firm.snapshot("T2").account.cash == 7000 + sold
+
+
 @pytest.fixture
 def reimport(desk, tmp_path):
     """reimport(gone) takes the firm out and in again, without the lines that name one of these ids."""
