@@ -57,7 +57,7 @@ def ask_change(services: Services, plan_id: PlanId, block_id: ClOrdId, quantity:
     quantity that is not below the present one, or below what is filled.
     """
     if not may_change(actor):
-        raise NotAllowed(f"{actor.name} may not change what was sent; it takes an approver")
+        raise _refused(services, block_id, actor)
     found = {one.block.cl_ord_id: one for one in working(services, plan_id)}
     if block_id not in found:
         raise IllegalMove(f"block {block_id}: nothing of it is left to cancel or lower at a live session")
@@ -79,6 +79,17 @@ def ask_change(services: Services, plan_id: PlanId, block_id: ClOrdId, quantity:
     )
     _send(services, one, change, profiles(services, [one.block.custodian])[one.block.custodian], actor)
     return change.cl_ord_id
+
+
+def _refused(services: Services, block_id: ClOrdId, actor: User) -> NotAllowed:
+    """Write to the audit log that somebody asked who may not; return the refusal."""
+    refusal = NotAllowed(f"{actor.name} may not change what was sent; it takes an approver")
+    with services.database.begin() as connection:
+        audit.append(
+            connection, at=services.now(), actor=actor.user_id, what="order.change.refused", subject=block_id,
+            after={"reason": str(refusal)},
+        )  # fmt: skip
+    return refusal
 
 
 def _working(services: Services, plan_id: PlanId, block: Block) -> Working:

@@ -35,6 +35,7 @@ from connectors.fix.gateway import (
 from connectors.fix.messages import (
     ALLOCATION_ANSWER,
     BUSINESS_REJECT,
+    CANCEL,
     CANCEL_REJECT,
     EXECUTION_REPORT,
     LOGON,
@@ -143,6 +144,7 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
         self._no_mass: set[str] = set()  # custodians that refused the question about all orders
         self._questions = {session.custodian: Questions() for session in config.sessions}
         self._sent = Sent()
+        self._cancelled: set[tuple[str, str]] = set()  # (custodian, ClOrdID) of orders that are to be cancelled
         self._request_ids = (f"{time.time_ns():x}-{number}" for number in itertools.count(1))
 
     @guarded
@@ -237,7 +239,7 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
                 with self._lock:
                     again = self._questions[session.custodian].never_arrived()
                 for order in again:
-                    self._send(session, order)
+                    self._send_again(session, order)
                 self._send_new(session)
 
     def _empty_spool(self) -> None:
@@ -279,12 +281,21 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
             for each in taken:
                 self._send(session, Outgoing(*each))
 
+    def _send_again(self, session: SessionConfig, order: Outgoing) -> None:
+        """Send an order that never arrived, unless it was to be cancelled meanwhile."""
+        if (session.custodian, order.key) in self._cancelled:
+            self._refuse(session, NEW_ORDER, order.key, Outcome.REFUSED, "cancelled before it arrived, and not sent")
+        else:
+            self._send(session, order)
+
     def _send(self, session: SessionConfig, ours: Outgoing, *, again: bool = False) -> None:
         """Pass on one of our messages. again: it may have been sent before, under the same id."""
         kind = NEW_ORDER
         try:
             read = parsed(ours.text)
             kind = read.type
+            if kind == CANCEL:
+                self._cancelled.add((session.custodian, read.require(41)))
             if self._too_old(read):
                 self._refuse(session, kind, ours.key, Outcome.EXPIRED, "too old to be sent, and not sent")
                 return

@@ -11,7 +11,7 @@ from app.steps.answers import take_in_sessions
 from connectors.fix.messages import message, number
 from connectors.fix.wire import decode
 from data.mailbox import SESSION, SqlMailbox
-from engine.domain.errors import DataError, IllegalMove
+from engine.domain.errors import DataError, IllegalMove, NotAllowed
 from engine.domain.lifecycle import Action, PlanState
 from engine.execute.reconcile import BreakKind
 
@@ -230,6 +230,18 @@ def test_an_order_that_the_gateway_has_taken_is_cancelled_by_asking_the_custodia
     assert (key, cancel.type, cancel.require(41)) == (asked, "F", block.cl_ord_id)
     take_in_sessions(live)
     assert live.orders.changes(plan_id)[0].taken is None
+
+
+def test_who_may_not_change_what_was_sent_is_refused_and_the_audit_log_knows(live):
+    plan_id, block = held_order(live)
+    maya = live.users.user("maya")
+
+    with pytest.raises(NotAllowed, match="it takes an approver"):
+        amend.ask_change(live, plan_id, block.cl_ord_id, Decimal(0), actor=maya)
+
+    (row,) = (row for row in live.audit.rows() if row.what.startswith("order."))
+    assert (row.what, row.actor, row.subject) == ("order.change.refused", "maya", block.cl_ord_id)
+    assert live.orders.changes(plan_id) == ()
 
 
 def test_a_change_that_is_sent_again_and_known_there_stays_as_it_was_answered_first(live):

@@ -20,6 +20,7 @@ from app.tables.execute import (
     sent_table,
     signed_table,
 )
+from connectors.fix.destinations import read_destinations
 from data.orders import Acknowledgement
 from data.outbox import OutboxRow
 from data.plans import PlanHead
@@ -127,12 +128,17 @@ def test_a_sent_plan_adds_up_its_custodians_and_its_filled_shares_are_of_all_of_
 
 
 def test_a_custodian_adds_up_its_plans_in_the_order_of_the_alphabet():
-    table = custodian_table([sending(TWO), sending(ONE, TWO)])
+    two = {"version": "FIX.4.2", "lots": "default", "default_method": "lifo"}
+    profiles = read_destinations({"destinations": {"Two": two}}, ["One", "Two"])
+
+    table = custodian_table([sending(TWO), sending(ONE, TWO)], profiles)
 
     assert table.to_dict("records") == [
-        {"custodian": "One", "plans": 1, "blocks": 3, "acknowledged": 2, "rejected": 0, "unanswered": 1},
-        {"custodian": "Two", "plans": 2, "blocks": 4, "acknowledged": 2, "rejected": 2, "unanswered": 0},
-    ]
+        {"custodian": "One", "plans": 1, "blocks": 3, "acknowledged": 2, "rejected": 0, "unanswered": 1,
+         "orders_by": "file in FIX.4.4", "on_lots": "sells the lots of the sheet; without it FIFO"},
+        {"custodian": "Two", "plans": 2, "blocks": 4, "acknowledged": 2, "rejected": 2, "unanswered": 0,
+         "orders_by": "file in FIX.4.2", "on_lots": "takes no lot instructions, and sells by LIFO"},
+    ]  # fmt: skip
 
 
 def broken(kind, expected, found):

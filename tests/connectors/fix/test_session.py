@@ -18,10 +18,11 @@ from pathlib import Path
 
 import pytest
 
+from connectors.fix.dialects import DIALECTS
 from connectors.fix.fix42 import modern
-from connectors.fix.messages import read_answer
+from connectors.fix.messages import message, read_answer
 from connectors.fix.wire import decode
-from engine.domain.orders import Fill
+from engine.domain.orders import Change, Fill
 
 pytestmark = [pytest.mark.fix, pytest.mark.skipif(importlib.util.find_spec("quickfix") is None, reason="no quickfix")]
 
@@ -162,6 +163,25 @@ def test_an_order_taken_just_before_a_crash_is_asked_about_then_sent(floor, put)
     assert len(floor.at_custodian("select * from orders")) == 2
 
 
+def test_an_order_that_never_arrived_and_was_cancelled_meanwhile_is_not_sent(floor, block):
+    made, dialect, now = block("BLOCK1"), DIALECTS["FIX.4.4"], datetime.now(UTC)
+    change = Change(cl_ord_id="CANCEL1", block_id="BLOCK1", replaces="BLOCK1", quantity=Decimal(0))
+    for name, said in (
+        ("BLOCK1", dialect.new_order(made, at=now, lots=False)),
+        ("CANCEL1", dialect.change(change, made, at=now, lots=False)),
+    ):
+        text = message(*said, sender="LOTSMITH", target="ALPHA", sequence=1, sent=now).decode()
+        floor.mailbox.put(name, "Alpha", text)
+    assert floor.mailbox.take("Alpha", 1)[0][0] == "BLOCK1"  # and then the line was down
+
+    floor.start_custodian(delay=0)
+    floor.start_gateway()
+
+    wait_until(lambda: None not in floor.outcomes(), "both answers")
+    assert floor.outcomes() == ["refused", "refused"]
+    assert floor.at_custodian("select * from orders") == []
+
+
 def test_nothing_is_taken_while_the_custodian_is_away(floor, put):
     put("BLOCK1")
     floor.start_gateway()
@@ -188,6 +208,8 @@ def test_an_order_released_too_long_ago_is_never_sent(floor, put):
 def test_an_order_lost_on_the_line_is_not_repeated_once_it_is_stale(floor, put):
     custodian = floor.start_custodian(delay=0)
     floor.start_gateway(max_order_age_s=3)
+    log = floor.folder / "gateway.log"
+    wait_until(lambda: log.exists() and "logged on" in log.read_text(), "the logon")  # else FIRST may be too old
     put("FIRST")
     wait_until(lambda: floor.filled() == 50, "the session")
 
@@ -200,7 +222,7 @@ def test_an_order_lost_on_the_line_is_not_repeated_once_it_is_stale(floor, put):
 
     wait_until(lambda: floor.outcomes() == ["accepted", "expired"], "the verdict on the lost order")
     assert floor.at_custodian("select cl_ord_id from orders") == [("FIRST",)]
-    assert "order LOST is too old to be sent again" in (floor.folder / "gateway.log").read_text()
+    assert "order LOST is too old to be sent again" in log.read_text()
 
 
 def test_an_unknown_symbol_is_refused_and_text_that_is_no_order_is_not_sent(floor, block, order_text):
@@ -250,11 +272,11 @@ class LatinCustodian:
                 text += letter
                 if not re.search(rb"\x0110=\d{3}\x01$", text):
                     continue
-                (message,), text = decode(text), b""
-                if message.type == "A":
+                (came,), text = decode(text), b""
+                if came.type == "A":
                     line.sendall(self._message(b"35=A", b"98=0", b"108=30"))
-                if message.type == "D":
-                    name = message.require(11).encode()
+                if came.type == "D":
+                    name = came.require(11).encode()
                     told = b"11=" + name, b"37=C1", b"17=E1", b"150=0", b"39=0", b"55=ABC", b"54=1", b"151=50"
                     line.sendall(self._message(b"35=8", *told, b"14=0", b"6=0", b"58=accept\xe9"))
 
