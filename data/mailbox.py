@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from data import tables
-from data.database import Database, insert_new
+from data.database import Database, insert_new, serialise
 from data.outbox import OutboxItem
 
 _OUT: Final = tables.outbox
@@ -24,6 +24,19 @@ SESSION: Final = "fix.session:"
 def to_session(custodian: str, key: str, text: str) -> OutboxItem:
     """Return the message to enqueue for a custodian's live session."""
     return OutboxItem(topic=SESSION + custodian, key=key, payload={"text": text})
+
+
+def withdraw(connection: Connection, custodian: str, key: str, answer: str, *, at: datetime) -> bool:
+    """Take a message back that no gateway has taken, in the caller's transaction; return whether that was in time.
+
+    answer: the message that the inbox then gets in the custodian's place.
+    """
+    own = _OUT.c.topic == SESSION + custodian, _OUT.c.key == key, _OUT.c.attempts == 0, _OUT.c.sent_at.is_(None)
+    values = {"sent_at": at, "answer": {"outcome": "withdrawn", "text": answer}}
+    if not connection.execute(update(_OUT).where(*own).values(**values)).rowcount:
+        return False
+    insert_new(connection, _IN, [{"custodian": custodian, "key": f"ours:{key}", "text": answer, "at": at}])
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +91,11 @@ class SqlMailbox:
         A message whose key it has is not kept twice; the first outcome of one of ours stays.
         """
         at = self._now()
-        first: dict[str, dict[str, Any]] = {}
-        for _, _, text, ours, outcome in batch:
+        first: dict[tuple[str, str], dict[str, Any]] = {}
+        for custodian, _, text, ours, outcome in batch:
             if ours is not None:
-                first.setdefault(ours, {"ours": ours, "sent_at": at, "answer": {"outcome": outcome, "text": text}})
+                settled = {"topic_": SESSION + custodian, "ours": ours, "sent_at": at}
+                first.setdefault((custodian, ours), {**settled, "answer": {"outcome": outcome, "text": text}})
         rows = {(custodian, key): text for custodian, key, text, _, _ in batch}
         with self._database.begin() as connection:
             insert_new(
@@ -90,7 +104,8 @@ class SqlMailbox:
                 [{"custodian": one, "key": key, "text": text, "at": at} for (one, key), text in rows.items()],
             )
             if first:
-                open_ = _OUT.c.key == bindparam("ours"), _OUT.c.sent_at.is_(None)
+                own = _OUT.c.topic == bindparam("topic_"), _OUT.c.key == bindparam("ours")  # no other custodian's
+                open_ = *own, _OUT.c.sent_at.is_(None)
                 values: dict[str, Any] = {"sent_at": bindparam("sent_at"), "answer": bindparam("answer"), "error": None}
                 connection.execute(update(_OUT).where(*open_).values(**values), list(first.values()))
 
@@ -102,9 +117,13 @@ class Inbox:
         self._database = database
 
     def take(self, connection: Connection, most: int) -> tuple[Received, ...]:
-        """Return the oldest messages not taken in yet, held for this transaction."""
+        """Return the oldest messages not taken in yet; nobody else takes any until this transaction ends.
+
+        In the order of their coming: a correction needs the execution that it corrects.
+        """
+        serialise(connection, "fix inbox")
         query = select(_IN).where(_IN.c.taken_at.is_(None)).order_by(_IN.c.id).limit(most)
-        rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+        rows = connection.execute(query).all()
         return tuple(_received(row) for row in rows)
 
     def waiting(self) -> bool:

@@ -6,9 +6,9 @@ from decimal import Decimal
 from app.ports import Services
 from app.steps.outgoing import profiles, sender
 from connectors.fix.destinations import Destination
-from connectors.fix.messages import message
+from connectors.fix.messages import message, withdrawal
 from data import audit
-from data.mailbox import to_session
+from data.mailbox import to_session, withdraw
 from data.order_events import record_change
 from data.orders import AskedChange
 from data.outbox import enqueue
@@ -51,12 +51,13 @@ def working(services: Services, plan_id: PlanId) -> tuple[Working, ...]:
 def ask_change(services: Services, plan_id: PlanId, block_id: ClOrdId, quantity: Decimal, *, actor: User) -> ClOrdId:
     """Ask a custodian to hold fewer shares of a block, or (0) to cancel what is left; return the wish's id.
 
-    The custodian decides: its answer comes as any other. Raises NotAllowed for anyone but an approver; IllegalMove for
-    a block that is over, at no live session, or whose last change has no answer yet; DataError for a quantity that is
-    not below the present one, or below what is filled.
+    The custodian decides: its answer comes as any other. An order that the gateway has not taken yet never leaves once
+    it is cancelled, and is not lowered. Raises NotAllowed for anyone but an approver; IllegalMove for a block that is
+    over, at no live session, not taken yet (to lower it), or whose last change has no answer yet; DataError for a
+    quantity that is not below the present one, or below what is filled.
     """
     if not may_change(actor):
-        raise NotAllowed(f"{actor.name} may not change what was sent; it takes an approver")
+        raise _refused(services, block_id, actor)
     found = {one.block.cl_ord_id: one for one in working(services, plan_id)}
     if block_id not in found:
         raise IllegalMove(f"block {block_id}: nothing of it is left to cancel or lower at a live session")
@@ -67,6 +68,9 @@ def ask_change(services: Services, plan_id: PlanId, block_id: ClOrdId, quantity:
         raise DataError(
             f"block {block_id}: expected 0, or whole shares above {one.filled} and below {one.wanted}; found {quantity}"
         )
+    waits = services.outbox.by_key(block_id)
+    if quantity and waits is not None and not waits.attempts:
+        raise IllegalMove(f"block {block_id}: it has not left yet; cancel it, or lower it once its custodian has it")
     change = Change(
         cl_ord_id=identifier("C", block_id, str(one.asked + 1)),
         block_id=block_id,
@@ -75,6 +79,17 @@ def ask_change(services: Services, plan_id: PlanId, block_id: ClOrdId, quantity:
     )
     _send(services, one, change, profiles(services, [one.block.custodian])[one.block.custodian], actor)
     return change.cl_ord_id
+
+
+def _refused(services: Services, block_id: ClOrdId, actor: User) -> NotAllowed:
+    """Write to the audit log that somebody asked who may not; return the refusal."""
+    refusal = NotAllowed(f"{actor.name} may not change what was sent; it takes an approver")
+    with services.database.begin() as connection:
+        audit.append(
+            connection, at=services.now(), actor=actor.user_id, what="order.change.refused", subject=block_id,
+            after={"reason": str(refusal)},
+        )  # fmt: skip
+    return refusal
 
 
 def _working(services: Services, plan_id: PlanId, block: Block) -> Working:
@@ -105,9 +120,13 @@ def _send(services: Services, one: Working, change: Change, destination: Destina
         taken=None,
         text="",
     )
+    answer = message(
+        *withdrawal(change.cl_ord_id), sender=destination.target, target=sender(services), sequence=1, sent=at
+    ).decode()
     with services.database.begin() as connection:
         record_change(connection, asked)
-        enqueue(connection, [to_session(destination.custodian, change.cl_ord_id, text.decode())], at=at)
+        if not (change.cancels and withdraw(connection, destination.custodian, change.block_id, answer, at=at)):
+            enqueue(connection, [to_session(destination.custodian, change.cl_ord_id, text.decode())], at=at)
         audit.append(
             connection,
             at=at,

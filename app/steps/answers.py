@@ -51,8 +51,6 @@ def take_in_sessions(services: Services) -> int:
             received = services.inbox.take(connection, _AT_ONCE)
             services.inbox.taken(connection, _problems(connection, received, services.now()), at=services.now())
         count += len(received)
-        if not received:
-            break  # another process holds the rest
         time.sleep(_BREATH_S)
     return count
 
@@ -77,7 +75,7 @@ def _problem(connection: Connection, text: str, at: datetime) -> str | None:
 
 
 def _parsed(text: str) -> FixMessage:
-    (message,) = decode(text.encode("utf-8", "surrogateescape"))
+    (message,) = decode(text.encode("latin-1"))  # as the gateway keeps it: a letter a byte
     return message
 
 
@@ -136,7 +134,7 @@ def _record_split(connection: Connection, answer: AllocationAnswer) -> bool:
 def _record_change(connection: Connection, answer: Answer) -> None:
     if isinstance(answer, Replaced | Ended):
         answer_change(connection, answer.cl_ord_id, taken=True, text="")
-    elif isinstance(answer, ChangeRejected | Rejected):
+    elif isinstance(answer, Rejected) or (isinstance(answer, ChangeRejected) and not answer.had_it):
         answer_change(connection, answer.cl_ord_id, taken=False, text=answer.text or f"reason {answer.code}")
 
 

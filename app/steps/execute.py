@@ -2,19 +2,23 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+from sqlalchemy import Connection
 
 from app.ports import Services
 from app.steps import words
 from app.steps.market import todays_market
-from app.steps.outgoing import destinations, one_plan_an_account, profiles, seal_of, sender
+from app.steps.outgoing import destinations, one_plan_an_account, seal_of, sender
 from app.steps.people import SYSTEM
 from app.steps.readback import refuse_other
-from connectors.fix.destinations import Destination, Route
+from connectors.fix.destinations import Destination, Route, sent_by
 from connectors.fix.export import MANIFEST, Manifest, Release, export_files, order_messages, render
+from data.database import serialise
 from data.mailbox import to_session
 from data.orders import record_files, save_blocks
 from data.outbox import OutboxItem, OutboxRow
@@ -123,7 +127,7 @@ def send(
         "at": at.isoformat(),
         "folder": str(target.absolute()),
         "sender": own,  # as confirmed: files that wait, or are written again, go nowhere else
-        "targets": {each.custodian: each.comp_id for each in there},
+        "destinations": {each.custodian: dict(each.profile.stated) for each in there},
     }
     message = OutboxItem(topic=FILES, key=f"{FILES}:{batch}", payload=payload)
     services.plans.move_all(
@@ -133,7 +137,7 @@ def send(
         at=at,
         expected=_same(plan_ids),
         outbox=[message, *_live(release)],
-        within=lambda connection: save_blocks(connection, blocks),
+        within=partial(_write_orders, services, plan_ids, blocks),
     )
     deliver(services)
     written = services.outbox.by_key(message.key)
@@ -208,6 +212,18 @@ def _refuse_unready(services: Services, plan_ids: Iterable[PlanId]) -> None:
             raise CheckFailed(f"plan {plan_id[:12]} is stale and was not sent: {why}")
 
 
+def _write_orders(
+    services: Services, plan_ids: Iterable[PlanId], blocks: Sequence[Block], connection: Connection
+) -> None:
+    """Write blocks with the move that sends them, unless another plan of an account was sent since the checks."""
+    serialise(connection, "orders")
+    for plan_id in plan_ids:
+        why = overtaken(services, services.plans.get(plan_id))
+        if why:
+            raise CheckFailed(f"plan {plan_id[:12]} was not sent: {'; '.join(why)}")
+    save_blocks(connection, blocks)
+
+
 def _blocks(services: Services, plan_ids: Iterable[PlanId]) -> tuple[Block, ...]:
     securities = todays_market(services).securities
     orders: list[Order] = []
@@ -240,12 +256,6 @@ def _release(
     )
 
 
-def _as_sent(services: Services, payload: Mapping[str, Any]) -> Mapping[str, Destination]:
-    """Return each custodian's profile with the name in FIX that it was sent under, as it was confirmed."""
-    found = profiles(services, payload["targets"])
-    return {name: replace(found[name], target=target) for name, target in payload["targets"].items()}
-
-
 def _live(release: Release) -> list[OutboxItem]:
     """Return the orders that go over live sessions, for the gateway to take."""
     return [
@@ -260,7 +270,8 @@ def _write(services: Services, payload: Mapping[str, Any], folder: Path) -> Mani
     """Write the files of a sending, and read them back from the disk. Raises DataError where they say anything else."""
     plan_ids = [PlanId(name) for name in payload["plan_ids"]]
     blocks = {block.cl_ord_id: block for plan_id in plan_ids for block in services.orders.blocks(plan_id)}
-    release = _release(blocks.values(), plan_ids, payload["sender"], _as_sent(services, payload), payload["at"])
+    there = {name: sent_by(name, stated) for name, stated in payload["destinations"].items()}
+    release = _release(blocks.values(), plan_ids, payload["sender"], there, payload["at"])
     manifest = export_files(release, folder)
     refuse_other(services, release, {file.name: (folder / file.name).read_bytes() for file in manifest.files})
     return manifest

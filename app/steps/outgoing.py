@@ -164,12 +164,10 @@ def sender(services: Services) -> str:
 
 def seal_of(sender: str, destinations: Iterable[Destination]) -> str:
     """Return a SHA-256 over who sends what to whom, and how: names in FIX, profile, blocks, allocations and lots."""
-    told = sorted([sender, *_profile(each.profile), *_block(block)] for each in destinations for block in each.blocks)
+    told = sorted(
+        [sender, *each.profile.stated.values(), *_block(block)] for each in destinations for block in each.blocks
+    )
     return hashlib.sha256(canonical_json(told)).hexdigest()
-
-
-def _profile(to: profile.Destination) -> list[str]:
-    return [to.target, to.route.value, to.dialect.name, to.lots.value]
 
 
 def _block(block: Block) -> list[Any]:

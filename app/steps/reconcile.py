@@ -17,6 +17,7 @@ from app.steps.execute import FILES
 from app.steps.jobs import recorded
 from app.steps.people import SYSTEM
 from connectors.fix.wire import decode
+from data.database import FIRM_LOCK, serialise
 from data.firm import apply_fills
 from data.plans import PlanHead
 from engine.domain.errors import DataError, IllegalMove
@@ -321,12 +322,13 @@ def _over(services: Services, plan_id: PlanId, outcome: Reconciliation) -> froze
 
 
 def _book(services: Services, plan_id: PlanId, account_id: AccountId) -> PlanState:
-    fills = services.orders.fills(plan_id)
-    day = max(fill.executed_at for fill in fills).date() if fills else services.firm.firm().as_of
-    book = booked(services.firm.snapshot(account_id).book, filled_orders(services, plan_id), day)
     at = services.now()
 
     def within(connection: Connection) -> None:
+        serialise(connection, FIRM_LOCK)  # before the account is read: nobody else writes it from here on
+        fills = services.orders.fills(plan_id)
+        day = max(fill.executed_at for fill in fills).date() if fills else services.firm.firm().as_of
+        book = booked(services.firm.snapshot(account_id).book, filled_orders(services, plan_id), day)
         apply_fills(connection, book, actor=SYSTEM.user_id, at=at)
 
     return services.plans.move(plan_id, Action.FILL, SYSTEM, at=at, within=within)

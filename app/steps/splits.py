@@ -32,11 +32,13 @@ def tell(services: Services, plan_id: PlanId, over: Collection[ClOrdId]) -> None
     fills: dict[ClOrdId, list[Fill]] = {}
     for fill in services.orders.fills(plan_id):
         fills.setdefault(fill.cl_ord_id, []).append(fill)
-    told, at = {one.alloc_id for one in services.orders.instructions(plan_id)}, services.now()
+    earlier, at = services.orders.instructions(plan_id), services.now()
+    told = {one.alloc_id for one in earlier}
+    held = {one.block_id: one.alloc_id for one in earlier if one.taken is not False}  # the newest of each block
     new: list[tuple[Instruction, OutboxItem]] = []
     for block in services.orders.blocks(plan_id):
         if block.custodian in wanted and block.cl_ord_id in over and block.cl_ord_id in fills:
-            split = _split(services, wanted[block.custodian], block, fills[block.cl_ord_id])
+            split = _split(services, wanted[block.custodian], block, fills[block.cl_ord_id], held.get(block.cl_ord_id))
             if split.key not in told:
                 alloc_id = ClOrdId(split.key)
                 new.append(
@@ -71,8 +73,13 @@ def _wanted(services: Services) -> dict[str, Destination]:
     }
 
 
-def _split(services: Services, destination: Destination, block: Block, fills: Sequence[Fill]) -> OutboxItem:
-    """Return the message that tells how a block's fills are split; its key follows from shares and price."""
+def _split(
+    services: Services, destination: Destination, block: Block, fills: Sequence[Fill], held: ClOrdId | None
+) -> OutboxItem:
+    """Return the message that tells how a block's fills are split; its key follows from shares and price.
+
+    held: the instruction that the custodian was told before, and that this one takes the place of.
+    """
     assert destination.session is not None
     filled, price = sum((fill.quantity for fill in fills), _ZERO), average_price(fills)
     alloc_id, at = identifier("A", block.cl_ord_id, str(filled), str(price)), max(fill.executed_at for fill in fills)
@@ -85,6 +92,7 @@ def _split(services: Services, destination: Destination, block: Block, fills: Se
         at=at,
         kind=destination.session.allocations,
         lots=destination.lots_on_orders,
+        replaces=held,
     )
     text = message(*said, sender=sender(services), target=destination.target, sequence=1, sent=at, begin=dialect.begin)
     return to_session(destination.custodian, alloc_id, text.decode())

@@ -50,6 +50,30 @@ class Destination:
     def lots_on_orders(self) -> bool:
         return self.lots is LotHandling.ORDER
 
+    @property
+    def stated(self) -> Mapping[str, str]:
+        """What is confirmed of it with what is sent, and stays with that; see sent_by."""
+        return {
+            "target": self.target,
+            "route": self.route.value,
+            "version": self.dialect.name,
+            "lots": self.lots.value,
+            "default_method": self.default_method.value,
+        }
+
+
+def sent_by(custodian: str, stated: Mapping[str, str]) -> Destination:
+    """Return the profile that something was sent by, whatever the connections say now; it reaches no session."""
+    return Destination(
+        custodian=custodian,
+        target=stated["target"],
+        route=Route(stated["route"]),
+        dialect=DIALECTS[stated["version"]],
+        lots=LotHandling(stated["lots"]),
+        default_method=LotMethod(stated["default_method"]),
+        session=None,
+    )
+
 
 def read_destinations(table: Mapping[str, Any], custodians: Iterable[str]) -> Mapping[str, Destination]:
     """Return the profile of each custodian: what the table [fix] says of it in destinations, else the usual one.

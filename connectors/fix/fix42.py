@@ -52,12 +52,14 @@ def allocation(
     at: datetime,
     kind: AllocationType,  # noqa: ARG001  4.2 has no such field
     lots: bool,  # noqa: ARG001  as above
+    replaces: ClOrdId | None = None,
 ) -> Said:
-    """Return Allocation (35=J): how the shares that were filled are split over accounts."""
+    """Return Allocation (35=J): how the shares that were filled are split over accounts; see fix44."""
+    transaction = ((71, "0"),) if replaces is None else ((71, "1"), (72, replaces))
     return Said(
         ALLOCATION,
         (
-            (70, alloc_id), (71, "0"), (73, "1"), (11, block.cl_ord_id), *fix44.instrument(block),
+            (70, alloc_id), *transaction, (73, "1"), (11, block.cl_ord_id), *fix44.instrument(block),
             (53, number(filled)), (6, number(price)), (15, "USD"), (75, at.strftime("%Y%m%d")),
             (60, utc_timestamp(at)), *_allocations(shared(block, filled)),
         ),
@@ -70,12 +72,18 @@ def status_request(order: FixMessage, request_id: str) -> Said:  # noqa: ARG001 
 
 
 def modern(report: FixMessage) -> FixMessage:
-    """Return an answer in the words of 4.4; one that is so already, or is no execution report, stays as it is."""
+    """Return an answer in the words of 4.4; one that is so already, or is no execution report, stays as it is.
+
+    The answer to a question has ExecID 0 in 4.2, each time; it gets one of its own, from its number and time.
+    """
     transaction = report.get(20)
     if report.type != EXECUTION_REPORT or transaction is None:
         return report
     kind = _BY_TRANSACTION.get(transaction) or ("F" if report.get(150) in _EXECUTIONS else report.require(150))
-    return FixMessage(fields=tuple((tag, kind if tag == 150 else value) for tag, value in report.fields if tag != 20))
+    words = {150: kind}
+    if kind == "I":
+        words[17] = "-".join(("0", report.get(34) or "", report.get(122) or report.get(52) or ""))
+    return FixMessage(fields=tuple((tag, words.get(tag, value)) for tag, value in report.fields if tag != 20))
 
 
 def _order(block: Block, quantity: Decimal, at: datetime) -> tuple[Field, ...]:

@@ -64,17 +64,26 @@ def change(asked: Change, block: Block, *, at: datetime, lots: bool) -> Said:
 
 
 def allocation(
-    block: Block, *, alloc_id: ClOrdId, filled: Decimal, price: Decimal, at: datetime, kind: AllocationType, lots: bool
+    block: Block,
+    *,
+    alloc_id: ClOrdId,
+    filled: Decimal,
+    price: Decimal,
+    at: datetime,
+    kind: AllocationType,
+    lots: bool,
+    replaces: ClOrdId | None = None,
 ) -> Said:
     """Return AllocationInstruction (35=J): how the shares that were filled are split over accounts, and lots.
 
-    price: the average, USD a share. at: of the last execution; its day is the trade date.
+    price: the average, USD a share. at: of the last execution; its day is the trade date. replaces: the instruction
+    that no longer holds, because executions changed.
     """
     return Said(
         ALLOCATION,
         (
             (70, alloc_id),
-            (71, "0"),  # new
+            *(_NEW if replaces is None else ((71, "1"), (72, replaces), _EXECUTIONS_CHANGED)),
             (626, _ALLOCATION_TYPES[kind]),
             (857, "1"),  # the orders are listed
             (73, "1"),
@@ -129,6 +138,8 @@ def _lot(lot: LotInstruction) -> tuple[Field, ...]:
 
 
 _AT_MARKET: Final[tuple[Field, ...]] = ((40, "1"), (15, "USD"), (59, "0"))  # for the day
+_NEW: Final = ((71, "0"),)
+_EXECUTIONS_CHANGED: Final = (796, "2")
 _ALLOCATION_TYPES: Final = {AllocationType.CALCULATED: "1", AllocationType.PRELIMINARY: "2"}
 
 DIALECT: Final = Dialect(

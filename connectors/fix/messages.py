@@ -30,6 +30,7 @@ _WORKING: Final = frozenset({"0", "A", "D", "9", "7", "6", "E"})  # new, restate
 _ENDED: Final = {"3": "done for the day", "4": "cancelled", "C": "expired"}
 _TRADE, _TRADE_CORRECT, _TRADE_CANCEL, _REJECTED, _STATUS, _REPLACED = "F", "G", "H", "8", "I", "5"
 _UNKNOWN_ORDER, _DUPLICATE_ORDER = "5", "6"
+_QUESTIONS: Final = frozenset({STATUS_REQUEST, MASS_STATUS})
 _ALLOCATION_REFUSED: Final = frozenset({"1", "2", "5"})  # the block, some accounts, or by an intermediary
 _ALLOCATION_TAKEN: Final = "0"
 
@@ -107,6 +108,11 @@ class ChangeRejected:
     code: str
     text: str
 
+    @property
+    def had_it(self) -> bool:
+        """Whether our wish came a second time: what was said to the first stands."""
+        return self.code == _DUPLICATE_ORDER
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationAnswer:
@@ -150,6 +156,12 @@ def refusal(kind: str, key: str, reason: str) -> Said:
     return Said(EXECUTION_REPORT, ((11, key), (17, f"refused-{key}"), (150, "8"), (103, "99"), (58, reason)))
 
 
+def withdrawal(change: ClOrdId) -> Said:
+    """Return what a custodian would have answered to the cancellation of an order that had not left us yet."""
+    text = "withdrawn before it was sent"
+    return Said(EXECUTION_REPORT, ((11, change), (17, f"withdrawn-{change}"), (150, "4"), (58, text)))
+
+
 def number(value: Decimal) -> str:
     """Return a decimal as FIX writes it: no exponent, no trailing zeros."""
     return format(value.normalize(), "f") if value else "0"
@@ -171,6 +183,10 @@ def read_answer(message: FixMessage) -> Answer:
     execution type with no known meaning.
     """
     if message.type == BUSINESS_REJECT:
+        if message.get(372) in _QUESTIONS:
+            raise DataError(
+                f"FIX message 35=j: a question (35={message.get(372)}) was refused, which says nothing of an order"
+            )
         order = ClOrdId(message.require(379))
         return Rejected(cl_ord_id=order, code=message.require(380), text=message.get(58) or "")
     if message.type == CANCEL_REJECT:

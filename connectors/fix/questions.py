@@ -47,6 +47,11 @@ class Questions:
             if not status.known:
                 self._unknown.append(order)
 
+    def heard_of(self, key: str) -> None:
+        """Take in that the custodian said anything else of an order: it has that one, and is not sent it again."""
+        self._open.pop(key, None)
+        self._unknown = [order for order in self._unknown if order.key != key]
+
     def never_arrived(self) -> Sequence[Outgoing]:
         """Return the orders that the custodian does not know, once."""
         unknown, self._unknown = self._unknown, []

@@ -35,6 +35,7 @@ from connectors.fix.gateway import (
 from connectors.fix.messages import (
     ALLOCATION_ANSWER,
     BUSINESS_REJECT,
+    CANCEL,
     CANCEL_REJECT,
     EXECUTION_REPORT,
     LOGON,
@@ -53,6 +54,7 @@ from connectors.fix.messages import (
     refusal,
 )
 from connectors.fix.questions import Questions
+from connectors.fix.sent import Sent
 from connectors.fix.spool import Incoming, Spool
 from connectors.fix.wire import FixMessage, decode, read_utc_timestamp
 from engine.domain.errors import DataError
@@ -65,7 +67,6 @@ _AT_ONCE: Final = 200  # messages in one transaction
 _OWNER_ONLY: Final = 0o077
 _AGES: Final = frozenset({NEW_ORDER, REPLACE})
 _ANSWERS: Final = frozenset({EXECUTION_REPORT, BUSINESS_REJECT, CANCEL_REJECT, ALLOCATION_ANSWER})
-_HAS_IT_ALREADY: Final = "6"  # CxlRejReason, AllocRejCode: our id came before
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -95,13 +96,13 @@ def run_gateway(config: GatewayConfig, mailbox: Mailbox, *, stop: threading.Even
 
 
 def wire_text(fix_message: Any) -> str:
-    """Return a quickfix message as it is on the wire."""
-    return str(fix_message.toString())
+    """Return a quickfix message as it is on the wire, a letter a byte: a custodian's text need not be UTF-8."""
+    return str(fix_message.toString()).encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def parsed(text: str) -> FixMessage:
-    """Return the one message of this text. Raises DataError as decode does."""
-    return decode(text.encode("utf-8", "surrogateescape"))[0]
+    """Return the one message of such a text. Raises DataError as decode does."""
+    return decode(text.encode("latin-1"))[0]
 
 
 def guarded(callback: Callable[P, T]) -> Callable[P, T]:
@@ -142,7 +143,8 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
         self._fresh: set[str] = set()  # custodians logged on since their unanswered orders were last asked about
         self._no_mass: set[str] = set()  # custodians that refused the question about all orders
         self._questions = {session.custodian: Questions() for session in config.sessions}
-        self._sent: dict[tuple[str, str], tuple[str, str]] = {}  # (custodian, MsgSeqNum) -> MsgType and key of ours
+        self._sent = Sent()
+        self._cancelled: set[tuple[str, str]] = set()  # (custodian, ClOrdID) of orders that are to be cancelled
         self._request_ids = (f"{time.time_ns():x}-{number}" for number in itertools.count(1))
 
     @guarded
@@ -161,8 +163,10 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
 
     @guarded
     def toAdmin(self, outgoing: Any, session_id: Any) -> None:  # noqa: N802  quickfix's name
-        session = self._session(session_id)
-        if parsed(wire_text(outgoing)).type == LOGON and session.username is not None:
+        session, ours = self._session(session_id), parsed(wire_text(outgoing))
+        with self._lock:
+            self._sent.note(session.custodian, ours)
+        if ours.type == LOGON and session.username is not None:
             outgoing.setField(553, session.username)
             outgoing.setField(554, session.password or "")
         _LOG.debug("-> %s", redacted(wire_text(outgoing)))
@@ -176,7 +180,7 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
             return
         with self._lock:
             self._spool.put(Incoming(custodian, _key(reject), text, None, None))
-            ours = self._sent.get((custodian, reject.require(45)))
+            ours = self._sent.rejected(custodian, reject)
             if ours is not None:
                 reason = f"rejected by the session: {reject.get(58) or reject.get(373) or 'no reason given'}"
                 self._refuse(self._session(session_id), *ours, Outcome.REFUSED, reason)
@@ -189,10 +193,8 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
         if ours.get(43) == "Y" and self._too_old(ours):
             _LOG.warning("order %s is too old to be sent again; left out", ours.require(11))
             raise fix.DoNotSend
-        key = ours.get(11) or ours.get(70)
-        if key is not None:
-            with self._lock:
-                self._sent[self._session(session_id).custodian, ours.require(34)] = ours.type, key
+        with self._lock:
+            self._sent.note(self._session(session_id).custodian, ours)
         _LOG.info("-> %s", redacted(text))
 
     @guarded
@@ -219,6 +221,8 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
             self._questions[custodian].answered(answer)
             if not answer.known:
                 return None
+        else:
+            self._questions[custodian].heard_of(_answered(answer))
         return Settled(_answered(answer), _outcome(answer))
 
     def _note_refused_question(self, custodian: str, reject: FixMessage) -> None:
@@ -235,7 +239,7 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
                 with self._lock:
                     again = self._questions[session.custodian].never_arrived()
                 for order in again:
-                    self._send(session, order)
+                    self._send_again(session, order)
                 self._send_new(session)
 
     def _empty_spool(self) -> None:
@@ -277,12 +281,21 @@ class _Gateway(fix.Application):  # type: ignore[misc]  # quickfix carries no ty
             for each in taken:
                 self._send(session, Outgoing(*each))
 
+    def _send_again(self, session: SessionConfig, order: Outgoing) -> None:
+        """Send an order that never arrived, unless it was to be cancelled meanwhile."""
+        if (session.custodian, order.key) in self._cancelled:
+            self._refuse(session, NEW_ORDER, order.key, Outcome.REFUSED, "cancelled before it arrived, and not sent")
+        else:
+            self._send(session, order)
+
     def _send(self, session: SessionConfig, ours: Outgoing, *, again: bool = False) -> None:
         """Pass on one of our messages. again: it may have been sent before, under the same id."""
         kind = NEW_ORDER
         try:
             read = parsed(ours.text)
             kind = read.type
+            if kind == CANCEL:
+                self._cancelled.add((session.custodian, read.require(41)))
             if self._too_old(read):
                 self._refuse(session, kind, ours.key, Outcome.EXPIRED, "too old to be sent, and not sent")
                 return
@@ -326,7 +339,7 @@ def _answered(answer: Answer) -> str:
 def _outcome(answer: Answer) -> Outcome:
     refused = (
         isinstance(answer, Rejected)
-        or (isinstance(answer, ChangeRejected) and answer.code != _HAS_IT_ALREADY)
+        or (isinstance(answer, ChangeRejected) and not answer.had_it)
         or (isinstance(answer, AllocationAnswer) and answer.taken is False)
         or (isinstance(answer, Status) and answer.refused)
     )

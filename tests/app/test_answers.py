@@ -6,12 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from app.steps import execute, inputs, plan, realised, reconcile, review
+from app.steps import amend, execute, inputs, plan, realised, reconcile, review
 from app.steps.answers import take_in_sessions
 from connectors.fix.messages import message, number
 from connectors.fix.wire import decode
 from data.mailbox import SESSION, SqlMailbox
-from engine.domain.errors import DataError
+from engine.domain.errors import DataError, IllegalMove, NotAllowed
 from engine.domain.lifecycle import Action, PlanState
 from engine.execute.reconcile import BreakKind
 
@@ -70,6 +70,32 @@ def test_orders_for_a_session_wait_for_the_gateway_and_only_the_lot_sheet_is_a_f
     assert sorted(path.name for path in folder.iterdir()) == ["lots-one.csv", "manifest.json"]
     execute.send(live, [plan_id], actor=live.users.user("alan"))
     assert len([row for row in live.outbox.waiting() if row.topic.startswith(SESSION)]) == len(waiting)
+
+
+def test_what_went_over_a_session_never_goes_into_a_file_too_though_the_profile_is_another_now(live, tmp_path):
+    plan_id = send(live)
+    by_file = replace(live, connections={"fix": {"destinations": {"One": {"version": "FIX.4.2"}}}})
+
+    execute.send(by_file, [plan_id], actor=live.users.user("alan"), folder=tmp_path / "again")
+
+    (folder,) = live.exports.iterdir()
+    for name in ("lots-one.csv", "manifest.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
+    assert len(list((tmp_path / "again").iterdir())) == 2
+
+
+def test_orders_confirmed_for_a_file_are_written_though_the_profile_is_a_session_now(services, live):
+    services.exports.write_text("in the way")
+    with pytest.raises(DataError, match="expected a folder that can be written"):
+        send(services)
+    services.exports.unlink()
+
+    plan_id = services.plans.heads(states=[PlanState.SENT])[0].plan_id
+    (folder,) = execute.send(live, [plan_id], actor=services.users.user("alan"))
+
+    orders = decode((folder / "orders-one.fix").read_bytes())
+    assert {each.require(11) for each in orders} == {each.cl_ord_id for each in services.orders.blocks(plan_id)}
+    assert not [row for row in live.outbox.waiting() if row.topic.startswith(SESSION)]
 
 
 def test_fills_from_the_inbox_are_booked_and_the_outcome_is_the_prediction_where_prices_held(live):
@@ -154,6 +180,121 @@ def test_more_filled_than_executions_tell_of_is_a_break_until_they_come(live):
     fill_all(live, plan_id)
     reconcile.reconcile_all(live)
     assert live.plans.get(plan_id).state is PlanState.RECONCILED
+
+
+def held_order(services):
+    """A plan whose orders the gateway has taken, and its block of BBB."""
+    plan_id = send(services)
+    SqlMailbox(services.database, services.now).take("One", 100)
+    return plan_id, block_in(services, plan_id, "BBB")
+
+
+def ask(services, plan_id, block, shares):
+    return amend.ask_change(services, plan_id, block.cl_ord_id, Decimal(shares), actor=services.users.user("alan"))
+
+
+def refusal(asked, block, code):
+    return (37, "C"), (11, asked), (41, block.cl_ord_id), (39, "0"), (434, "2"), (102, code), (58, "twice")
+
+
+def test_an_order_that_is_cancelled_before_the_gateway_took_it_never_leaves(live):
+    plan_id = send(live)
+    block = block_in(live, plan_id, "BBB")
+    with pytest.raises(IllegalMove, match="it has not left yet; cancel it"):
+        ask(live, plan_id, block, 3)
+
+    ask(live, plan_id, block, 0)
+
+    taken = {key for key, _ in SqlMailbox(live.database, live.now).take("One", 100)}
+    others = {each for each in live.orders.blocks(plan_id) if each != block}
+    assert taken == {each.cl_ord_id for each in others}
+    for each in others:
+        price = each.allocations[0].reference_price
+        said(live, *execution(each, f"E-{each.cl_ord_id}", number(each.quantity), number(price)))
+    reconcile.reconcile_all(live)
+    assert live.plans.get(plan_id).state is PlanState.RECONCILED
+    booked = {one.order.ticker: one.quantity for one in reconcile.filled_orders(live, plan_id)}
+    assert booked == {"AAA": 12, "BBB": 0, "CCC": 8, "DDD": 20}
+    assert [(row.actor, row.subject) for row in live.audit.rows() if row.what == "order.cancel"] == [
+        ("alan", block.cl_ord_id)
+    ]
+
+
+def test_an_order_that_the_gateway_has_taken_is_cancelled_by_asking_the_custodian(live):
+    plan_id, block = held_order(live)
+
+    asked = ask(live, plan_id, block, 0)
+
+    ((key, text),) = SqlMailbox(live.database, live.now).take("One", 100)
+    (cancel,) = decode(text.encode())
+    assert (key, cancel.type, cancel.require(41)) == (asked, "F", block.cl_ord_id)
+    take_in_sessions(live)
+    assert live.orders.changes(plan_id)[0].taken is None
+
+
+def test_who_may_not_change_what_was_sent_is_refused_and_the_audit_log_knows(live):
+    plan_id, block = held_order(live)
+    maya = live.users.user("maya")
+
+    with pytest.raises(NotAllowed, match="it takes an approver"):
+        amend.ask_change(live, plan_id, block.cl_ord_id, Decimal(0), actor=maya)
+
+    (row,) = (row for row in live.audit.rows() if row.what.startswith("order."))
+    assert (row.what, row.actor, row.subject) == ("order.change.refused", "maya", block.cl_ord_id)
+    assert live.orders.changes(plan_id) == ()
+
+
+def test_a_change_that_is_sent_again_and_known_there_stays_as_it_was_answered_first(live):
+    plan_id, block = held_order(live)
+    asked = ask(live, plan_id, block, 3)
+    replaced = (
+        (37, "C"), (11, asked), (41, block.cl_ord_id), (17, "R1"), (150, "5"), (39, "0"), (55, "BBB"), (54, "1"),
+        (38, "3"), (151, "3"), (14, "0"), (6, "0"),
+    )  # fmt: skip
+    said(live, *replaced)
+    said(live, *refusal(asked, block, "6"), kind="9")
+
+    take_in_sessions(live)
+
+    (change,) = live.orders.changes(plan_id)
+    assert change.taken is True
+    (now,) = (one for one in amend.working(live, plan_id) if one.block == block)
+    assert (now.wanted, now.held_as) == (3, asked)
+    assert live.inbox.not_understood() == ()
+
+
+def test_a_question_that_a_custodian_refuses_rejects_no_order(live):
+    plan_id, block = held_order(live)
+    said(live, (45, "7"), (372, "H"), (379, block.cl_ord_id), (380, "3"), (58, "no questions here"), kind="j")
+    fill_all(live, plan_id)
+
+    reconcile.reconcile_all(live)
+
+    assert live.plans.get(plan_id).state is PlanState.RECONCILED
+    assert "rejected" not in {one.status for one in live.orders.acknowledgements(plan_id)}
+    (only,) = live.inbox.not_understood()
+    assert "a question (35=H) was refused" in only.problem
+
+
+def test_a_split_after_a_correction_takes_the_place_of_the_one_before(services):
+    profile = {**LIVE, "allocations": "calculated"}
+    live = replace(services, connections={"fix": {"destinations": {"One": profile}}})
+    plan_id = send(live)
+    block = block_in(live, plan_id, "BBB")
+
+    def splits():
+        rows = [row for row in live.outbox.all(SESSION + "One") if row.key.startswith("A")]
+        found = [decode(row.payload["text"].encode())[0] for row in rows]
+        return [each for each in found if each.require(11) == block.cl_ord_id]
+
+    fill_all(live, plan_id)
+    reconcile.reconcile_sent(live)
+    said(live, *execution(block, "MENDED", 4, 101, kind="G", ref=f"E-{block.cl_ord_id}"))
+    reconcile.reconcile_sent(live)
+
+    first, second = splits()
+    assert (first.require(71), first.require(6), first.get(72)) == ("0", "100", None)
+    assert (second.require(71), second.require(6), second.require(72)) == ("1", "101", first.require(70))
 
 
 def test_two_accounts_of_one_number_at_one_custodian_are_never_sent_together(desk, services, tmp_path):

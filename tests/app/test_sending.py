@@ -1,5 +1,7 @@
 """Sending and what comes back: once, whole, nothing stale, and the account afterwards as the custodian filled it."""
 
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -180,6 +182,29 @@ def test_a_plan_that_is_booked_elsewhere_meanwhile_stops_no_other(services, appr
     assert {state(services, each) for each in (first.plan_id, outcome.plan_id)} == {PlanState.RECONCILED}
 
 
+def test_what_is_written_to_an_account_while_it_is_booked_is_not_undone(desk, services, approved, send, tmp_path):
+    reconcile.read_answers(services, fill(send(approved("T2")), "two"))
+    folder = tmp_path / "richer"
+    assert desk.run("export", str(folder)).code == 0
+    accounts = (folder / "accounts.csv").read_text()
+    before = services.firm.snapshot("T2").account.cash
+    cash = f",{before.normalize():f},"
+    rows = [line.replace(cash, ",7000,", 1) if line.startswith("T2,") else line for line in accounts.splitlines()]
+    (folder / "accounts.csv").write_text("\n".join(rows) + "\n")
+    at, imported = services.now(), []
+
+    def meanwhile():
+        if not imported:
+            imported.append(desk.run("import", str(folder)).code)
+        return at
+
+    (outcome,) = reconcile.reconcile_sent(replace(services, now=meanwhile))
+
+    assert imported == [0]
+    sold = sum(each.quantity * each.price for each in reconcile.filled_orders(services, outcome.plan_id))
+    assert services.firm.snapshot("T2").account.cash == 7000 + sold
+
+
 @pytest.fixture
 def reimport(desk, tmp_path):
     """reimport(gone) takes the firm out and in again, without the lines that name one of these ids."""
@@ -279,6 +304,33 @@ def test_one_account_sends_one_plan_at_a_time(services, approved, send):
 
     reconcile.read_answers(services, fill(folder))
     reconcile.reconcile_all(services)
+
+
+def test_of_two_plans_of_one_account_sent_at_the_same_moment_one_leaves(services, approved):
+    plans = approved("T1"), approved("T1", risk_aversion=50.0)
+    at, together, refusals = services.now(), threading.Barrier(2), []
+
+    def in_step():
+        with suppress(threading.BrokenBarrierError):  # the other one is done
+            together.wait(timeout=5)
+        return at
+
+    def go(plan_id):
+        try:
+            execute.send(replace(services, now=in_step), [plan_id], actor=services.users.user("alan"))
+        except CheckFailed as error:
+            refusals.append(str(error))
+
+    threads = [threading.Thread(target=go, args=[plan_id]) for plan_id in plans]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    sent = [plan_id for plan_id in plans if state(services, plan_id) is PlanState.SENT]
+    assert len(sent) == 1
+    assert [plan_id for plan_id in plans if services.orders.orders(plan_id)] == sent
+    assert [f"plan {sent[0][:12]} of account T1 was sent" in why for why in refusals] == [True]
 
 
 def test_a_plan_made_before_another_was_booked_is_stale_and_one_made_after_is_not(desk, services, approved, send):

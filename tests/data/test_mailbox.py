@@ -1,11 +1,12 @@
 """Between app and gateway nothing is lost, and nothing counts twice."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 
-from data.mailbox import SESSION, Inbox, SqlMailbox, to_session
-from data.outbox import Outbox, enqueue
+from data.mailbox import SESSION, Inbox, SqlMailbox, to_session, withdraw
+from data.outbox import Outbox, OutboxItem, enqueue
 
 
 @pytest.fixture
@@ -87,3 +88,53 @@ def test_traffic_tells_what_waits_and_when_each_session_last_answered(put, inbox
         ("Alpha", 1, later), ("Beta", 1, None),
     ]  # fmt: skip
     assert [row.key for row in Outbox(database).waiting(but=SESSION)] == []
+
+
+def test_an_answer_settles_no_message_to_another_custodian_or_to_anyone_else(mailbox, put, database, at):
+    put("B1")
+    with database.begin() as connection:
+        enqueue(connection, [OutboxItem(topic="fix.files", key="F1", payload={})], at=at)
+    mailbox.take("Alpha", 1)
+
+    mailbox.received([("Beta", "R1", "no", "B1", "refused"), ("Beta", "R2", "no", "F1", "refused"),
+                      ("Alpha", "R1", "yes", "B1", "accepted")])  # fmt: skip
+
+    assert Outbox(database).by_key("B1").answer == {"outcome": "accepted", "text": "yes"}
+    assert [row.key for row in Outbox(database).waiting()] == ["F1"]
+
+
+def test_two_that_take_messages_in_at_once_do_so_one_after_the_other(mailbox, inbox, database, at):
+    mailbox.received([("Alpha", f"R{n}", f"answer {n}", None, None) for n in range(2)])
+    second, begun = [], threading.Event()
+
+    def take_in():
+        begun.set()
+        with database.begin() as connection:
+            second.extend(inbox.take(connection, 1))
+
+    other = threading.Thread(target=take_in)
+    with database.begin() as connection:
+        (first,) = inbox.take(connection, 1)
+        other.start()
+        begun.wait()
+        other.join(0.5)
+        assert second == []  # a correction may not overtake its execution
+        inbox.taken(connection, {first.id: None}, at=at)
+    other.join()
+
+    assert [one.text for one in (first, *second)] == ["answer 0", "answer 1"]
+
+
+def test_a_message_is_withdrawn_until_the_gateway_takes_it(mailbox, put, inbox, database, at):
+    put("B1", "B2")
+    assert [key for key, _ in mailbox.take("Alpha", 1)] == ["B1"]
+
+    with database.begin() as connection:
+        assert not withdraw(connection, "Alpha", "B1", "gone", at=at)
+        assert not withdraw(connection, "Beta", "B2", "gone", at=at)
+        assert withdraw(connection, "Alpha", "B2", "gone", at=at)
+
+    assert mailbox.take("Alpha", 9) == ()
+    assert [key for key, _ in mailbox.unanswered("Alpha")] == ["B1"]
+    with database.begin() as connection:
+        assert [(one.custodian, one.text) for one in inbox.take(connection, 9)] == [("Alpha", "gone")]

@@ -101,7 +101,7 @@ def test_an_approver_cancels_what_is_left_and_only_what_was_filled_is_booked(new
     booked = {one.order.security_id: one.quantity for one in reconcile.filled_orders(floor.services, plan_id)}
     assert booked == {"AAA": sale.filled, "BBB": 4, "CCC": 8, "DDD": filled}
     done = [row.what for row in floor.services.audit.rows() if row.what.startswith("order.")]
-    assert done == ["order.cancel", "order.lower", "order.cancel"]
+    assert done == ["order.cancel", "order.lower", "order.cancel", "order.change.refused"]
     assert floor.services.audit.verify().problems == ()
 
 

@@ -128,14 +128,16 @@ def test_a_sent_plan_adds_up_its_custodians_and_its_filled_shares_are_of_all_of_
 
 
 def test_a_custodian_adds_up_its_plans_in_the_order_of_the_alphabet():
-    profiles = read_destinations({"destinations": {"Two": {"lots": "default"}}}, ["One", "Two"])
+    two = {"version": "FIX.4.2", "lots": "default", "default_method": "lifo"}
+    profiles = read_destinations({"destinations": {"Two": two}}, ["One", "Two"])
 
     table = custodian_table([sending(TWO), sending(ONE, TWO)], profiles)
 
-    figures = ["custodian", "plans", "blocks", "acknowledged", "rejected", "unanswered"]
-    assert table[figures].to_numpy().tolist() == [["One", 1, 3, 2, 0, 1], ["Two", 2, 4, 2, 2, 0]]
-    assert table["on_lots"].tolist() == [
-        "sells the lots of the sheet; without it FIFO", "takes no lot instructions, and sells by FIFO",
+    assert table.to_dict("records") == [
+        {"custodian": "One", "plans": 1, "blocks": 3, "acknowledged": 2, "rejected": 0, "unanswered": 1,
+         "orders_by": "file in FIX.4.4", "on_lots": "sells the lots of the sheet; without it FIFO"},
+        {"custodian": "Two", "plans": 2, "blocks": 4, "acknowledged": 2, "rejected": 2, "unanswered": 0,
+         "orders_by": "file in FIX.4.2", "on_lots": "takes no lot instructions, and sells by LIFO"},
     ]  # fmt: skip
 
 

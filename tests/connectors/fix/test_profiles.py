@@ -132,6 +132,21 @@ def test_a_42_answer_means_what_its_44_words_mean():
     assert answer((20, "0"), (150, "0"), (39, "0")).order_id == "C1"
 
 
+def test_two_42_answers_to_questions_about_one_order_are_two():
+    # 4.2 gives both ExecID 0.
+    def answer(number, filled):
+        return FixMessage(fields=((35, "8"), (34, number), (52, "20240304-12:00:00"), (11, "B1"), (17, "0"), (20, "3"),
+                                  (150, "1"), (39, "1"), (14, filled)))  # fmt: skip
+
+    first, second = modern(answer("7", "5")), modern(answer("9", "8"))
+
+    assert first.require(17) != second.require(17)
+    assert modern(answer("7", "5")) == first
+    again = FixMessage(fields=(*answer("7", "5").fields[:2], (43, "Y"), (52, "20240304-13:00:00"),
+                               (122, "20240304-12:00:00"), *answer("7", "5").fields[3:]))  # fmt: skip
+    assert modern(again).require(17) == first.require(17)
+
+
 def dictionaries(version, folder):
     """The dictionaries that come with quickfix; that of 4.4 with the lots that both sides agreed on."""
     import quickfix as fix
@@ -172,8 +187,9 @@ def test_every_message_of_a_profile_is_valid_by_its_dictionary(two_lots, block, 
         dialect.change(replace(change, quantity=Decimal(0)), two_lots, at=released, lots=lots),
         *(
             dialect.allocation(two_lots, alloc_id="AL1", filled=Decimal(41), price=Decimal("101.5"), at=released,
-                               kind=kind, lots=lots)
+                               kind=kind, lots=lots, replaces=replaced)
             for kind in (AllocationType.CALCULATED, AllocationType.PRELIMINARY)
+            for replaced in (None, "AL0")
         ),
         *([] if dialect.mass_status is None else [dialect.mass_status("Q1")]),
     ]  # fmt: skip

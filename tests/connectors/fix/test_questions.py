@@ -75,6 +75,27 @@ def test_a_custodian_that_has_no_order_at_all_got_none_of_ours(orders):
     assert [order.key for order in questions.never_arrived()] == ["B1", "B2", "B3"]
 
 
+def test_an_order_of_which_the_custodian_said_anything_is_not_sent_again_though_its_list_leaves_it_out(orders):
+    questions = Questions()
+    questions.ask_all([one for _, one, _ in orders], DIALECT.mass_status("M1"))
+
+    questions.heard_of("B1")  # its fill came first; the list has what is still worked on alone
+    questions.answered(answer("B2", "M1", known=True, last=True))
+    questions.heard_of("B9")
+
+    assert [order.key for order in questions.never_arrived()] == ["B3"]
+
+
+def test_an_order_that_is_heard_of_before_it_is_sent_again_is_not(orders):
+    questions = Questions()
+    questions.ask_each(orders, DIALECT)
+    questions.answered(answer("B1", "Q0", known=False))
+
+    questions.heard_of("B1")
+
+    assert questions.never_arrived() == []
+
+
 def test_the_journal_keeps_what_came_in_until_it_is_elsewhere(tmp_path):
     spool = Spool(tmp_path / "spool.db")
     came = [Incoming("Alpha", f"K{n}", f"text {n}", None, None) for n in range(3)]

@@ -1,12 +1,15 @@
 """Two processes on loopback: whatever is killed, each order arrives once and each execution is kept once."""
 
 import importlib.util
+import itertools
+import re
 import signal
 import socket
 import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,10 +18,11 @@ from pathlib import Path
 
 import pytest
 
+from connectors.fix.dialects import DIALECTS
 from connectors.fix.fix42 import modern
-from connectors.fix.messages import read_answer
+from connectors.fix.messages import message, read_answer
 from connectors.fix.wire import decode
-from engine.domain.orders import Fill
+from engine.domain.orders import Change, Fill
 
 pytestmark = [pytest.mark.fix, pytest.mark.skipif(importlib.util.find_spec("quickfix") is None, reason="no quickfix")]
 
@@ -159,6 +163,25 @@ def test_an_order_taken_just_before_a_crash_is_asked_about_then_sent(floor, put)
     assert len(floor.at_custodian("select * from orders")) == 2
 
 
+def test_an_order_that_never_arrived_and_was_cancelled_meanwhile_is_not_sent(floor, block):
+    made, dialect, now = block("BLOCK1"), DIALECTS["FIX.4.4"], datetime.now(UTC)
+    change = Change(cl_ord_id="CANCEL1", block_id="BLOCK1", replaces="BLOCK1", quantity=Decimal(0))
+    for name, said in (
+        ("BLOCK1", dialect.new_order(made, at=now, lots=False)),
+        ("CANCEL1", dialect.change(change, made, at=now, lots=False)),
+    ):
+        text = message(*said, sender="LOTSMITH", target="ALPHA", sequence=1, sent=now).decode()
+        floor.mailbox.put(name, "Alpha", text)
+    assert floor.mailbox.take("Alpha", 1)[0][0] == "BLOCK1"  # and then the line was down
+
+    floor.start_custodian(delay=0)
+    floor.start_gateway()
+
+    wait_until(lambda: None not in floor.outcomes(), "both answers")
+    assert floor.outcomes() == ["refused", "refused"]
+    assert floor.at_custodian("select * from orders") == []
+
+
 def test_nothing_is_taken_while_the_custodian_is_away(floor, put):
     put("BLOCK1")
     floor.start_gateway()
@@ -185,6 +208,8 @@ def test_an_order_released_too_long_ago_is_never_sent(floor, put):
 def test_an_order_lost_on_the_line_is_not_repeated_once_it_is_stale(floor, put):
     custodian = floor.start_custodian(delay=0)
     floor.start_gateway(max_order_age_s=3)
+    log = floor.folder / "gateway.log"
+    wait_until(lambda: log.exists() and "logged on" in log.read_text(), "the logon")  # else FIRST may be too old
     put("FIRST")
     wait_until(lambda: floor.filled() == 50, "the session")
 
@@ -197,7 +222,7 @@ def test_an_order_lost_on_the_line_is_not_repeated_once_it_is_stale(floor, put):
 
     wait_until(lambda: floor.outcomes() == ["accepted", "expired"], "the verdict on the lost order")
     assert floor.at_custodian("select cl_ord_id from orders") == [("FIRST",)]
-    assert "order LOST is too old to be sent again" in (floor.folder / "gateway.log").read_text()
+    assert "order LOST is too old to be sent again" in log.read_text()
 
 
 def test_an_unknown_symbol_is_refused_and_text_that_is_no_order_is_not_sent(floor, block, order_text):
@@ -226,6 +251,53 @@ def test_a_report_that_cannot_be_kept_ends_the_gateway_and_comes_again(floor, pu
     floor.mailbox.rows("delete from broken")
     floor.start_gateway()
     wait_until(lambda: floor.filled() == 50, "the fill after the restart")
+
+
+class LatinCustodian:
+    """A custodian that answers the first order with an acknowledgement whose text is Latin-1, not UTF-8."""
+
+    def __init__(self, port: int) -> None:
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self._number = itertools.count(1)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        line, _ = self._listener.accept()
+        with line, line.makefile("rb") as stream:
+            text = b""
+            while letter := stream.read(1):
+                text += letter
+                if not re.search(rb"\x0110=\d{3}\x01$", text):
+                    continue
+                (came,), text = decode(text), b""
+                if came.type == "A":
+                    line.sendall(self._message(b"35=A", b"98=0", b"108=30"))
+                if came.type == "D":
+                    name = came.require(11).encode()
+                    told = b"11=" + name, b"37=C1", b"17=E1", b"150=0", b"39=0", b"55=ABC", b"54=1", b"151=50"
+                    line.sendall(self._message(b"35=8", *told, b"14=0", b"6=0", b"58=accept\xe9"))
+
+    def _message(self, kind: bytes, *fields: bytes) -> bytes:
+        sent = datetime.now(UTC).strftime("%Y%m%d-%H:%M:%S").encode()
+        head = kind, b"49=ALPHA", b"56=LOTSMITH", b"34=%d" % next(self._number), b"52=" + sent
+        body = b"\x01".join((*head, *fields)) + b"\x01"
+        front = b"8=FIX.4.4\x019=%d\x01" % len(body) + body
+        return front + b"10=%03d\x01" % (sum(front) % 256)
+
+
+def test_text_that_is_not_utf_8_is_kept_and_ends_nothing(floor, put):
+    put("BLOCK1")
+    custodian = LatinCustodian(floor.port)
+    gateway = floor.start_gateway()
+
+    wait_until(lambda: floor.outcomes() == ["accepted"] or gateway.poll() is not None, "the answer")
+
+    custodian.close()
+    ((text,),) = floor.mailbox.rows("select text from inbox")
+    assert decode(str(text).encode("latin-1"))[0].get(58) == "accept\xe9"
 
 
 def test_files_are_the_owners_alone_the_password_is_masked_and_stopping_logs_out(floor, put):
