@@ -99,7 +99,7 @@ def on_its_way(services: Services) -> Sequence[Sending]:
 def tiles(services: Services, sendings: Sequence[Sending]) -> None:
     """Show where the orders stand, in four figures."""
     ready = services.plans.heads(states=_READY)
-    waiting = sum(arrival.waiting for one in sendings for arrival in one.arrivals)
+    waiting = len({block for one in sendings for arrival in one.arrivals for block in arrival.waiting})
     breaks = sum(len(one.breaks) for one in sendings)
     with st.grid(4, min_column_width=140, gap="small"):
         st.metric("Approved, waiting", f"{len(ready):,}", border=True, height="stretch")
@@ -290,10 +290,10 @@ def fix_engine() -> str:
 def _arrivals(services: Services, plan_id: PlanId) -> None:
     back = reconcile.arrivals(services, plan_id)
     frame.table(arrival_table(back), key=f"arrivals:{plan_id}", alt="Answers by custodian", empty="Nothing was sent.")
-    waiting = sum(one.waiting for one in back)
-    rejected = sum(one.rejected for one in back)
-    blocks = sum(one.blocks for one in back)
-    said = f"{sum(one.acknowledged for one in back)} of {blocks} blocks acknowledged"
+    waiting = sum(len(one.waiting) for one in back)
+    rejected = sum(len(one.rejected) for one in back)
+    blocks = sum(len(one.blocks) for one in back)
+    said = f"{sum(len(one.acknowledged) for one in back)} of {blocks} blocks acknowledged"
     st.markdown(
         said
         + (f", {rejected} rejected" if rejected else "")
