@@ -15,7 +15,7 @@ from app.ports import Services
 from app.session import memory
 from app.steps import approvals, crm, execute, realised, reconcile, splits
 from app.steps.cut_off import cut_offs
-from app.steps.outgoing import by_route, destinations, profiles, risk_of_plan
+from app.steps.outgoing import by_route, destinations, profiles, risk_of_plan, worth
 from app.steps.reconcile import Sending
 from app.tables.execute import (
     all_breaks_table,
@@ -222,13 +222,13 @@ def _outcome(services: Services, plan_id: PlanId) -> None:
 
 
 def _left_as(services: Services, stored: StoredPlan, blocks: Sequence[Block]) -> None:
-    """Show what went to whom, and the files."""
+    """Show what went to whom of this plan, and the files, which hold what was sent with it too."""
     own = [order for block in blocks for order in block.allocations if order.plan_id == stored.plan_id]
     risk = risk_of_plan(services, stored.plan_id, own)
     for each in destinations(services, blocks, {order.custodian: risk for order in own}):
         st.markdown(
-            f"**{each.custodian}** ({each.comp_id}), {by_route(each.profile)}: {len(each.blocks)} blocks, sells "
-            + literal(f"{usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}")
+            f"**{each.custodian}** ({each.comp_id}), {by_route(each.profile)}: in {len(each.blocks)} blocks this plan "
+            + literal(f"sells {usd(worth(own, Side.SELL))} and buys {usd(worth(own, Side.BUY))}")
         )
         destination.lots(each)
     _files(services, stored)

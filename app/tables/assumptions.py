@@ -5,7 +5,7 @@ are for, how they were computed and on what assumptions, and their risks and lim
 """
 
 from app.steps.meeting import CLOSE_ENOUGH, LONGEST_YEARS, Meeting
-from app.tables.parts import day, usd
+from app.tables.parts import day, rate, usd
 
 
 def assumptions(meeting: Meeting) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ def in_one_line(meeting: Meeting) -> str:
     """Return the most important assumptions in one line, to stand on screen all the time."""
     account = meeting.account
     taxed = (
-        f"tax at {account.st_rate:.1%} short-term, {account.lt_rate:.1%} long-term"
+        f"tax at {rate(account.st_rate)} short-term, {rate(account.lt_rate)} long-term"
         if account.registration.is_taxable
         else "no tax in this account"
     )
@@ -101,8 +101,8 @@ def _taxed(meeting: Meeting) -> str:
     if not account.registration.is_taxable:
         return "This account pays no tax on its trades."
     rates = (
-        f"Gains are taxed at {account.st_rate:.1%} where held for a year or less and at {account.lt_rate:.1%} where "
-        "held longer; these rates are the account's, all taxes together."
+        f"Gains are taxed at {rate(account.st_rate)} where held for a year or less and at {rate(account.lt_rate)} "
+        "where held longer; these rates are the account's, all taxes together."
     )
     if meeting.own.net_taxes:
         return f"{rates} They net with the year's gains and losses so far and with losses carried forward."

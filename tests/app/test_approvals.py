@@ -237,6 +237,24 @@ def test_approving_several_refuses_one_without_the_others(services, person, in_r
     assert outcomes[1].said == "approved"
 
 
+def test_several_are_sent_to_review_and_one_that_moved_meanwhile_stays_as_it_is(services, person, in_review):
+    def draft(account_id):
+        settings = plan.default_settings(services, account_id)
+        return plan.keep(services, plan.what_if(services, account_id, settings), actor="maya")
+
+    calm, moved = draft("T1"), draft("T2")
+    seen = {each: version(services, each) for each in (moved, calm)}
+    review.propose(services, moved, actor=person("ada"))
+
+    outcomes = approvals.submit_all(services, seen, actor=person("maya"))
+
+    assert [(each.account_id, each.done, each.state) for each in outcomes] == [
+        ("T2", False, PlanState.PROPOSED), ("T1", True, PlanState.IN_REVIEW),
+    ]  # fmt: skip
+    assert "Ada Advisor proposed" in outcomes[0].said
+    assert outcomes[1].said == "sent to review"
+
+
 @pytest.mark.parametrize(("who", "says"), [("ada", "may not release"), ("maya", "may not approve"), ("pia", "made")])
 def test_who_may_not_send_approves_nothing_on_the_way(services, person, in_review, who, says):
     plan_id = in_review()
