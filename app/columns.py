@@ -134,6 +134,7 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "created": c.DatetimeColumn("Made", format="YYYY-MM-DD HH:mm"),
     "made_by": c.TextColumn("By"),
     "note": c.TextColumn("Note"),
+    "as_of": c.DateColumn("As of"),
     "at": c.DatetimeColumn("At", format="YYYY-MM-DD HH:mm:ss"),
     "actor": c.TextColumn("Who"),
     "action": c.TextColumn("Did"),

@@ -52,11 +52,13 @@ def header(services: Services) -> None:
 
 def told(sentences: Iterable[tuple[str, bool]]) -> None:
     """Show what the last action came to: each sentence with whether it was done."""
-    for sentence, done in sentences:
-        if done:
-            st.success(literal(sentence), icon=":material/check_circle:")
-        else:
+    told_so = list(sentences)
+    for sentence, done in told_so:
+        if not done:
             st.error(literal(sentence), icon=":material/block:")
+    well = [literal(sentence) for sentence, done in told_so if done]
+    if well:  # of many plans at once, one box: what was refused must not drown
+        st.success("\n\n".join(well), icon=":material/check_circle:")
 
 
 def refusal(error: LotsmithError) -> None:
