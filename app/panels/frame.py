@@ -37,8 +37,7 @@ def header(services: Services) -> None:
             "No firm yet. Bring one in with `lotsmith import`, or on the page Firm data.", icon=":material/database:"
         )
         return
-    present, marks = services.firm.firm(), todays_market(services).marks.values()
-    priced = max((mark.on for mark in marks), default=present.as_of)
+    present, priced = services.firm.firm(), todays_market(services).priced_on
     behind = sessions_since(priced, services.now())
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if firm.is_demo(services):

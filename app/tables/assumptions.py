@@ -14,7 +14,7 @@ def assumptions(meeting: Meeting) -> tuple[str, ...]:
     unseen = household.not_visible or ()
     elsewhere = f" Not visible to us: {', '.join(unseen)}." if unseen else ""
     said = f"""
-        Prices are closing prices of {day(meeting.market.as_of)}. Orders are filled at other prices.
+        Prices are closing prices of {day(meeting.market.priced_on)}. Orders are filled at other prices.
 
         {_taxed(meeting)}
 
@@ -54,8 +54,8 @@ def in_one_line(meeting: Meeting) -> str:
         else "no tax in this account"
     )
     return (
-        f"Hypothetical, no promise · prices of {day(meeting.market.as_of)} · {taxed} · closeness predicted from past "
-        "returns · what is sold at a loss is not bought back for 30 days"
+        f"Hypothetical, no promise · prices of {day(meeting.market.priced_on)} · {taxed} · closeness predicted from "
+        "past returns · what is sold at a loss is not bought back for 30 days"
     )
 
 
