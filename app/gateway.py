@@ -47,7 +47,7 @@ def run(settings: Settings, folder: Path, *, stop: threading.Event) -> None:
 
     live = sessions(settings)
     if not live:
-        raise DataError("gateway: expected a destination with the route session, found none")
+        raise DataError("expected a destination with the route session, found none")
     database = open_database(settings.database_url)
     with _only_one(folder), ExitStack() as stack:
         reached = tuple(_reached(stack, session, folder, stop) for session in live)

@@ -30,7 +30,10 @@ _POLL_S: Final = 0.1
 
 
 def serve_app(settings: Settings, *, port: int, sandbox: bool, database_url: str | None) -> None:
-    """Run the app on a local port until it is interrupted. Raises DataError for a port that is taken."""
+    """Run the app on a local port until it is interrupted. Raises DataError for a port that is taken.
+
+    sandbox: what the firm's own settings connect is left alone, so that nothing practised reaches it.
+    """
     _require_free(port)
     settings = settings if database_url is None else replace(settings, database_url=database_url)
     environment = child_environment(settings)
@@ -39,6 +42,9 @@ def serve_app(settings: Settings, *, port: int, sandbox: bool, database_url: str
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's way of saying Ctrl-C
     with ExitStack() as stack:
         if sandbox:
+            if settings.connections:
+                click.echo("Practice: the connections of LOTSMITH_CONFIG are left alone", err=True)
+                settings = replace(settings, connections={})
             environment["LOTSMITH_CONFIG"] = str(stack.enter_context(_stand_ins(settings, environment, app_port=port)))
         for beside in _beside(settings, home):
             stack.enter_context(

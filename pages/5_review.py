@@ -25,7 +25,7 @@ if plan_id is None:
     frame.tabs(
         {
             "To decide": lambda: queue.waiting(services, user),
-            "With their makers": lambda: review.with_makers(services),
+            "With their makers": lambda: review.with_makers(services, user),
             "Decided and done": lambda: review.decided(services),
         },
         key="review_list",

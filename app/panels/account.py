@@ -26,7 +26,7 @@ from app.tables.monitor import (
     source_words,
     tax_table,
 )
-from app.tables.parts import literal, usd
+from app.tables.parts import literal, rate, usd
 from app.tables.review import plan_table
 from data.plans import PlanHead
 
@@ -198,7 +198,7 @@ def taxes(view: AccountView) -> None:
         st.markdown(
             literal(
                 f"This year's gains and losses so far **{effect} ${abs(position.tax):,.2f}** of tax, netted with what "
-                f"was carried in, at {account.st_rate:.1%} short-term and {account.lt_rate:.1%} long-term."
+                f"was carried in, at {rate(account.st_rate)} short-term and {rate(account.lt_rate)} long-term."
             )
         )
         frame.table(tax_table(position), key="tax_year")

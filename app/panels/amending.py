@@ -28,7 +28,9 @@ def changes(services: Services, plan_id: PlanId, user: User) -> None:
         st.caption("It takes an approver to cancel or lower what was sent.")
     asked = services.orders.changes(plan_id)
     if asked:
-        frame.table(change_table(asked), key="asked_changes", alt="Changes that were asked for")
+        frame.table(
+            change_table(asked, services.orders.blocks(plan_id)), key="asked_changes", alt="Changes that were asked for"
+        )
 
 
 def _ask(services: Services, plan_id: PlanId, free: list[Working], user: User) -> None:
@@ -56,10 +58,11 @@ def _ask(services: Services, plan_id: PlanId, free: list[Working], user: User) -
 def _confirm(services: Services, plan_id: PlanId, one: Working, shares: Decimal, user: User) -> None:
     block = one.block
     what = f"have {shares:f} shares in all" if shares else "cancel what is left"
+    accounts = len(block.allocations)
     st.markdown(
         f"Ask **{block.custodian}** to {what} of **{block.side} {block.ticker}**: {one.filled:f} of {one.wanted:f} "
-        f"shares are filled, for {len(block.allocations)} orders. Shares that are filled meanwhile stay. "
-        "What is left out is shared among all accounts of the block."
+        "shares are filled. Shares that are filled meanwhile stay."
+        + (f" What is left out is shared among the {accounts} accounts of the block." if accounts > 1 else "")
     )
     with st.container(horizontal=True):
         if st.button("Ask the custodian", key="confirm_change", type="primary", icon=":material/send:"):

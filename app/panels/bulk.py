@@ -82,7 +82,11 @@ def outcomes(services: Services, user: User) -> None:
 
 def _tell(services: Services, user: User, found: Outcomes) -> None:
     done, refused = found.done, found.refused
-    did = "proposed; each is submitted on the page Review" if found.proposed else "kept as drafts"
+    did = (
+        "proposed; send them to review on the page Review, under With their makers"
+        if found.proposed
+        else "kept as drafts"
+    )
     said, *buttons = st.columns([5, 2, 1], vertical_alignment="center")
     said.markdown(f"**{len(done):,} plans {did}**" + (f" · {len(refused):,} refused, each said why" if refused else ""))
     if (

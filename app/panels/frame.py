@@ -37,8 +37,7 @@ def header(services: Services) -> None:
             "No firm yet. Bring one in with `lotsmith import`, or on the page Firm data.", icon=":material/database:"
         )
         return
-    present, marks = services.firm.firm(), todays_market(services).marks.values()
-    priced = max((mark.on for mark in marks), default=present.as_of)
+    present, priced = services.firm.firm(), todays_market(services).priced_on
     behind = sessions_since(priced, services.now())
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if firm.is_demo(services):
@@ -52,11 +51,13 @@ def header(services: Services) -> None:
 
 def told(sentences: Iterable[tuple[str, bool]]) -> None:
     """Show what the last action came to: each sentence with whether it was done."""
-    for sentence, done in sentences:
-        if done:
-            st.success(literal(sentence), icon=":material/check_circle:")
-        else:
+    told_so = list(sentences)
+    for sentence, done in told_so:
+        if not done:
             st.error(literal(sentence), icon=":material/block:")
+    well = [literal(sentence) for sentence, done in told_so if done]
+    if well:  # of many plans at once, one box: what was refused must not drown
+        st.success("\n\n".join(well), icon=":material/check_circle:")
 
 
 def refusal(error: LotsmithError) -> None:

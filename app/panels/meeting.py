@@ -75,10 +75,11 @@ def door(services: Services) -> None:
 def whose(found: Meeting) -> None:
     """Show which account is spoken about."""
     account = found.account
+    net = account.ytd_st_gain + account.ytd_lt_gain
     st.caption(
         f"{account.registration.value.capitalize()} account {account.account_number} at {account.custodian} · "
-        f"{literal(usd(value_today(found)))} · follows {account.model_id} · net gains so far this year "
-        f"{literal(usd(account.ytd_st_gain + account.ytd_lt_gain))}"
+        f"{literal(usd(value_today(found)))} · follows {account.model_id} · net {'losses' if net < 0 else 'gains'} "
+        f"so far this year {literal(usd(abs(net)))}"
     )
 
 

@@ -15,7 +15,7 @@ from app.ports import Services
 from app.session import memory
 from app.steps import approvals, crm, execute, realised, reconcile, splits
 from app.steps.cut_off import cut_offs
-from app.steps.outgoing import by_route, destinations, profiles, risk_of_plan
+from app.steps.outgoing import by_route, destinations, profiles, risk_of_plan, worth
 from app.steps.reconcile import Sending
 from app.tables.execute import (
     all_breaks_table,
@@ -99,7 +99,7 @@ def on_its_way(services: Services) -> Sequence[Sending]:
 def tiles(services: Services, sendings: Sequence[Sending]) -> None:
     """Show where the orders stand, in four figures."""
     ready = services.plans.heads(states=_READY)
-    waiting = sum(arrival.waiting for one in sendings for arrival in one.arrivals)
+    waiting = len({block for one in sendings for arrival in one.arrivals for block in arrival.waiting})
     breaks = sum(len(one.breaks) for one in sendings)
     with st.grid(4, min_column_width=140, gap="small"):
         st.metric("Approved, waiting", f"{len(ready):,}", border=True, height="stretch")
@@ -222,13 +222,13 @@ def _outcome(services: Services, plan_id: PlanId) -> None:
 
 
 def _left_as(services: Services, stored: StoredPlan, blocks: Sequence[Block]) -> None:
-    """Show what went to whom, and the files."""
+    """Show what went to whom of this plan, and the files, which hold what was sent with it too."""
     own = [order for block in blocks for order in block.allocations if order.plan_id == stored.plan_id]
     risk = risk_of_plan(services, stored.plan_id, own)
     for each in destinations(services, blocks, {order.custodian: risk for order in own}):
         st.markdown(
-            f"**{each.custodian}** ({each.comp_id}), {by_route(each.profile)}: {len(each.blocks)} blocks, sells "
-            + literal(f"{usd(each.usd(Side.SELL))}, buys {usd(each.usd(Side.BUY))}")
+            f"**{each.custodian}** ({each.comp_id}), {by_route(each.profile)}: in {len(each.blocks)} blocks this plan "
+            + literal(f"sells {usd(worth(own, Side.SELL))} and buys {usd(worth(own, Side.BUY))}")
         )
         destination.lots(each)
     _files(services, stored)
@@ -290,10 +290,10 @@ def fix_engine() -> str:
 def _arrivals(services: Services, plan_id: PlanId) -> None:
     back = reconcile.arrivals(services, plan_id)
     frame.table(arrival_table(back), key=f"arrivals:{plan_id}", alt="Answers by custodian", empty="Nothing was sent.")
-    waiting = sum(one.waiting for one in back)
-    rejected = sum(one.rejected for one in back)
-    blocks = sum(one.blocks for one in back)
-    said = f"{sum(one.acknowledged for one in back)} of {blocks} blocks acknowledged"
+    waiting = sum(len(one.waiting) for one in back)
+    rejected = sum(len(one.rejected) for one in back)
+    blocks = sum(len(one.blocks) for one in back)
+    said = f"{sum(len(one.acknowledged) for one in back)} of {blocks} blocks acknowledged"
     st.markdown(
         said
         + (f", {rejected} rejected" if rejected else "")

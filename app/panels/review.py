@@ -6,21 +6,23 @@ from typing import Final
 
 import streamlit as st
 
-from app import navigation
+from app import navigation, session
 from app.columns import COLUMNS
 from app.panels import frame
 from app.ports import Services
-from app.steps import review
+from app.steps import approvals, review
 from app.steps.plan import WhatIf, signed_shares
 from app.tables.parts import literal, usd
 from app.tables.review import edit_table, editable_trades, plan_table, returned_table
-from data.plans import StoredPlan
+from data.plans import PlanHead, StoredPlan
 from engine.domain.identifiers import SecurityId
-from engine.domain.lifecycle import PlanState, Role, User
+from engine.domain.lifecycle import Action, PlanState, Role, User, legal_actions
 from engine.domain.plans import PlanStatus
 
 _WITH_MAKERS: Final = (PlanState.CHANGES_REQUESTED, PlanState.HELD, PlanState.PROPOSED, PlanState.DRAFT)
 _DECIDED: Final = frozenset(PlanState) - {*_WITH_MAKERS, PlanState.IN_REVIEW}
+_FORWARD: Final = frozenset({Action.PROPOSE, Action.SUBMIT})  # sending a draft proposes it on the way
+_MAKERS_PX: Final = 460
 _EDITABLE: Final = frozenset({PlanState.DRAFT, PlanState.PROPOSED, PlanState.IN_REVIEW, PlanState.CHANGES_REQUESTED})
 _COLORS: Final = {
     PlanState.APPROVED: "green",
@@ -31,15 +33,37 @@ _COLORS: Final = {
 }
 
 
-def with_makers(services: Services) -> None:
-    """Show what lies with its makers: returned and held plans with what was said, proposals and drafts."""
+def with_makers(services: Services, user: User) -> None:
+    """Show what lies with its makers: returned and held plans with what was said, proposals and drafts.
+
+    Those that are marked may be sent to review together.
+    """
     heads = services.plans.heads(states=_WITH_MAKERS)
-    words = review.last_words(services, heads)
-    row = frame.picked(
-        returned_table(heads, words), key="open_plans", alt="Plans with their makers", empty="No plan lies there."
+    if not heads:
+        st.caption("No plan lies there.")
+        return
+    table = returned_table(heads, review.last_words(services, heads))
+    row, marked = frame.marked(
+        table,
+        columns=list(table.columns),
+        key=f"open_plans:{hash(tuple(head.plan_id for head in heads))}",  # a tick belongs to a plan, never to a place
+        alt="Plans with their makers",
+        height=_MAKERS_PX,
     )
     if row is not None:
         navigation.go(navigation.REVIEW, plan=heads[row].plan_id)
+    ready = [heads[place] for place in marked if _may_submit(heads[place], user)]
+    if len(ready) < len(marked):
+        st.caption("Only drafts and proposed plans are sent to review, by a portfolio manager or an advisor.")
+    noun = f"{len(ready)} plans" if len(ready) > 1 else "this plan"
+    if not ready:
+        st.caption("Click a cell to open a plan; tick rows to send several to review.")
+    elif st.button(f"Send {noun} to review", key="submit_marked", type="primary", icon=":material/forward_to_inbox:"):
+        versions = {head.plan_id: head.version for head in ready}
+        with frame.progress("Sending to review") as progress:
+            for one in approvals.submit_all(services, versions, actor=user, progress=progress):
+                session.say(f"{one.account_id}, plan {one.plan_id[:12]}: {one.said}", done=one.done)
+        st.rerun()
 
 
 def decided(services: Services) -> None:
@@ -135,6 +159,10 @@ def edits(services: Services, stored: StoredPlan, found: WhatIf, user: User) -> 
 def tell(sentences: Sequence[str]) -> None:
     """Show what was read."""
     st.info(literal("\n\n".join(sentences)) or "No new decision.", icon=":material/mark_email_read:")
+
+
+def _may_submit(head: PlanHead, user: User) -> bool:
+    return bool(_FORWARD & set(legal_actions(head.state, user, head.makers)))
 
 
 def _changed(found: WhatIf, names: Sequence[str], shares: Sequence[float]) -> dict[SecurityId, Decimal]:

@@ -76,12 +76,12 @@ def client_pdf(handout: Handout) -> bytes:
     """Return the document as PDF, US letter, with bookmarks; equal values give equal bytes."""
     file = BytesIO()
     meeting = handout.meeting
-    house = printable(meeting.snapshot.household.name)
+    house, priced = printable(meeting.snapshot.household.name), day(meeting.market.priced_on)
     document = SimpleDocTemplate(
         file, pagesize=LETTER, invariant=1, lang="en-US", displayDocTitle=1,
         leftMargin=_MARGIN, rightMargin=_MARGIN, topMargin=50, bottomMargin=62,
         title=f"Three ways forward: {house}", author=printable(handout.firm),
-        subject=f"Hypothetical choices for account {meeting.account.account_id}, prices of {day(meeting.market.as_of)}",
+        subject=f"Hypothetical choices for account {meeting.account.account_id}, prices of {priced}",
         creator="Lotsmith",
     )  # fmt: skip
     foot = " · ".join(
@@ -102,7 +102,7 @@ def _story(handout: Handout) -> list[Flowable]:
         _paragraph(meeting.snapshot.household.name, _HOUSE),
         _paragraph(
             f"Account {account.account_id}, {account.custodian}, {usd(value_today(meeting))} · prices of "
-            f"{day(meeting.market.as_of)} · prepared {day(handout.prepared)} by {handout.firm}",
+            f"{day(meeting.market.priced_on)} · prepared {day(handout.prepared)} by {handout.firm}",
             _META,
         ),
     ]

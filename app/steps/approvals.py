@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from app.ports import Progress, Services, no_progress
 from app.steps import execute, review, words
@@ -104,15 +105,14 @@ def approve_all(
     progress: Progress = no_progress,
 ) -> tuple[Outcome, ...]:
     """Approve plans one by one, each as it was seen; what is refused for one leaves the others alone."""
-    outcomes = []
-    for done, (plan_id, version) in enumerate(versions.items(), start=1):
+    return _act_all(services, versions, Action.APPROVE, actor=actor, comment=comment, progress=progress)
 
-        def approve(plan_id: PlanId = plan_id, version: int = version) -> None:
-            act(services, plan_id, Action.APPROVE, actor=actor, comment=comment, version=version)
 
-        outcomes.append(_tried(services, plan_id, approve, said="approved"))
-        progress(outcomes[-1].account_id, done / len(versions))
-    return tuple(outcomes)
+def submit_all(
+    services: Services, versions: Mapping[PlanId, int], *, actor: User, progress: Progress = no_progress
+) -> tuple[Outcome, ...]:
+    """Put drafts and proposed plans before their reviewers, as approve_all approves."""
+    return _act_all(services, versions, Action.SUBMIT, actor=actor, comment="", progress=progress)
 
 
 def approve_and_send(
@@ -198,6 +198,23 @@ def ask_for_part(
     return act(services, plan_id, Action.REQUEST_CHANGES, actor=actor, comment=why, version=version)
 
 
+def _act_all(
+    services: Services,
+    versions: Mapping[PlanId, int],
+    action: Action,
+    *,
+    actor: User,
+    comment: str,
+    progress: Progress,
+) -> tuple[Outcome, ...]:
+    outcomes = []
+    for done, (plan_id, version) in enumerate(versions.items(), start=1):
+        do = partial(act, services, plan_id, action, actor=actor, comment=comment, version=version)
+        outcomes.append(_tried(services, plan_id, do, said=_WORDS[action]))
+        progress(outcomes[-1].account_id, done / len(versions))
+    return tuple(outcomes)
+
+
 def _require_unmoved(services: Services, plan_id: PlanId, version: int) -> None:
     moved = moved_since(services, plan_id, version)
     if moved is not None:
@@ -232,7 +249,7 @@ def _require_sendable(services: Services, plan_id: PlanId) -> None:
         raise CheckFailed(f"plan {plan_id[:12]} does not pass, and nothing was done: {error}") from error
 
 
-def _tried(services: Services, plan_id: PlanId, do: Callable[[], None], *, said: str) -> Outcome:
+def _tried(services: Services, plan_id: PlanId, do: Callable[[], object], *, said: str) -> Outcome:
     done = True
     try:
         do()

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from app.ports import Services
+from app.steps import words
 from app.steps.people import SYSTEM
 from app.steps.plan import kept, summary_text
 from connectors.salesforce.mapping import Presentation, ReviewVerdict
@@ -171,13 +172,14 @@ def _send(services: Services, message: OutboxRow) -> Any:
 
 def _push(services: Services, plan_id: PlanId) -> Any:
     found, stored = kept(services, plan_id), services.plans.get(plan_id)
-    names = {user.user_id: user.name for user in services.users.users()}
+    names, known = {user.user_id: user.name for user in services.users.users()}, words.names(services)
     shown = Presentation(
         household_name=found.snapshot.household.name,
         account_name=f"{found.snapshot.account.account_id} ({found.snapshot.account.registration})",
         summary=summary_text(found),
         makers=tuple(sorted(names.get(maker, maker) for maker in stored.makers if maker != SYSTEM.user_id)),
         tickers={name: security.ticker for name, security in found.market.securities.items()},
+        checks=tuple(words.told(check, known) for check in found.plan.checks),
     )
     receipt = services.org().push_plan(stored.document, shown)  # as it was hashed, whatever would be written today
     shows = max((move.version for move in services.plans.history(plan_id) if move.action is Action.SUBMIT), default=0)

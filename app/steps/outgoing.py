@@ -138,8 +138,13 @@ def by_route(destination: profile.Destination) -> str:
 
 def notional(block: Block) -> Decimal:
     """Return a block's shares at its plans' prices, USD to the cent."""
-    worth = sum((order.quantity * order.reference_price for order in block.allocations), Decimal(0))
-    return worth.quantize(Decimal("0.01"))
+    return worth(block.allocations, block.side)
+
+
+def worth(orders: Iterable[Order], side: Side) -> Decimal:
+    """Return what some orders buy or sell at their plans' prices, USD to the cent."""
+    amounts = (order.quantity * order.reference_price for order in orders if order.side is side)
+    return sum(amounts, Decimal(0)).quantize(Decimal("0.01"))
 
 
 def one_plan_an_account(services: Services, plan_ids: Iterable[PlanId]) -> None:

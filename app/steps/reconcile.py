@@ -99,19 +99,20 @@ def take_in(services: Services, plan_id: PlanId) -> int:
 class Arrival:
     """What one custodian has said so far about the blocks that hold a plan's orders. shares: of the whole blocks.
 
-    at: the custodian's time of its newest answer, None before the first.
+    Blocks are named, not counted: plans share them. at: the custodian's time of its newest answer, None before the
+    first.
     """
 
     custodian: str
-    blocks: int
-    acknowledged: int
-    rejected: int
+    blocks: frozenset[ClOrdId]
+    acknowledged: frozenset[ClOrdId]
+    rejected: frozenset[ClOrdId]
     shares: Decimal
     filled: Decimal
     at: datetime | None
 
     @property
-    def waiting(self) -> int:
+    def waiting(self) -> frozenset[ClOrdId]:
         """Blocks that nothing was said about yet."""
         return self.blocks - self.acknowledged - self.rejected
 
@@ -125,15 +126,15 @@ def arrivals(services: Services, plan_id: PlanId) -> tuple[Arrival, ...]:
     found = []
     for custodian in sorted({block.custodian for block in blocks}):
         there = [block for block in blocks if block.custodian == custodian]
-        own = {block.cl_ord_id for block in there}
+        own = frozenset(block.cl_ord_id for block in there)
         times = [answer.at for answer in answers if answer.cl_ord_id in own]
         times += [fill.executed_at for fill in fills if fill.cl_ord_id in own]
         found.append(
             Arrival(
                 custodian=custodian,
-                blocks=len(own),
-                acknowledged=len(own & heard - rejected),
-                rejected=len(own & rejected),
+                blocks=own,
+                acknowledged=own & heard - rejected,
+                rejected=own & rejected,
                 shares=sum((block.quantity for block in there), Decimal(0)),
                 filled=sum((fill.quantity for fill in fills if fill.cl_ord_id in own), Decimal(0)),
                 at=max(times, default=None),

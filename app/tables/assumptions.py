@@ -5,7 +5,7 @@ are for, how they were computed and on what assumptions, and their risks and lim
 """
 
 from app.steps.meeting import CLOSE_ENOUGH, LONGEST_YEARS, Meeting
-from app.tables.parts import day, usd
+from app.tables.parts import day, rate, usd
 
 
 def assumptions(meeting: Meeting) -> tuple[str, ...]:
@@ -14,7 +14,7 @@ def assumptions(meeting: Meeting) -> tuple[str, ...]:
     unseen = household.not_visible or ()
     elsewhere = f" Not visible to us: {', '.join(unseen)}." if unseen else ""
     said = f"""
-        Prices are closing prices of {day(meeting.market.as_of)}. Orders are filled at other prices.
+        Prices are closing prices of {day(meeting.market.priced_on)}. Orders are filled at other prices.
 
         {_taxed(meeting)}
 
@@ -49,13 +49,13 @@ def in_one_line(meeting: Meeting) -> str:
     """Return the most important assumptions in one line, to stand on screen all the time."""
     account = meeting.account
     taxed = (
-        f"tax at {account.st_rate:.1%} short-term, {account.lt_rate:.1%} long-term"
+        f"tax at {rate(account.st_rate)} short-term, {rate(account.lt_rate)} long-term"
         if account.registration.is_taxable
         else "no tax in this account"
     )
     return (
-        f"Hypothetical, no promise · prices of {day(meeting.market.as_of)} · {taxed} · closeness predicted from past "
-        "returns · what is sold at a loss is not bought back for 30 days"
+        f"Hypothetical, no promise · prices of {day(meeting.market.priced_on)} · {taxed} · closeness predicted from "
+        "past returns · what is sold at a loss is not bought back for 30 days"
     )
 
 
@@ -101,8 +101,8 @@ def _taxed(meeting: Meeting) -> str:
     if not account.registration.is_taxable:
         return "This account pays no tax on its trades."
     rates = (
-        f"Gains are taxed at {account.st_rate:.1%} where held for a year or less and at {account.lt_rate:.1%} where "
-        "held longer; these rates are the account's, all taxes together."
+        f"Gains are taxed at {rate(account.st_rate)} where held for a year or less and at {rate(account.lt_rate)} "
+        "where held longer; these rates are the account's, all taxes together."
     )
     if meeting.own.net_taxes:
         return f"{rates} They net with the year's gains and losses so far and with losses carried forward."

@@ -1,7 +1,7 @@
 """What goes to custodians and comes back: blocks, fills, breaks, answers, the outbox."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from itertools import chain
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ from connectors.fix.gateway import redacted
 from data.mailbox import Received
 from data.orders import Acknowledgement, AskedChange
 from data.outbox import OutboxRow
-from engine.domain.identifiers import SecurityId
+from engine.domain.identifiers import ClOrdId, SecurityId
 from engine.domain.market import Security
 from engine.domain.orders import Block
 from engine.execute.fills import FilledOrder
@@ -85,9 +85,9 @@ def arrival_table(arrivals: Iterable[Arrival]) -> pd.DataFrame:
             {
                 "custodian": one.custodian,
                 "status": _arrival_word(one),
-                "blocks": one.blocks,
-                "acknowledged": one.acknowledged,
-                "rejected": one.rejected,
+                "blocks": len(one.blocks),
+                "acknowledged": len(one.acknowledged),
+                "rejected": len(one.rejected),
                 "shares": float(one.shares),
                 "filled": float(one.filled),
                 "filled_pct": 100 * float(one.filled / one.shares) if one.shares else 0.0,
@@ -108,9 +108,9 @@ def sent_table(sendings: Iterable[Sending]) -> pd.DataFrame:
                 "stage": one.head.state.value,
                 "breaks": len(one.breaks),
                 "custodian": ", ".join(arrival.custodian for arrival in one.arrivals),
-                "blocks": sum(arrival.blocks for arrival in one.arrivals),
-                "acknowledged": sum(arrival.acknowledged for arrival in one.arrivals),
-                "rejected": sum(arrival.rejected for arrival in one.arrivals),
+                "blocks": sum(len(arrival.blocks) for arrival in one.arrivals),
+                "acknowledged": sum(len(arrival.acknowledged) for arrival in one.arrivals),
+                "rejected": sum(len(arrival.rejected) for arrival in one.arrivals),
                 "filled_pct": one.filled_pct,
                 "created": one.head.created_at,
                 "plan": one.head.plan_id[:12],
@@ -143,25 +143,34 @@ def all_breaks_table(sendings: Iterable[Sending]) -> pd.DataFrame:
 
 
 def custodian_table(sendings: Iterable[Sending], profiles: Mapping[str, Destination]) -> pd.DataFrame:
-    """Return one row a custodian over all sendings: how it takes orders and lots, plans, blocks, and what it said."""
-    rows: dict[str, dict[str, Any]] = {}
+    """Return one row a custodian over all sendings: how it takes orders and lots, plans, blocks, and what it said.
+
+    A block that several plans share is one.
+    """
+    by: dict[str, list[Arrival]] = {}
     for one in sendings:
         for arrival in one.arrivals:
-            row = rows.setdefault(
-                arrival.custodian,
-                {"custodian": arrival.custodian, "plans": 0, "blocks": 0, "acknowledged": 0, "rejected": 0,
-                 "unanswered": 0, "orders_by": by_route(profiles[arrival.custodian]),
-                 "on_lots": on_lots(profiles[arrival.custodian])},
-            )  # fmt: skip
-            row["plans"] += 1
-            row["blocks"] += arrival.blocks
-            row["acknowledged"] += arrival.acknowledged
-            row["rejected"] += arrival.rejected
-            row["unanswered"] += arrival.waiting
+            by.setdefault(arrival.custodian, []).append(arrival)
     return table_of(
-        [rows[name] for name in sorted(rows)],
+        [
+            {
+                "custodian": name,
+                "plans": len(own),
+                "blocks": _distinct(arrival.blocks for arrival in own),
+                "acknowledged": _distinct(arrival.acknowledged for arrival in own),
+                "rejected": _distinct(arrival.rejected for arrival in own),
+                "unanswered": _distinct(arrival.waiting for arrival in own),
+                "orders_by": by_route(profiles[name]),
+                "on_lots": on_lots(profiles[name]),
+            }
+            for name, own in sorted(by.items())
+        ],
         "custodian plans blocks acknowledged rejected unanswered orders_by on_lots",
     )
+
+
+def _distinct(blocks: Iterable[frozenset[ClOrdId]]) -> int:
+    return len(frozenset(chain.from_iterable(blocks)))
 
 
 def _arrival_word(one: Arrival) -> str:
@@ -169,7 +178,9 @@ def _arrival_word(one: Arrival) -> str:
         return "✗ rejected" if one.rejected == one.blocks else "✗ rejected in part"
     if one.waiting:
         return "… waiting" if not one.acknowledged else "… acknowledged in part"
-    return "✓ filled" if one.filled >= one.shares else "✓ acknowledged"
+    if one.filled >= one.shares:
+        return "✓ filled"
+    return "… filled in part" if one.filled else "✓ acknowledged"
 
 
 def fill_table(filled: Iterable[FilledOrder]) -> pd.DataFrame:
@@ -223,7 +234,7 @@ def outcome_table(outcome: Outcome) -> pd.DataFrame:
                 "figure": name,
                 "predicted": predicted,
                 "realised": realised,
-                "difference": None if realised is None else realised - predicted,
+                "difference": None if realised is None else round(realised - predicted, 2) + 0.0,  # never -0.00
             }
             for name, predicted, realised in figures
         ],
@@ -250,14 +261,17 @@ def working_table(working: Iterable[Working]) -> pd.DataFrame:
     )
 
 
-def change_table(changes: Iterable[AskedChange]) -> pd.DataFrame:
-    """Return one row a change that somebody asked for."""
+def change_table(changes: Iterable[AskedChange], blocks: Iterable[Block]) -> pd.DataFrame:
+    """Return one row a change that somebody asked for, with the side and ticker of its block."""
+    of = {block.cl_ord_id: block for block in blocks}
     words = {None: "not answered yet", True: "taken", False: "refused"}
     return table_of(
         [
             {
                 "at": one.at,
                 "actor": one.actor,
+                "side": of[one.block_id].side.value,
+                "ticker": of[one.block_id].ticker,
                 "asked": "cancel what is left" if not one.quantity else f"{one.quantity:f} shares in all",
                 "status": words[one.taken],
                 "text": one.text,
@@ -265,7 +279,7 @@ def change_table(changes: Iterable[AskedChange]) -> pd.DataFrame:
             }
             for one in changes
         ],
-        "at actor asked status text cl_ord_id",
+        "at actor side ticker asked status text cl_ord_id",
     )
 
 

@@ -27,6 +27,12 @@ def short_usd(amount: float) -> str:
     return usd(amount)
 
 
+def rate(of_one: Decimal) -> str:
+    """Return a rate in per cent with the decimals that it has, one at least: 0.2375 is 23.75%, 0.2 is 20.0%."""
+    per_cent = (100 * of_one).normalize()
+    return f"{per_cent:.{max(1, -int(per_cent.as_tuple().exponent))}f}%"
+
+
 def literal(text: str) -> str:
     """Return text to be shown as Markdown in which no dollar sign begins a formula: of two, what is between is lost."""
     return text.replace("$", r"\$")

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from engine.domain.identifiers import PlanId, SecurityId
-from engine.domain.plans import Side
+from engine.domain.plans import Check, Side
 
 PLAN: Final = "Rebalance_Plan__c"
 PLAN_KEY: Final = "Plan_Id__c"
@@ -58,13 +58,17 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presentation:
-    """What a plan's reviewers are shown besides its document. makers: names; tickers: by security_id."""
+    """What a plan's reviewers are shown besides its document.
+
+    makers: names; tickers: by security_id; checks: the planner's, in words.
+    """
 
     household_name: str
     account_name: str
     summary: str
     makers: tuple[str, ...]
     tickers: Mapping[str, str]
+    checks: tuple[Check, ...]
 
 
 PLAN_FIELDS: Final = (
@@ -88,7 +92,6 @@ def plan_record(document: Mapping[str, Any], shown: Presentation, links: Mapping
     """
     before, after, tax = document["before"], document["after"], document["tax"]
     verdicts = [check["verdict"] for check in document["checks"]]
-    checks = "\n".join(f"{check['verdict'].upper()} {check['rule']}: {check['detail']}" for check in document["checks"])
     return {
         "Name": _fit(f"{shown.account_name} {document['as_of']} {document['plan_id'][:SHORT]}", _NAME_LENGTH),
         "Account_Id__c": document["account_id"],
@@ -116,11 +119,16 @@ def plan_record(document: Mapping[str, Any], shown: Presentation, links: Mapping
         "Gap_Bp__c": document["objective_bp"]["gap"],
         "Checks_Failed__c": verdicts.count("fail"),
         "Checks_Warned__c": verdicts.count("warn"),
-        "Checks__c": _fit(checks, _SUMMARY_LENGTH),
+        "Checks__c": _fit("\n".join(map(check_line, shown.checks)), _SUMMARY_LENGTH),
         "Inputs_Hash__c": document["inputs_hash"],
         "Engine_Version__c": document["engine_version"],
         **links,
     }
+
+
+def check_line(check: Check) -> str:
+    """Return a check with its verdict first, as a reviewer reads it."""
+    return f"{check.verdict.value.upper()} {check.rule}: {check.detail}"
 
 
 def trade_records(document: Mapping[str, Any], tickers: Mapping[str, str]) -> tuple[Record, ...]:

@@ -10,9 +10,11 @@ from reportlab.lib.pagesizes import LETTER
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Table
 
-from connectors.salesforce.mapping import Presentation
+from connectors.salesforce.mapping import Presentation, check_line
+from engine.domain.plans import Verdict
 
 TRADES_TOLD: Final = 20
+_FIRST: Final = (Verdict.FAIL, Verdict.WARN, Verdict.PASS)
 _MARGIN: Final = 54.0
 _RULE: Final = HexColor("#d5dbe1")
 _BODY: Final = ParagraphStyle("body", fontName="Helvetica", fontSize=9, leading=12, spaceAfter=4)
@@ -42,8 +44,7 @@ def plan_pdf(document: Mapping[str, Any], shown: Presentation) -> bytes:
 
 def _story(document: Mapping[str, Any], shown: Presentation, title: str) -> list[Flowable]:
     made = ", ".join(shown.makers) or "Lotsmith"
-    verdicts = {"fail": 0, "warn": 1, "pass": 2}
-    checks = sorted(document["checks"], key=lambda check: verdicts[check["verdict"]])
+    checks = sorted(shown.checks, key=lambda check: _FIRST.index(check.verdict))
     return [
         _text(title, _TITLE),
         _text(f"{shown.household_name}. Prices of {document['as_of']}. Made by {made}, who may not approve it."),
@@ -53,7 +54,7 @@ def _story(document: Mapping[str, Any], shown: Presentation, title: str) -> list
         _text("Tax", _HEADING),
         _table(_tax(document["tax"]), widths=(100.8,) * 5),
         _text("Checks", _HEADING),
-        *(_text(f"{check['verdict'].upper()} {check['rule']}: {check['detail']}") for check in checks),
+        *(_text(check_line(check)) for check in checks),
         _text("Trades", _HEADING),
         *_trades(document["trades"], shown.tickers),
         _text(f"Document {document['plan_id']}. An approval is of exactly this document.", _CELL),

@@ -180,3 +180,8 @@ class MarketSnapshot:
     models: Mapping[ModelId, Model]
     substitutes: tuple[Substitute, ...]
     risk: RiskModel
+
+    @property
+    def priced_on(self) -> date:
+        """The day of the newest mark, which may lie before as_of; as_of where nothing has a price."""
+        return max((mark.on for mark in self.marks.values()), default=self.as_of)

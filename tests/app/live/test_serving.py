@@ -75,6 +75,26 @@ def test_gateway_and_desk_are_started_and_started_again_and_ended(serving):
     assert "app.gateway ended with -9; it starts again in 1 s" in (floor.folder / "serve.log").read_text()
 
 
+def test_practice_leaves_the_firms_own_connections_alone(new_floor):
+    floor = new_floor()
+    port, log = floor.free_port(), floor.folder / "practice.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [LOTSMITH, "serve", "--sandbox", "--port", str(port)], env=dict(floor.environment), cwd=floor.folder,
+            stdout=out, stderr=out,
+        )  # fmt: skip
+    try:
+        floor.wait_until(lambda: listens(port), "the app")
+        beside = set(children(process.pid))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+    assert "app.web" in beside
+    assert not {"app.gateway", "app.desk"} & beside
+    assert "Practice: the connections of LOTSMITH_CONFIG are left alone" in log.read_text()
+
+
 @pytest.mark.browser
 def test_an_approver_cancels_what_is_left_of_a_block_on_the_page(serving):
     floor, _ = serving

@@ -1,6 +1,7 @@
 """What a meeting's figures rest on is told with the account's own rates, and an untaxed account is told no rate."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -19,6 +20,13 @@ def test_the_line_on_screen_names_the_prices_day_the_rates_and_the_thirty_days(t
         "Hypothetical, no promise · prices of 20 November 2026 · tax at 32.0% short-term, 20.0% long-term · closeness "
         "predicted from past returns · what is sold at a loss is not bought back for 30 days"
     )
+
+
+def test_the_prices_day_is_that_of_the_prices_where_the_account_moved_on_without_them(talk):
+    later = replace(talk.inputs, market=replace(talk.market, as_of=talk.market.as_of + timedelta(days=7)))
+
+    for told in (in_one_line(replace(talk, inputs=later)), " ".join(assumptions(replace(talk, inputs=later)))):
+        assert "prices of 20 November 2026" in told
 
 
 def test_an_account_that_pays_no_tax_is_told_no_rate(services):

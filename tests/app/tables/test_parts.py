@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.tables.parts import day, literal, named, short_usd, table_of, usd
+from app.tables.parts import day, literal, named, rate, short_usd, table_of, usd
 
 
 def test_of_two_amounts_in_a_sentence_no_dollar_sign_begins_a_formula():
@@ -42,3 +42,10 @@ def test_a_security_that_the_market_does_not_know_is_called_by_its_id(market):
 
 def test_a_date_is_written_without_a_leading_zero():
     assert day(date(2026, 3, 2)) == "2 March 2026"
+
+
+@pytest.mark.parametrize(
+    ("of_one", "text"), [("0.2375", "23.75%"), ("0.238", "23.8%"), ("0.40", "40.0%"), ("0", "0.0%")]
+)
+def test_a_rate_is_told_as_it_is_and_not_rounded(of_one, text):
+    assert rate(Decimal(of_one)) == text

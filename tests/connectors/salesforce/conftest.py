@@ -13,6 +13,7 @@ from connectors.salesforce.mapping import Presentation
 from connectors.sandbox.loopback import listening
 from connectors.sandbox.org.faults import Fault, Kind
 from connectors.sandbox.salesforce import StandIn, salesforce_stand_in, write_connection
+from engine.domain.plans import Check, Verdict
 from engine.plan.document import plan_id
 
 ADVISOR = "advisor@lotsmith.example"
@@ -22,6 +23,10 @@ SHOWN = Presentation(
     summary="Two trades.",
     makers=("Maya Manager",),
     tickers={"AAA": "AAA.A"},
+    checks=(
+        Check(rule="cash_band", verdict=Verdict.PASS, detail="cash 1.5 %"),
+        Check(rule="wash_sale", verdict=Verdict.WARN, detail="the lock on AAA.A ends tomorrow"),
+    ),
 )
 
 

@@ -28,7 +28,7 @@ def test_it_says_what_why_what_tax_which_checks_and_which_trades(document, shown
 def test_warnings_stand_before_what_passed(document, shown):
     text = words(plan_pdf(document(), shown))
 
-    assert text.index("WARN wash_sale: one lock ends tomorrow") < text.index("PASS cash_band: cash 1.5 %")
+    assert text.index("WARN wash_sale: the lock on AAA.A ends tomorrow") < text.index("PASS cash_band: cash 1.5 %")
 
 
 def test_many_trades_are_told_by_the_largest(document, shown, trade):
