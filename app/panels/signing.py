@@ -10,6 +10,7 @@ from app.panels import destination, frame
 from app.ports import Services
 from app.steps import approvals, execute
 from app.steps.approvals import Outcome
+from app.steps.exchange import next_session, settles_on
 from app.steps.market import todays_market
 from app.steps.outgoing import Outgoing, by_route, outgoing
 from app.steps.queue import Entry, Standing
@@ -131,6 +132,10 @@ def _statement(services: Services, stated: Outgoing, heads: Sequence[PlanHead]) 
         hide_index=True,
         height=_LISTED_PX if len(table) > _LISTED else "content",
         alt="What is signed: every block order",
+    )
+    traded = next_session(services.now())
+    st.caption(
+        f"Orders for the session of {traded:%a %d %b %Y}; what it trades settles on {settles_on(traded):%a %d %b} (T+1)."
     )
     hashes = " · ".join(f"{head.account_id} plan `{head.plan_id[:12]}`" for head in heads)
     st.caption(

@@ -30,6 +30,12 @@ def last_session(now: datetime) -> date:
     return newest.astimezone(MARKET_TIME).date()
 
 
+def next_session(now: datetime) -> date:
+    """Return the day of the session that is on or comes next; now has a time zone."""
+    coming = (close for close in closes_from(now.astimezone(MARKET_TIME).date()) if close > now)
+    return next(coming).astimezone(MARKET_TIME).date()
+
+
 def settles_on(traded: date) -> date:
     """Return when a trade of a session settles: the next one (T+1). A day without trading counts as the one after."""
     sessions = _calendar(traded.year).sessions_in_range(_midnight(traded), _midnight(traded + _REACH))

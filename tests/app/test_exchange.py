@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from app.steps.exchange import closes_from, last_session, sessions_since, settles_on
+from app.steps.exchange import closes_from, last_session, next_session, sessions_since, settles_on
 
 
 def utc(*parts):
@@ -32,6 +32,20 @@ def test_a_holiday_has_no_close_and_the_day_after_thanksgiving_an_early_one():
 )
 def test_the_last_session_is_the_newest_that_has_closed(now, session):
     assert last_session(now) == session
+
+
+@pytest.mark.parametrize(
+    ("now", "session"),
+    [
+        (utc(2026, 11, 25, 20, 59), date(2026, 11, 25)),
+        (utc(2026, 11, 25, 21, 0), date(2026, 11, 27)),
+        (utc(2026, 11, 26, 15, 0), date(2026, 11, 27)),  # Thanksgiving
+        (utc(2026, 11, 27, 18, 0), date(2026, 11, 30)),
+        (utc(2026, 12, 31, 23, 0), date(2027, 1, 4)),
+    ],
+)
+def test_orders_are_for_the_session_that_is_on_or_comes_next(now, session):
+    assert next_session(now) == session
 
 
 @pytest.mark.parametrize(
