@@ -135,7 +135,7 @@ def _statement(services: Services, stated: Outgoing, heads: Sequence[PlanHead]) 
     )
     traded = next_session(services.now())
     st.caption(
-        f"Orders for the session of {traded:%a %d %b %Y}; what it trades settles on {settles_on(traded):%a %d %b} (T+1)."
+        f"Orders for the session of {traded:%a %d %b %Y}; its trades settle on {settles_on(traded):%a %d %b} (T+1)."
     )
     hashes = " · ".join(f"{head.account_id} plan `{head.plan_id[:12]}`" for head in heads)
     st.caption(
