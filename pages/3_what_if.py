@@ -16,6 +16,7 @@ with chooser:
     account_id = session.pick_account(firm.account_labels(services))
 frame.told(session.said())
 heads = plan.plans_of(services, account_id)
+kept.under_way(heads)
 laid = kept.compared(services, heads)
 lab_view.mark_whole_run()
 lab(services, user, account_id, laid)

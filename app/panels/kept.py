@@ -17,8 +17,19 @@ from app.tables.parts import literal
 from app.tables.review import plan_table
 from data.plans import PlanHead
 from engine.domain.identifiers import PlanId
-from engine.domain.lifecycle import User, why_note_is_fixed
+from engine.domain.lifecycle import PlanState, User, why_note_is_fixed
 from engine.domain.market import MarketSnapshot
+
+
+def under_way(heads: Sequence[PlanHead]) -> None:
+    """Warn where a plan of the account is in the market: what is shown starts from holdings without its fills."""
+    sent = [head for head in heads if head.state is PlanState.SENT]
+    if sent:
+        st.warning(
+            f"Plan {sent[0].plan_id[:12]} of this account was sent and is not booked yet. What is shown here starts "
+            "from the holdings before it, and cannot be approved.",
+            icon=":material/hourglass_top:",
+        )
 
 
 def compared(services: Services, heads: Sequence[PlanHead]) -> dict[str, WhatIf]:
