@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from app.ports import Services
-from app.steps import crm, opinions, words
+from app.steps import crm, execute, opinions, words
 from app.steps.plan import WhatIf, keep, kept, signed_shares, with_trades
 from connectors.salesforce.mapping import ReviewVerdict
 from data.opinions import Opinion, write_opinion
@@ -85,8 +85,12 @@ def propose(services: Services, plan_id: PlanId, *, actor: User) -> PlanState:
 def submit(services: Services, plan_id: PlanId, *, actor: User) -> PlanState:
     """Put a draft or proposed plan into review, and before the reviewers in the CRM where one is connected.
 
-    The CRM's turn comes from the outbox: if it is down, the plan is in review here and the push is tried again.
+    The CRM's turn comes from the outbox: if it is down, the plan is in review here and the push is tried again. Raises
+    CheckFailed as propose does, and where a plan of the account is on its way that this one does not know of.
     """
+    overtaken = execute.overtaken(services, services.plans.get(plan_id))
+    if overtaken:
+        raise CheckFailed(f"{'; '.join(overtaken)}. Plan the account again once that one is filled and booked.")
     if services.plans.get(plan_id).state is PlanState.DRAFT:
         propose(services, plan_id, actor=actor)
     state = services.plans.move(

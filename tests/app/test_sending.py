@@ -473,3 +473,14 @@ def test_a_plan_changed_in_the_database_after_its_approval_is_not_sent(services,
 
     assert services.outbox.all(execute.FILES) == ()
     assert not services.exports.exists()
+
+
+def test_a_plan_that_does_not_know_what_was_sent_goes_before_no_reviewer(services, approved, send):
+    send(approved("T1"))
+    settings = replace(plan.default_settings(services, "T1"), tax_weight=2.0)
+    another = plan.keep(services, plan.what_if(services, "T1", settings), actor="maya")
+
+    with pytest.raises(CheckFailed, match="account T1 was sent, and this plan does not know what came of it"):
+        review.submit(services, another, actor=services.users.user("maya"))
+
+    assert state(services, another) is PlanState.DRAFT
