@@ -96,7 +96,7 @@ def drift(view: AccountView) -> None:
             )
         else:
             st.caption("The risk model has no factors.")
-    frame.below(lambda: _by_name(view))
+    _by_name(view)
 
 
 def _by_name(view: AccountView) -> None:
@@ -144,14 +144,12 @@ def lots(view: AccountView) -> None:
             key="lots_turning",
             alt="Short-term lots by the days until they are long-term and their unrealised gain",
         )
-    frame.below(
-        lambda: frame.table(
-            lot_table(snapshot, view.market),
-            key="lots",
-            empty="No lots: the account is in cash.",
-            height=460,
-            file=f"lots-{snapshot.account.account_id}",
-        )
+    frame.table(
+        lot_table(snapshot, view.market),
+        key="lots",
+        empty="No lots: the account is in cash.",
+        height=460,
+        file=f"lots-{snapshot.account.account_id}",
     )
 
 

@@ -13,7 +13,6 @@ import streamlit as st
 from app import session
 from app.columns import COLUMNS
 from app.ports import Progress, Services
-from app.session import memory
 from app.steps import firm
 from app.steps.exchange import sessions_since
 from app.steps.market import todays_market
@@ -25,8 +24,6 @@ _FRESH_SESSIONS: Final = 1  # behind the last close: a night's prices come in th
 _ROW_PX: Final = 36
 _SAYS_LITTLE_S: Final = 1.0
 _MINUTES_S: Final = 90.0
-_PAUSE_S: Final = 1.0
-_SETTLED: Final = "settled"
 _CHART: Final = {"displaylogo": False}
 
 
@@ -191,32 +188,6 @@ def tabs(parts: Mapping[str, Callable[[], object]], *, key: str, in_link: bool =
         if tab.open:
             with tab:
                 draw()
-
-
-def afterwards(act: Callable[[], object]) -> None:
-    """Do something once the browser has had time to draw what is on the page, and draw the page again then."""
-    is_drawn = False
-
-    @st.fragment(run_every=_PAUSE_S)
-    def follow() -> None:
-        if is_drawn:  # so the browser asks, and it is not the page that is being drawn
-            act()
-            st.rerun()
-
-    follow()
-    is_drawn = True
-
-
-def below(draw: Callable[[], object]) -> None:
-    """Draw what stands low on a page; on a session's first page only when what stands above it had its time.
-
-    A browser that has just come still loads the libraries that draw charts and tables, and draws all or nothing.
-    """
-    if memory.is_noted(_SETTLED):
-        draw()
-        return
-    st.caption(":material/hourglass_empty: The rest follows.")
-    afterwards(lambda: memory.note(_SETTLED))
 
 
 def table(

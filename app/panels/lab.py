@@ -85,16 +85,18 @@ def _lab(services: Services, user: User, account_id: AccountId, kept: Mapping[st
 
 
 def frontier_follows() -> None:
-    """Have the frontier made that the whole page was drawn without, and the page drawn again with it."""
-    if memory.remembered().get(_OWED) is not None:
-        frame.afterwards(_follow)
+    """Make the frontier that the whole page was drawn without, and have the page drawn again with it.
 
-
-def _follow() -> None:
-    owed = memory.remembered().get(_OWED)  # no longer where the settings were changed meanwhile
+    Called last: the browser draws the page meanwhile. No timer asks for it, since a timer's tick can overtake a click
+    that leads to another page.
+    """
+    owed = memory.remembered().get(_OWED)
+    if owed is None:
+        return
     memory.remember_last(_OWED, None)
-    if owed is not None:
-        owed()
+    owed()
+    st.empty()  # here whoever clicked meanwhile goes before us
+    st.rerun()
 
 
 def _along(form: Form) -> PlanSettings:

@@ -11,7 +11,6 @@ from app.steps.background import Work
 T = TypeVar("T")
 MAX_REMEMBERED: Final = 48
 _REMEMBERED: Final = "remembered"
-_NOTED: Final = "noted"
 
 
 def remembered() -> Mapping[Hashable, Any]:
@@ -25,16 +24,6 @@ def remember_last(key: Hashable, value: Any) -> None:
     memory: dict[Hashable, Any] = st.session_state.setdefault(_REMEMBERED, {})
     memory.pop(key, None)
     memory[key] = value
-
-
-def note(what: str) -> None:
-    """Note for the rest of the session that something has happened in it."""
-    st.session_state.setdefault(_NOTED, set()).add(what)
-
-
-def is_noted(what: str) -> bool:
-    """Return whether it was noted that something has happened in this session."""
-    return what in st.session_state.get(_NOTED, ())
 
 
 def remember(key: Hashable, make: Callable[[], T]) -> T:

@@ -51,7 +51,6 @@ def test_what_stands_low_on_the_first_page_of_an_account_follows_by_itself(app, 
 
     expect(page.get_by_role("heading", name="By name")).to_be_visible()
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
-    expect(page.get_by_text("The rest follows.")).to_have_count(0)
 
 
 def test_a_plan_that_does_not_exist_is_named_and_breaks_nothing(app, page):
