@@ -46,7 +46,7 @@ def test_an_account_that_does_not_exist_is_named_and_breaks_nothing(app, page):
     assert page.get_by_test_id("stException").count() == 0
 
 
-def test_what_stands_low_on_the_first_page_of_an_account_follows_by_itself(app, page):
+def test_the_first_page_of_an_account_has_its_names_too(app, page):
     go(page, f"{app.url}/account?account=A00003")
 
     expect(page.get_by_role("heading", name="By name")).to_be_visible()
