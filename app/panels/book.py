@@ -20,6 +20,7 @@ from app.steps.views import BookView
 from app.tables.book import (
     DRIFTS,
     IN_LINE,
+    NOT_PLANNED,
     ORDERS,
     REASONS,
     SAVINGS,
@@ -174,6 +175,8 @@ def tiles(book: Book, view: BookView) -> None:
     with st.grid(5, min_column_width=115, gap="xsmall"):  # five on a tablet too
         _total(book, view)
         for tile in tiles_of(book, view):
+            if tile.reason == NOT_PLANNED and not tile.accounts and tile.reason not in view.reasons:
+                continue  # a firm without nights has no such thing
             _tile(tile, is_chosen=tile.reason in view.reasons)
 
 

@@ -14,9 +14,10 @@ from app.tables.parts import short_usd, table_of
 from engine.domain.identifiers import AccountId
 
 IN_LINE: Final = "in line"
+NOT_PLANNED: Final = "not planned"
 _REASONS: Final = {
     "data_problem": "data problem",
-    "exception": "not planned",
+    "exception": NOT_PLANNED,
     "out_of_balance": "out of balance",
     "cash_low": "cash low",
     "cash_high": "cash high",
