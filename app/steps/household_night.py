@@ -17,15 +17,14 @@ from engine.domain.accounts import Account, AccountSnapshot
 from engine.domain.errors import LotsmithError
 from engine.domain.identifiers import AccountId, HouseholdId, SecurityId
 from engine.domain.market import CorporateAction, Mark, MarketSnapshot
-from engine.domain.plans import Check, Plan, PlanStatus, Run
+from engine.domain.plans import Check, PlanStatus
 from engine.domain.settings import PlanSettings, settings_from_toml
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.document import QueueRow, queue_row, scan_document
 from engine.monitor.moves import MoveLimits
 from engine.monitor.scan import scan_account
 from engine.plan.document import plan_document
-from engine.plan.household import propose_household
-from engine.plan.propose import propose_plan
+from engine.plan.household import MemberPlan, Unplanned, propose_each
 from engine.review.checker import failures, second_opinion
 from engine.review.difference import year_gain
 
@@ -142,36 +141,19 @@ def _plans(
     market: MarketSnapshot,
     document: Document,
 ) -> dict[AccountId, AccountNight]:
-    """Plan accounts together; where that fails, each by itself, so that one's conflict is not another's."""
-
-    def hashed(snapshot: AccountSnapshot) -> str:
-        return inputs_hash(snapshot_document(snapshot), document)
-
-    if len(wanted) > 1:
-        settings = {snapshot.account.account_id: own for snapshot, own in wanted}
-        try:
-            together = propose_household([each for each, _ in wanted], market, settings, inputs_hash=hashed)
-        except LotsmithError:
-            pass  # told for the account that it concerns, below
-        else:
-            return {
-                each.plan.account_id: _planned(scans[each.plan.account_id], each.snapshot, market, each.plan, each.run)
-                for each in together.members
-            }
-    found = {}
-    for snapshot, own in wanted:
-        scan = scans[snapshot.account.account_id]
-        try:
-            plan, run = propose_plan(snapshot, market, own, inputs_hash=hashed(snapshot))
-            found[plan.account_id] = _planned(scan, snapshot, market, plan, run)
-        except LotsmithError as error:
-            found[scan.account.account_id] = _night(scan, Outcome.EXCEPTION, cause=str(error))
-    return found
+    found = propose_each(
+        [snapshot for snapshot, _ in wanted],
+        market,
+        {snapshot.account.account_id: own for snapshot, own in wanted},
+        inputs_hash=lambda seen: inputs_hash(snapshot_document(seen), document),
+    )
+    return {each.account_id: _planned(scans[each.account_id], each, market) for each in found}
 
 
-def _planned(
-    scan: AccountScan, snapshot: AccountSnapshot, market: MarketSnapshot, plan: Plan, run: Run
-) -> AccountNight:
+def _planned(scan: AccountScan, found: MemberPlan | Unplanned, market: MarketSnapshot) -> AccountNight:
+    if isinstance(found, Unplanned):
+        return _night(scan, Outcome.EXCEPTION, cause=str(found.error))
+    snapshot, plan = found.snapshot, found.plan
     if plan.status is PlanStatus.INFEASIBLE:
         told = f"No plan meets every rule: {', '.join(plan.conflicts)} conflict. {plan.repair}".strip()
         return _night(scan, Outcome.EXCEPTION, cause=told)
@@ -181,7 +163,7 @@ def _planned(
     wrong = failures((*plan.checks, *checks))
     inputs = snapshot_document(snapshot)
     made = PlannedTonight(
-        document=plan_document(plan, run),
+        document=plan_document(plan, found.run),
         snapshot=Document(kind=inputs.kind, content=inputs.content),  # its parts are in the database already
         checks=checks,
         year_gain=year_gain(snapshot.account, plan),

@@ -21,7 +21,7 @@ from engine.domain.plans import Plan, Run, Side
 from engine.domain.settings import PlanSettings
 from engine.plan.document import QUANTITY_DECIMALS, canonical_json, plan_document, plan_from_document
 from engine.plan.evaluate import evaluate_trades
-from engine.plan.household import propose_household
+from engine.plan.household import Unplanned, propose_each
 from engine.plan.propose import propose_plan
 from engine.review.compare import PlanSummary, summarise
 
@@ -189,7 +189,7 @@ def _plan_one(services: Services, account_id: AccountId, actor: UserId) -> PlanI
 def _plan_household(
     services: Services, household_id: HouseholdId, wanted: Sequence[AccountId], actor: UserId
 ) -> dict[AccountId, PlanId | str]:
-    """Plan accounts of one household together, so that none of the plans washes another; keep each."""
+    """Plan accounts of one household so that none of the plans washes another; keep each."""
     market = todays_market(services)
     outcomes: dict[AccountId, PlanId | str] = {}
     snapshots, settings = [], {}
@@ -203,14 +203,12 @@ def _plan_household(
             snapshots.append(snapshot)
         except LotsmithError as error:
             outcomes[account_id] = str(error)
-    try:
-        together = propose_household(snapshots, market, settings, inputs_hash=lambda seen: _inputs(seen, market))
-        for member in together.members:
-            found = _what_if(member.plan, member.run, member.snapshot, market)
-            outcomes[member.plan.account_id] = keep(services, found, actor=actor, note="book")
-    except LotsmithError:  # one account's failure never stops the rest: each by itself
-        missing = [name for name in settings if name not in outcomes]
-        outcomes |= {account_id: _plan_one(services, account_id, actor) for account_id in missing}
+    for each in propose_each(snapshots, market, settings, inputs_hash=lambda seen: _inputs(seen, market)):
+        if isinstance(each, Unplanned):
+            outcomes[each.account_id] = str(each.error)
+        else:
+            found = _what_if(each.plan, each.run, each.snapshot, market)
+            outcomes[each.account_id] = keep(services, found, actor=actor, note="book")
     return outcomes
 
 

@@ -7,6 +7,7 @@ made in sight of all others' trades, as if these were approved: so it can be rep
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from engine.domain.accounts import AccountSnapshot, Transaction
-from engine.domain.errors import DataError
+from engine.domain.errors import DataError, LotsmithError
 from engine.domain.identifiers import AccountId, TransactionId
 from engine.domain.market import Array, MarketSnapshot
 from engine.domain.plans import Lock, LockRule, Plan, Run
@@ -43,6 +44,23 @@ class MemberPlan:
     snapshot: AccountSnapshot
     plan: Plan
     run: Run
+
+    @property
+    def account_id(self) -> AccountId:
+        return self.plan.account_id
+
+    @property
+    def trades(self) -> tuple[Transaction, ...]:
+        """The plan's trades as the other accounts see them: pending on its day."""
+        return tuple(plan_transactions(self.plan, label=f"household:{self.account_id}", on=self.snapshot.as_of))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unplanned:
+    """An account that has no plan, and why."""
+
+    account_id: AccountId
+    error: LotsmithError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +111,34 @@ def propose_household(
     cost = sum(float(problem.value) * found.objective for problem, found in solved if found is not None)
     members = _in_sight_of_each_other(snapshots, market, own, solved, inputs_hash)
     return HouseholdPlan(members=members, cost_usd=cost, bound_usd=min(bound, cost))
+
+
+def propose_each(
+    snapshots: Sequence[AccountSnapshot],
+    market: MarketSnapshot,
+    settings: Mapping[AccountId, PlanSettings],
+    *,
+    inputs_hash: Callable[[AccountSnapshot], str],
+) -> tuple[MemberPlan | Unplanned, ...]:
+    """Return the plan of each of these accounts of one household, or why it has none, ordered as the accounts are.
+
+    Together as propose_household makes them. Where one of them stands in the way of that, one after the other, each in
+    sight of the plans before it: none washes another then either, but who goes first is not weighed.
+    """
+    if len(snapshots) > 1:
+        with suppress(LotsmithError):  # told below, of the account that it concerns
+            return propose_household(snapshots, market, settings, inputs_hash=inputs_hash).members
+    found: list[MemberPlan | Unplanned] = []
+    for snapshot in snapshots:
+        others = [row for member in found if isinstance(member, MemberPlan) for row in member.trades]
+        seen = replace(snapshot, pending=(*snapshot.pending, *others))
+        account_id = snapshot.account.account_id
+        try:
+            plan, run = propose_plan(seen, market, settings[account_id], inputs_hash=inputs_hash(seen))
+            found.append(MemberPlan(snapshot=seen, plan=plan, run=run))
+        except LotsmithError as error:
+            found.append(Unplanned(account_id=account_id, error=error))
+    return tuple(found)
 
 
 _Solved = tuple[Problem, Found | None]
@@ -221,16 +267,12 @@ def _in_sight_of_each_other(
     """
     made: list[MemberPlan] = []
     for k, snapshot in enumerate(snapshots):
-        others = [row for member in made for row in _made(member)]
+        others = [row for member in made for row in member.trades]
         others += [row for own in solved[k + 1 :] for row in _intended(own)]
         seen = replace(snapshot, pending=(*snapshot.pending, *others))
         plan, run = propose_plan(seen, market, settings[k], inputs_hash=inputs_hash(seen))
         made.append(MemberPlan(snapshot=seen, plan=plan, run=run))
     return tuple(made)
-
-
-def _made(member: MemberPlan) -> Iterator[Transaction]:
-    return plan_transactions(member.plan, label=f"household:{member.plan.account_id}", on=member.snapshot.as_of)
 
 
 def _intended(solved: _Solved) -> Iterator[Transaction]:

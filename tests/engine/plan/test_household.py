@@ -12,7 +12,7 @@ from engine.domain.errors import DataError
 from engine.domain.plans import LockRule, Side
 from engine.domain.settings import PlanSettings
 from engine.plan.decided import plan_transactions
-from engine.plan.household import propose_household
+from engine.plan.household import MemberPlan, Unplanned, propose_each, propose_household
 from engine.plan.problem import build_problem
 from engine.plan.search import search
 from engine.review.checker import failures, second_opinion
@@ -54,6 +54,42 @@ def two(account_of, loss_price, cash):
         member(account_of, "L", 0, ("a", "A", 600, loss_price, LONG_AGO), ("b", "B", 400, 90, LONG_AGO)),
         member(account_of, "W", cash),
     )
+
+
+def disallowed(made, books, market):
+    """Return what wash sales take of losses once all these plans are booked, USD."""
+    rows = {each.account_id: tuple(each.trades) for each in made}
+    booked = [replace(book, transactions=rows.get(book.account.account_id, ())) for book in books]
+    groups = {name: security.group for name, security in market.securities.items()}
+    return sum((loss.disallowed for loss in ledger(booked, as_of=market.as_of, groups=groups).losses), D(0))
+
+
+def test_accounts_that_can_be_planned_wash_nothing_though_another_cannot(account_of, market):
+    """L sells A at a loss, W has cash for it, and the third follows a model that does not exist."""
+    *books, lost = (*(each.book for each in two(account_of, 120, 500_000)), member(account_of, "X", 10_000))
+    lost = replace(lost, account=replace(lost.account, model_id="none"))
+    snapshots = household(account_of, *books, lost)
+    settings = {snapshot.account.account_id: SETTINGS for snapshot in snapshots}
+
+    found = propose_each(snapshots, market, settings, inputs_hash=lambda _: "x")
+
+    made, unplanned = found[:2], found[2]
+    assert isinstance(unplanned, Unplanned)
+    assert "model none does not exist" in str(unplanned.error)
+    assert [type(each) for each in made] == [MemberPlan, MemberPlan]
+    assert any(trade.lots and trade.lots[0].gain < 0 for trade in made[0].plan.trades)
+    assert disallowed(made, books, market) == 0
+    alone = [propose_each([each], market, settings, inputs_hash=lambda _: "x")[0] for each in snapshots[:2]]
+    assert disallowed(alone, books, market) > 0  # which is what sight of each other is for
+
+
+def test_accounts_that_all_can_be_planned_are_planned_together(account_of, market):
+    snapshots = two(account_of, 120, 500_000)
+    settings = {snapshot.account.account_id: SETTINGS for snapshot in snapshots}
+
+    found = propose_each(snapshots, market, settings, inputs_hash=lambda _: "x")
+
+    assert [each.plan for each in found] == [each.plan for each in plans_of(snapshots, market).members]
 
 
 @pytest.mark.parametrize(("loss_price", "cash"), [(120, 100_000), (105, 500_000), (150, 50_000), (101, 1_000_000)])
