@@ -16,12 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from app import batch, wiring
+from app import wiring
 from app.ports import Services
 from app.settings import Settings
 from app.steps.market import todays_market
 from app.steps.nightly import run_night
 from app.steps.people import add_people
+from app.steps.workers import local
 from benchmarks.timing import progress, spread
 from engine.domain.identifiers import UserId
 from engine.domain.lifecycle import Role, User
@@ -49,7 +50,7 @@ def figures(database: Path, *, workers: int, accounts: int | None) -> dict[str, 
             night = run_night(
                 services,
                 actor=_MANAGER,
-                farm=batch.farm(batch.local(workers)),
+                workers=local(workers),
                 settings={"workers": workers},
                 progress=lambda doing, _done: progress(doing),
             )

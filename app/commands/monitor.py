@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from app import batch
 from app.commands.terminal import as_option, json_option, reporting, say, services, show
 from app.ports import Services
 from app.steps import ledger, monitor, people
@@ -14,6 +13,7 @@ from app.steps.household_night import Outcome
 from app.steps.nightly import described, require_planner, run_night
 from app.steps.prices import source_of, take_prices
 from app.steps.sync import sync_addepar
+from app.steps.workers import cluster, local
 from engine.domain.lifecycle import User
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.data_quality import Severity
@@ -71,10 +71,10 @@ def nightly(
     require_planner(actor)
     if folder is not None or syncs or reprices:
         _bring_in(found, actor, folder=folder, syncs=syncs, reprices=reprices)
-    farm = batch.farm(batch.local(workers) if scheduler is None else batch.cluster(scheduler))
+    hands = local(workers) if scheduler is None else cluster(scheduler)
     chosen = {"workers": workers} if scheduler is None else {"scheduler": scheduler}
     with reporting("Night") as progress:
-        night = run_night(found, actor=actor, farm=farm, settings=chosen, progress=progress)
+        night = run_night(found, actor=actor, workers=hands, settings=chosen, progress=progress)
     failed = found.runs.accounts(night.run.run_id, outcome=Outcome.EXCEPTION)
     for each in failed:
         say(f"{each.account_id} could not be planned: {each.cause}")

@@ -6,7 +6,7 @@ from app.charts.risk import risk_figure
 from app.panels import frame
 from app.ports import Services
 from app.session import memory
-from app.steps import crm, firm, health, jobs, monitor, nights
+from app.steps import crm, firm, health, jobs, monitor, nightly
 from app.steps.market import judged_risk, todays_market
 from app.tables.execute import outbox_table
 from app.tables.monitor import problem_table
@@ -62,11 +62,11 @@ def systems(services: Services) -> None:
 
 def work(services: Services) -> None:
     """Show the newest jobs: imports, scans, plans of the book, reconciliations."""
-    newest = nights.newest(services)
+    newest = nightly.newest(services)
     if newest:
         st.subheader("Nights")
         frame.table(night_table(newest), key="nights", file="nights")
-        failed = nights.exceptions(services)
+        failed = nightly.exceptions(services)
         if failed:
             st.subheader("Not planned by the newest night")
             frame.table(exception_table(failed), key="night_exceptions", file="not-planned", height=260)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from app.batch import cluster, run_all
+from app.steps.workers import cluster, run_all
 from engine.domain.errors import ExternalRefusal
-from tests.app.test_batch import Numbers, squares, tasks
+from tests.app.test_workers import Numbers, squares, tasks
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0

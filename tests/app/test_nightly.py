@@ -12,6 +12,8 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -22,8 +24,10 @@ from sqlalchemy import update
 from app.steps import plan, review
 from app.steps.household_night import Outcome
 from app.steps.monitor import scan_firm
-from app.steps.nightly import NOTE, Undone, run_night
+from app.steps.night_written import NOTE
+from app.steps.nightly import run_night
 from app.steps.opinions import current, footing
+from app.steps.workers import Workers
 from data.moves import move_plan
 from data.tables import settings
 from engine.domain.errors import DataError, NotAllowed
@@ -32,9 +36,24 @@ from engine.domain.lifecycle import Action, PlanState
 KILLS = int(os.environ.get("NIGHT_KILLS", "2"))
 
 
-def here(function, tasks):
-    """Do a night's tasks in this process, one after the other."""
-    return map(function, tasks)
+class Hands(Executor):
+    """Does each task here at once, then whatever happens beside it. deadly: a household that no hand survives."""
+
+    def __init__(self, then=lambda: None, deadly=""):
+        self.then, self.deadly = then, deadly
+
+    def submit(self, function, task):
+        future = Future()
+        if self.deadly in {each.household.household_id for each in task.households}:
+            future.set_exception(BrokenExecutor("gone"))
+        else:
+            future.set_result(function(task))
+        self.then()
+        return future
+
+
+def hands(**how):
+    return Workers(open=lambda: nullcontext(Hands(**how)), many=lambda _: 1)
 
 
 def write_settings(services, name, text):
@@ -70,8 +89,8 @@ def services(desk):
 def night(services, person):
     """night() is a run of a night by maya."""
 
-    def run(farm=here, by="maya"):
-        return run_night(services, actor=person(by), farm=farm, settings={})
+    def run(workers=None, by="maya"):
+        return run_night(services, actor=person(by), workers=workers or hands(), settings={})
 
     return run
 
@@ -153,17 +172,10 @@ def test_last_nights_proposals_give_way_to_tonights_and_what_people_proposed_doe
     assert services.plans.get(own).state is PlanState.PROPOSED
 
 
-def while_at_work(do):
+def while_at_work(act):
     """Do a night's tasks here; something else happens once between the first one's work and its writing."""
-
-    def farm(function, tasks):
-        for number, task in enumerate(tasks):
-            found = function(task)
-            if number == 0:
-                do()
-            yield found
-
-    return farm
+    left = [act]
+    return hands(then=lambda: left.pop()() if left else None)
 
 
 def test_a_proposal_of_a_night_that_a_person_submits_at_the_moment_of_writing_is_theirs(services, night, person):
@@ -184,7 +196,7 @@ def test_a_proposal_of_a_night_that_a_person_submits_at_the_moment_of_writing_is
         threads[0].start()
         submitted.wait(timeout=20)
 
-    found = night(farm=while_at_work(start))
+    found = night(workers=while_at_work(start))
 
     threads[0].join()
     assert services.plans.get(mine).state is PlanState.IN_REVIEW
@@ -197,7 +209,7 @@ def test_an_account_that_a_person_proposes_a_plan_for_while_the_night_works_gets
         own = plan.keep(services, plan.what_if(services, "T2", plan.default_settings(services, "T2")), actor="maya")
         review.propose(services, own, actor=person("maya"))
 
-    found = night(farm=while_at_work(propose))
+    found = night(workers=while_at_work(propose))
 
     [other] = services.runs.accounts(found.run.run_id, outcome=Outcome.UNDER_WAY)
     assert (other.account_id, other.cause) == ("T2", "a plan was proposed for it while the night was at work")
@@ -210,7 +222,7 @@ def test_a_plan_is_judged_anew_where_its_household_was_planned_while_the_night_w
         own = plan.keep(services, plan.what_if(services, "I1", settings), actor="maya")
         review.propose(services, own, actor=person("maya"))
 
-    night(farm=while_at_work(propose))
+    night(workers=while_at_work(propose))
 
     made = plans(services)
     assert made.keys() == {"T1", "T2", "I1"}
@@ -219,20 +231,14 @@ def test_a_plan_is_judged_anew_where_its_household_was_planned_while_the_night_w
 
 def test_nothing_is_proposed_on_data_that_came_in_while_the_night_worked(services, night):
     with pytest.raises(DataError, match="came in anew meanwhile"):
-        night(farm=while_at_work(lambda: dearer(services, Decimal("1.01"))))
+        night(workers=while_at_work(lambda: dearer(services, Decimal("1.01"))))
 
     assert services.plans.heads() == ()
     assert night().counts == {"proposed": 2, "calm": 1}
 
 
 def test_a_task_that_no_worker_survives_is_an_exception_and_the_others_are_done(services, night):
-    def deadly(function, tasks):
-        for task in tasks:
-            for part in task.parts():
-                home = part.households[0].household.household_id
-                yield Undone(task=part, why="its worker was lost 3 times") if home == "H2" else function(part)
-
-    found = night(farm=deadly)
+    found = night(workers=hands(deadly="H2"))
 
     [failed] = services.runs.accounts(found.run.run_id, outcome=Outcome.EXCEPTION)
     assert found.counts == {"exception": 1, "proposed": 1, "calm": 1}
@@ -285,7 +291,7 @@ def test_a_night_killed_at_any_instant_goes_on_and_ends_as_if_it_had_not_been(ne
     whole, disturbed = undisturbed.services(), desk.services()
     prepare(whole)
     prepare(disturbed)
-    run_night(whole, actor=whole.users.user("maya"), farm=here, settings={})
+    run_night(whole, actor=whole.users.user("maya"), workers=hands(), settings={})
     command = [sys.executable, "-m", "app.cli", "nightly", "--as", "maya", "--workers", "1", "--json"]
     environment = {**os.environ, **desk.environment}
 

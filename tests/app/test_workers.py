@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.batch import Lost, Workers, local, run_all
+from app.steps.workers import Lost, Workers, local, run_all
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,9 @@ from concurrent.futures import (
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from engine.domain.errors import ExternalRefusal
-
-if TYPE_CHECKING:  # a worker that runs something else need not load the plan engine
-    from app.steps.household_night import HouseholdNight
-    from app.steps.nightly import Farm, Task, Undone
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,19 +36,6 @@ class Workers:
 
     open: Callable[[], AbstractContextManager[Executor]]
     many: Callable[[Executor], int]
-
-
-def farm(workers: Workers) -> "Farm":
-    """Return what runs a night's tasks on these workers."""
-    from app.steps.nightly import Task, Undone
-
-    def run(
-        function: "Callable[[Task], tuple[HouseholdNight, ...]]", tasks: "Iterator[Task]"
-    ) -> "Iterator[tuple[HouseholdNight, ...] | Undone]":
-        for found in run_all(function, tasks, workers, split=Task.parts):
-            yield Undone(task=found.task, why=found.why) if isinstance(found, Lost) else found
-
-    return run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

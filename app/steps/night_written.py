@@ -1,0 +1,169 @@
+"""What does a night leave behind? Its plans, proposed and judged, its part of the record, and the queue."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from app.ports import Services
+from app.steps.household_night import AccountNight, HouseholdNight, Outcome, PlannedTonight, Shared
+from app.steps.opinions import COUNTS, Footing, footing_of
+from data.documents import Document
+from data.firm import Firm
+from data.moves import move_plan
+from data.opinions import Opinion, write_opinion
+from data.plans import PlanHead, lock_heads, read_head, save_plan
+from data.refresh import hold_firm
+from data.runs import AccountRun, RunRecord, write_accounts
+from data.scans import LastScan
+from engine.domain.identifiers import AccountId, SecurityId
+from engine.domain.lifecycle import Action, PlanState, User
+from engine.domain.market import Mark
+from engine.monitor.account_scan import Reason
+from engine.monitor.document import QueueRow
+from engine.review.checker import CHECKER
+
+NOTE: Final = "night"
+"""What is written of a plan that a night made; such a proposal gives way to the next night's, others never do."""
+BEFORE_PEOPLE: Final = frozenset(
+    {PlanState.PROPOSED, PlanState.IN_REVIEW, PlanState.HELD, PlanState.APPROVED, PlanState.RELEASED, PlanState.SENT}
+)
+"""States of a plan that its account is not planned again beside, unless it gives way."""
+
+
+def gives_way(head: PlanHead) -> bool:
+    """Return whether a plan is a night's proposal that nobody has taken up."""
+    return head.state is PlanState.PROPOSED and head.name == NOTE
+
+
+def write_households(
+    services: Services, run: RunRecord, found: Sequence[HouseholdNight], market: Document, actor: User, firm: Firm
+) -> None:
+    """Write what became of some households: earlier nights' plans go, new ones are proposed, the record tells it.
+
+    firm: as it was when the night began, which is what its plans were made from.
+    """
+    at, names = services.now(), [each.household_id for each in found]
+    made = {night.plan.document["plan_id"] for each in found for night in each.accounts if night.plan is not None}
+    with services.database.begin() as connection:
+        heads = lock_heads(connection, names, {*COUNTS, PlanState.DRAFT})  # plans first, as where fills are booked
+        hold_firm(connection, imported_at=firm.imported_at)
+        gone = [head.plan_id for head in heads if _may_go(head) and head.plan_id not in made]
+        for plan_id in gone:
+            told = f"replaced by the night of {run.as_of}"
+            move_plan(connection, plan_id, Action.CANCEL, actor, at=at, comment=told, seen=None)
+        busy = {head.account_id for head in heads if head.state in BEFORE_PEOPLE and not gives_way(head)}
+        before = footing_of(firm, heads)
+        for each in found:
+            stored = [_store(connection, each, _after(night, busy), market, actor, at) for night in each.accounts]
+            write_accounts(connection, run.run_id, stored)
+            if _unseen(each, busy):
+                continue  # what people proposed meanwhile may wash these plans: they are judged when next looked at
+            proposed = [record.plan_id for record in stored if record.outcome == Outcome.PROPOSED]
+            after = before.changed(each.household_id, without=gone, proposed=[name for name in proposed if name])
+            for night, record in zip(each.accounts, stored, strict=True):
+                if night.plan is not None and record.plan_id is not None:
+                    head = read_head(connection, record.plan_id)
+                    write_opinion(connection, _opinion(night.plan, head, after, run, at))
+
+
+def _may_go(head: PlanHead) -> bool:
+    return head.name == NOTE and head.state in (PlanState.PROPOSED, PlanState.DRAFT)
+
+
+def _unseen(household: HouseholdNight, busy: Collection[AccountId]) -> bool:
+    """Return whether people have put a plan forward in a household since the night read it."""
+    return any(night.account_id in busy and night.account_id not in household.under_way for night in household.accounts)
+
+
+def _after(night: AccountNight, busy: Collection[AccountId]) -> AccountNight:
+    """Return what became of an account once it is known whose plans stand there."""
+    if night.outcome is not Outcome.PROPOSED or night.account_id not in busy:
+        return night
+    cause = "a plan was proposed for it while the night was at work"
+    return replace(night, outcome=Outcome.UNDER_WAY, plan=None, cause=cause)
+
+
+def _store(
+    connection: Connection, household: HouseholdNight, night: AccountNight, market: Document, actor: User, at: datetime
+) -> AccountRun:
+    """Keep an account's plan and propose it; return what the record says of the account."""
+    outcome, cause, plan_id = night.outcome, night.cause, None
+    if night.plan is not None:
+        plan_id = save_plan(
+            connection,
+            night.plan.document,
+            snapshot=night.plan.snapshot,
+            market=market,
+            household_id=household.household_id,
+            actor=actor.user_id,
+            at=at,
+            note=NOTE,
+        )
+        state = read_head(connection, plan_id).state
+        if outcome is Outcome.PROPOSED and state is PlanState.DRAFT:
+            move_plan(connection, plan_id, Action.PROPOSE, actor, at=at, comment="", seen=plan_id)
+        elif outcome is Outcome.PROPOSED and state is not PlanState.PROPOSED:
+            outcome, cause = Outcome.UNDER_WAY, f"this very plan is {state.replace('_', ' ')} already"
+    return AccountRun(
+        account_id=night.account_id,
+        outcome=outcome,
+        plan_id=plan_id,
+        cause=cause,
+        seconds=round(night.seconds, 4),
+        seen=night.seen,
+        row=night.row,
+    )
+
+
+def _opinion(made: PlannedTonight, head: PlanHead, on: Footing, run: RunRecord, at: datetime) -> Opinion:
+    return Opinion(
+        plan_id=head.plan_id,
+        checker=CHECKER,
+        inputs_hash=made.document["inputs_hash"],
+        checks=made.checks,
+        year_gain=made.year_gain,
+        seen=on.under(head),
+        on=run.as_of,
+        stale=(),  # made from the firm as it stands, in sight of its household's other plans
+        washed=(),
+        at=at,
+    )
+
+
+def keep_scan(
+    services: Services, run: RunRecord, shared: Shared, marks: Mapping[SecurityId, Mark], *, imported_at: datetime
+) -> None:
+    """Put what the night saw in the place of the last scan, an account without a plan that it needs marked as such."""
+    seen = [each for each in services.runs.accounts(run.run_id) if each.seen is not None and each.row is not None]
+    rows = {each.account_id: _marked(each) for each in seen}
+    ranked = sorted(rows.values(), key=_rank)
+    documents = {each.account_id: each.seen or {} for each in seen}
+    services.scans.save(
+        LastScan(
+            at=services.now(),
+            on=run.as_of,
+            imported_at=imported_at,
+            marks=marks,
+            since=shared.since,
+            documents={row.account_id: {**documents[row.account_id], "reasons": list(row.reasons)} for row in ranked},
+            rows=tuple(ranked),
+        )
+    )
+
+
+def _marked(each: AccountRun) -> QueueRow:
+    assert each.row is not None
+    if each.outcome != Outcome.EXCEPTION:
+        return each.row
+    order = [reason.value for reason in Reason]
+    reasons = sorted({*each.row.reasons, Reason.EXCEPTION.value}, key=order.index)
+    return replace(each.row, reasons=tuple(reasons))
+
+
+def _rank(row: QueueRow) -> tuple[bool, bool, float, float, str]:
+    """Return where a row stands in the queue; see engine.monitor.scan.queue."""
+    waits = bool(row.reasons)
+    return (not waits, not row.fenced, -row.at_stake if waits else 0.0, -row.nav if waits else 0.0, row.account_id)
