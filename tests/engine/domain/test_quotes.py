@@ -43,6 +43,14 @@ def test_a_close_told_again_keeps_its_adjusted_close_unless_the_source_gives_one
     assert merged(known, Quotes(closes=(history("A", (MON, 10, 8)),)), actions=())[0][0].adjusted == (D(8),)
 
 
+def test_a_sources_adjusted_closes_count_on_every_day_that_it_tells_again():
+    known = [history("A", (MON, 10, 9), (TUE, 11, 10))]
+
+    (found,), _ = merged(known, Quotes(closes=(history("A", (MON, 10, 8), (TUE, 11, 7)),)), actions=())
+
+    assert found == history("A", (MON, 10, 8), (TUE, 11, 7))
+
+
 def test_adjusted_closes_of_before_a_split_are_put_on_the_basis_of_those_after_it():
     """Two for one on THU. The source tells WED again, adjusted for it: 102 is 51, so 100 and 99 are 50 and 49.5."""
     known = [history("A", (MON, 100, 99), (TUE, 100, 100), (WED, 102, 102))]
@@ -68,9 +76,23 @@ def test_a_day_that_was_missing_is_put_in_its_place():
 
 
 def test_a_security_without_a_history_gets_one_at_the_end():
-    found, _ = merged([history("B", (MON, 5))], Quotes(closes=(history("A", (TUE, 11)),)), actions=())
+    told = [history(name, (TUE, 11)) for name in "EDCA"]
 
-    assert [each.security_id for each in found] == ["B", "A"]
+    found, _ = merged([history("B", (MON, 5))], Quotes(closes=tuple(told)), actions=())
+
+    assert [each.security_id for each in found] == ["B", "A", "C", "D", "E"]
+
+
+def test_a_security_of_which_the_source_tells_no_close_gets_no_history():
+    assert merged([], Quotes(closes=(history("A"),)), actions=()) == ((), ())
+
+
+def test_a_correction_is_held_against_the_day_before_and_not_against_what_it_corrects():
+    known = [history("A", (MON, 100), (TUE, 10), (WED, 101))]
+
+    found, held = merged(known, Quotes(closes=(history("A", (TUE, 100)),)), actions=())
+
+    assert (found, held) == ((history("A", (MON, 100), (TUE, 100), (WED, 101)),), ())
 
 
 @pytest.mark.parametrize(
@@ -100,6 +122,14 @@ def test_a_split_tells_why_a_price_halved():
 
     assert (found[0].closes, held) == ((100, 50, 50, 10), ())
     assert merged([history("A", (MON, 100))], told, actions=[split(MON, 2)])[1][0].on == TUE  # it was before
+
+
+def test_a_dividend_tells_no_reason_why_a_price_halved():
+    paid = CorporateAction(security_id="A", ex_date=TUE, kind=ActionKind.DIVIDEND, value=D(2))
+
+    _, held = merged([history("A", (MON, 100))], Quotes(closes=(history("A", (TUE, 50)),)), actions=[paid])
+
+    assert [each.on for each in held] == [TUE]
 
 
 def test_of_two_actions_of_one_security_day_and_kind_the_sources_counts():
