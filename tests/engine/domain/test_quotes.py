@@ -69,6 +69,39 @@ def test_adjusted_closes_that_share_no_day_with_those_of_before_are_left_out():
     assert found == history("A", (MON, 100, 100), (THU, 51))
 
 
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        ([(MON, 10), (TUE, 12, 12)], [(MON, 10, 5), (TUE, 12, 6)]),  # Monday was not adjusted
+        ([(MON, 10, 10), (TUE, 12, 12)], [(MON, 10), (TUE, 12, 6)]),  # the source does not adjust Monday
+        ([(MON, 9, 9), (TUE, 12, 12)], [(MON, 10, 5), (TUE, 12, 6)]),  # Monday's close is corrected
+    ],
+)
+def test_a_day_tells_of_the_basis_only_with_the_same_close_adjusted_on_both_sides(known, told):
+    """Tuesday tells: 12 is 6 now. A Friday before, at 8, is 4."""
+    friday = date(2026, 11, 13)
+
+    (found,), _ = merged([history("A", (friday, 8, 8), *known)], Quotes(closes=(history("A", *told),)), actions=())
+
+    assert found == history("A", (friday, 8, 4), (MON, 10, 5), (TUE, 12, 6))
+
+
+def test_a_history_that_was_never_adjusted_takes_the_sources_adjusted_closes_from_now_on():
+    (found,), _ = merged([history("A", (MON, 10))], Quotes(closes=(history("A", (TUE, 11, 10)),)), actions=())
+
+    assert found == history("A", (MON, 10), (TUE, 11, 10))
+
+
+def test_adjusted_closes_on_another_basis_have_eight_decimals_and_on_the_same_one_every_digit_that_they_had():
+    known = [history("A", (MON, 1, "1.0000000000001"), (TUE, 3, 3))]
+
+    (third,), _ = merged(known, Quotes(closes=(history("A", (TUE, 3, 1)),)), actions=())
+    (same,), _ = merged(known, Quotes(closes=(history("A", (TUE, 3, 3)),)), actions=())
+
+    assert third.adjusted == (D("0.33333333"), D(1))
+    assert same.adjusted == known[0].adjusted
+
+
 def test_a_day_that_was_missing_is_put_in_its_place():
     found, _ = merged([history("A", (MON, 10), (WED, 12))], Quotes(closes=(history("A", (TUE, 11)),)), actions=())
 
