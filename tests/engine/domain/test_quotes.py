@@ -157,6 +157,13 @@ def test_a_split_tells_why_a_price_halved():
     assert merged([history("A", (MON, 100))], told, actions=[split(MON, 2)])[1][0].on == TUE  # it was before
 
 
+def test_a_close_held_back_after_a_split_is_told_beside_the_price_before_in_new_shares():
+    """2-for-1 on Tuesday: 100 is 50, and 20 is too far from that."""
+    _, held = merged([history("A", (MON, 100))], Quotes(closes=(history("A", (TUE, 20)),)), actions=[split(TUE, 2)])
+
+    assert held == (HeldBack(security_id="A", on=TUE, close=D(20), before=D(50)),)
+
+
 def test_a_dividend_tells_no_reason_why_a_price_halved():
     paid = CorporateAction(security_id="A", ex_date=TUE, kind=ActionKind.DIVIDEND, value=D(2))
 
