@@ -203,6 +203,15 @@ def test_no_return_is_taken_across_a_hole_in_the_history_of_all_names(returns_of
     assert found.matrix[:, 0] == pytest.approx([0.1, 0.1, 100 / 121 - 1, 0.1, 0.1, 0.1, 0.1, 0.1])
 
 
+@pytest.mark.parametrize(("gap", "taken"), [(7, True), (8, False)])
+def test_a_step_may_be_six_days_longer_than_usual(returns_of, gap, taken):
+    days = [*days_on(date(2026, 1, 5), 4), *days_on(date(2026, 1, 8 + gap), 3)]
+
+    found = returns_of({"A": list(zip(days, [100, 110, 121, 100, 110, 121, 133.1], strict=True))}, as_of=days[-1])
+
+    assert (days[4] in found.days) is taken
+
+
 def test_share_classes_of_one_company_carry_its_word(make_history, make_security):
     names = [replace(make_security(name), identical_group=group) for name, group in [("A", "G"), ("B", None)]]
 
