@@ -1,7 +1,7 @@
 """How long until an account's first picture stands on the screen? A real chromium; the page itself reads the clock.
 
-The first picture of the what-if page is the plan with its place on the chart; the frontier itself follows. That of
-an account's page has no tables yet. Measures an app that runs already. For an account of 3,000 names:
+The first picture of the what-if page is the plan with its place on the chart; the frontier itself follows. Measures
+an app that runs already. For an account of 3,000 names:
 
     python -m benchmarks.wide_account folder && lotsmith import folder && lotsmith scan
     lotsmith serve --sandbox --port 8600 &

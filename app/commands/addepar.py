@@ -7,7 +7,7 @@ import click
 
 from app.commands.terminal import CHECK_FAILED, as_option, json_option, person, say, services, show
 from app.steps import addepar
-from app.tables.addepar import lots_table, proposal_table, standing_words, tested_words
+from app.tables.addepar import lots_table, proposal_table, standing_words, trial_words
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId
 
@@ -58,7 +58,7 @@ def test(account_id: str, lines: tuple[str, ...]) -> None:
         click.echo(lots_table(tested.book).to_string(index=False))
     for issue in tested.issues:
         say(f"  {issue}")
-    say(tested_words(tested))
+    say(trial_words(tested))
     if tested.book is None:
         click.get_current_context().exit(CHECK_FAILED)
 

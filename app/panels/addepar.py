@@ -12,7 +12,7 @@ from app.ports import Services
 from app.session import memory
 from app.steps import addepar, firm, sync
 from app.steps.addepar import Discovered, Tested
-from app.tables.addepar import issue_table, lots_table, proposal_table, standing_words, tested_words
+from app.tables.addepar import issue_table, lots_table, notes, proposal_table, trial_words
 from app.tables.parts import literal
 from connectors.addepar.budget import in_words
 from engine.domain.lifecycle import User
@@ -42,7 +42,7 @@ def _standing(services: Services, user: User) -> None:
             st.metric(f"Requests in {in_words(allowance.seconds)}", f"{used:,} of {allowance.requests:,}", border=True)
         last = "never" if standing.synced is None else f"{standing.synced:%d %b %H:%M} UTC"
         st.metric("Last good sync", last, border=True)
-    for sentence in standing_words(standing)[2:]:
+    for sentence in notes(standing):
         st.caption(literal(f"{sentence[:1].upper()}{sentence[1:]}."))
     work = memory.background(_SYNC)
     if user.roles & addepar.MAPPERS:
@@ -133,7 +133,7 @@ def _try(services: Services, changes: Mapping[str, str]) -> None:
     tested: Tested | None = memory.remembered().get(_TESTED)
     if tested is None:
         return
-    st.markdown(literal(f"**{tested_words(tested)}**"))
+    st.markdown(literal(f"**{trial_words(tested)}**"))
     if tested.book is not None:
         frame.table(lots_table(tested.book), key="addepar_lots", empty="No lots.", height=300)
     frame.table(issue_table(tested.issues), key="addepar_faults", empty="No fault.", height=240)

@@ -111,7 +111,7 @@ def checks(entry: Entry) -> None:
     said = f"disagrees on {wrong} of {len(found.second)} checks" if wrong else f"agrees: {len(found.second)} checks"
     st.caption(
         f"Second checker {said}, derived again from the raw lots and transactions by rules written apart from the "
-        f"optimiser. The planner's own: {len(found.planned)}.{opinion_text(found)}"
+        f"optimiser. The planner's own: {len(found.planned)}. {opinion_text(found)}"
     )
     frame.table(check_table(found), key="checks", alt="Every check with its verdict and evidence", height=_CHECKS_PX)
 

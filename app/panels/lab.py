@@ -1,6 +1,6 @@
 """The what-if lab on screen: settings beside the plan that they make, and the plan on the frontier; all at once."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -19,6 +19,7 @@ from app.steps import firm, plan, tradeoff
 from app.steps.inputs import PlanInputs, inputs_of
 from app.steps.plan import WhatIf
 from app.steps.scenarios import with_gift
+from engine.domain.errors import LotsmithError
 from engine.domain.identifiers import AccountId
 from engine.domain.lifecycle import User
 from engine.domain.settings import PlanSettings
@@ -27,18 +28,26 @@ from engine.plan.frontier import FrontierPoint
 Curve = tuple[tuple[FrontierPoint, ...], FrontierPoint | None]
 
 _CHART: Final = "frontier"
-_OWED: Final = "frontier to follow"
 _DIGITS: Final = 4  # of a risk aversion that is taken from the frontier, so that a link stays short
 
 
 @st.fragment
-def lab(services: Services, user: User, account_id: AccountId, kept: Mapping[str, WhatIf]) -> None:
+def lab(
+    services: Services, user: User, account_id: AccountId, kept: Mapping[str, WhatIf]
+) -> Callable[[], Curve] | None:
     """Show an account's settings, the plan under them, and where it lies; a change redraws this and nothing else.
 
-    kept: the kept plans that are laid side by side, by name.
+    kept: the kept plans that are laid side by side, by name. Where the whole page is drawn and the frontier is not
+    worked out yet, return what does it, for frontier_follows: nobody waits for it, since the plan stands there already.
     """
     whole = lab_view.is_whole_run()
-    if not frame.attempt(lambda: _lab(services, user, account_id, kept, whole=whole)):
+    try:
+        owed = _lab(services, user, account_id, kept)
+        if owed is not None and not whole:
+            owed()
+            lab_view.run_again()
+    except LotsmithError as error:
+        frame.refusal(error)
         st.button(
             "Start from the account's own settings",
             key="start_again",
@@ -46,9 +55,26 @@ def lab(services: Services, user: User, account_id: AccountId, kept: Mapping[str
             on_click=lab_view.untune,
             args=[account_id],
         )
+        return None
+    return owed
 
 
-def _lab(services: Services, user: User, account_id: AccountId, kept: Mapping[str, WhatIf], *, whole: bool) -> None:
+def frontier_follows(owed: Callable[[], Curve] | None) -> None:
+    """Make the frontier that the whole page was drawn without, and have the page drawn again with it.
+
+    Called last: the browser draws the page meanwhile. No timer asks for it, since a timer's tick can overtake a click
+    that leads to another page.
+    """
+    if owed is None:
+        return
+    owed()
+    st.empty()  # here whoever clicked meanwhile goes before us
+    st.rerun()
+
+
+def _lab(
+    services: Services, user: User, account_id: AccountId, kept: Mapping[str, WhatIf]
+) -> Callable[[], Curve] | None:
     version, asked = firm.version(services), lab_view.gift()
     present = memory.shared(("inputs", account_id, version), lambda: inputs_of(services, account_id))
     form = settings.form_of(present)
@@ -74,29 +100,7 @@ def _lab(services: Services, user: User, account_id: AccountId, kept: Mapping[st
         if found.plan.trades:
             plan_panel.details(found, key="what_if")
     _steps(form, inputs, moment)
-    memory.remember_last(_OWED, None)
-    if _curve_key(form, moment) not in memory.remembered():
-        # Nobody waits for it: the plan stands there already, on the curve before where there is one.
-        if whole:
-            memory.remember_last(_OWED, partial(_curve, form, inputs, moment))
-        else:
-            _curve(form, inputs, moment)
-            lab_view.run_again()
-
-
-def frontier_follows() -> None:
-    """Make the frontier that the whole page was drawn without, and have the page drawn again with it.
-
-    Called last: the browser draws the page meanwhile. No timer asks for it, since a timer's tick can overtake a click
-    that leads to another page.
-    """
-    owed = memory.remembered().get(_OWED)
-    if owed is None:
-        return
-    memory.remember_last(_OWED, None)
-    owed()
-    st.empty()  # here whoever clicked meanwhile goes before us
-    st.rerun()
+    return None if _curve_key(form, moment) in memory.remembered() else partial(_curve, form, inputs, moment)
 
 
 def _along(form: Form) -> PlanSettings:

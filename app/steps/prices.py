@@ -117,7 +117,7 @@ def take_prices(services: Services, source: PriceSource, *, actor: UserId, progr
         actions=len(quotes.actions),
         held_back=held_back,
         tickers={security.security_id: security.ticker for security in reference.securities},
-        without=tuple((name, newest.get(name)) for name in names if newest.get(name) != last),
+        without=tuple((name, newest.get(name)) for name in names if newest.get(name, date.min) < last),
     )
 
 

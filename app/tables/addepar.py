@@ -70,13 +70,18 @@ def issue_table(issues: Iterable[DataIssue]) -> pd.DataFrame:
 
 
 def standing_words(standing: Standing) -> tuple[str, ...]:
-    """Return in words what was asked of Addepar and when it was last read."""
+    """Return in words what was asked of Addepar, when it was last read, and what there is to note."""
     spent = [
         f"{used:,} of {allowance.requests:,} requests in {in_words(allowance.seconds)}"
         for allowance, used in standing.used
     ]
-    words = [f"spent: {', '.join(spent)}"]
-    words.append("never synced" if standing.synced is None else f"last good sync {_minute(standing.synced)}")
+    last = "never synced" if standing.synced is None else f"last good sync {_minute(standing.synced)}"
+    return (f"spent: {', '.join(spent)}", last, *notes(standing))
+
+
+def notes(standing: Standing) -> tuple[str, ...]:
+    """Return in words which sync was cut off, and who saved the mapping; nothing where neither happened."""
+    words = []
     if standing.cut_off is not None:
         words.append(f"a sync that began {_minute(standing.cut_off)} runs or was cut off; what it read is kept")
     if standing.saved is not None:
@@ -88,7 +93,7 @@ def _minute(at: datetime) -> str:
     return f"{at:%d %b %Y %H:%M} UTC"
 
 
-def tested_words(tested: Tested) -> str:
+def trial_words(tested: Tested) -> str:
     """Return in words what a mapping reads of an account."""
     if tested.book is None:
         return "This account would be fenced off: see its faults."

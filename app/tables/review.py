@@ -130,7 +130,7 @@ def opinion_text(assessment: Assessment) -> str:
     if opinion is None:
         return ""
     return (
-        f" Checked on {opinion.at:%d %b %Y %H:%M} UTC with prices of {opinion.on:%d %b %Y}; checked again when its "
+        f"Checked on {opinion.at:%d %b %Y %H:%M} UTC with prices of {opinion.on:%d %b %Y}; checked again when its "
         "inputs change, and always before it is approved or sent."
     )
 

@@ -96,7 +96,7 @@ def _with_closes(
 
 def _on_one_basis(history: PriceHistory, given: PriceHistory) -> tuple[PriceHistory, PriceHistory]:
     """Return a history whose adjusted closes are comparable with those given, and these."""
-    if all(price is None for price in given.adjusted) or all(price is None for price in history.adjusted):
+    if all(price is None for price in history.adjusted):
         return history, given
     known = dict(zip(history.dates, zip(history.closes, history.adjusted, strict=True), strict=True))
     for on, close, adjusted in zip(given.dates, given.closes, given.adjusted, strict=True):

@@ -98,7 +98,35 @@ def test_the_largest_losses_and_gains_keep_a_bar_each_and_the_page_says_which_lo
 
     assert {*range(1, 41), *range(961, 1001)} <= alone
     assert "Of 1,000 lots the 40 at either end" in sharing(many)
+    assert "up to 9 neighbours share one" in sharing(many)  # 920 between them in at most 110 groups
     assert "The table holds every lot" in sharing(many)
+
+
+def test_a_shared_bar_says_how_many_lots_it_stands_for_and_what_they_come_to_as_its_area_does(many, view):
+    shared = [
+        (text, width, width * height)
+        for bar in lot_ladder(many, view.market).data
+        for text, width, height in zip(bar.hovertext, bar.width, bar.y, strict=True)
+        if width > 1
+    ]
+
+    assert shared
+    for text, width, area in shared:
+        count, together = text.split(" lots, ")[0], text.rpartition("together ")[2]
+        assert (int(count), float(together.replace("$", "").replace(",", ""))) == (width, pytest.approx(area, abs=0.51))
+
+
+def test_a_gift_at_a_loss_stands_at_its_worth_on_the_day_of_the_gift_and_a_lot_without_a_price_nowhere(view):
+    """10 AAA, marked 100: the giver paid 150 in 2020, they were worth 120 on 2 November 2026. -200, short-term."""
+    given = replace(
+        view.snapshot.lots[0], quantity=Decimal(10), cost_per_share=Decimal(150), acquired=date(2020, 1, 2),
+        wash_adjustment=Decimal(0), holding_start=None, gift_price=Decimal(120), gift_date=date(2026, 11, 2),
+    )  # fmt: skip
+    unpriced = replace(given, lot_id="unpriced", security_id="ZZZ")
+
+    [rung] = rungs_of([given, unpriced], view.market, view.snapshot.as_of)
+
+    assert (rung.lot, rung.gain, rung.turns, rung.label) == (given, -200.0, date(2027, 11, 3), "short-term loss")
 
 
 def test_few_lots_share_no_bar_and_nothing_is_said_of_it(many, view):

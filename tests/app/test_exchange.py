@@ -67,6 +67,7 @@ def test_prices_age_by_sessions_not_by_days(day, sessions):
     assert sessions_since(date(2026, 11, day), utc(2026, 11, 27, 12)) == sessions
 
 
-def test_prices_of_another_year_are_counted_too():
-    """Sessions after 30 December 2025: 31 December, and 2, 5 and 6 January."""
-    assert sessions_since(date(2025, 12, 30), utc(2026, 1, 6, 22)) == 4
+@pytest.mark.parametrize(("day", "sessions"), [(date(2025, 12, 30), 4), (date(2025, 12, 1), 24)])
+def test_prices_of_another_year_are_counted_too(day, sessions):
+    """Up to 6 January: 31 December, and 2, 5 and 6 January; before, 20 more of 21 weekdays from 2 December on."""
+    assert sessions_since(day, utc(2026, 1, 6, 22)) == sessions

@@ -46,7 +46,8 @@ def take(services, folder):
 
 def places(services):
     [job] = [job for job in jobs.newest_with_findings(services) if job.kind is JobKind.PRICES]
-    return [(finding.severity, finding.place, finding.found) for finding in job.findings]
+    return [(finding.severity, finding.place, finding.found, finding.expected, finding.effect)
+            for finding in job.findings]  # fmt: skip
 
 
 def test_prices_move_on_and_accounts_stay(monday, told):
@@ -65,6 +66,14 @@ def test_prices_of_a_session_that_has_not_closed_are_left_for_later(monday, told
     brought = take(monday, told(on="2026-11-24"))
 
     assert (brought.closes, brought.as_of) == (0, date(2026, 11, 20))
+
+
+@pytest.mark.parametrize(("on", "closes"), [("2026-11-13", 6), ("2026-11-12", 0)])
+def test_corrections_of_a_week_come_in_and_the_firms_day_and_marks_stay_those_of_newer_closes(monday, told, on, closes):
+    brought = take(monday, told(on=on))
+
+    assert (brought.closes, brought.as_of, brought.without) == (closes, date(2026, 11, 20), ())
+    assert monday.firm.market_parts().marks["AAA"].on == date(2026, 11, 20)
 
 
 def test_prices_that_were_made_for_data_of_before_take_the_place_of_nothing(monday, told):
@@ -86,10 +95,11 @@ def test_a_close_that_halved_without_a_split_is_not_taken_and_the_job_says_so(mo
 
     assert monday.firm.market_parts().marks["AAA"].price == 100
     assert places(monday) == [
-        ("error", "close of AAA on 2026-11-23", "50"),
-        ("warning", "close of AAA", "the newest is of 2026-11-20"),
-        ("warning", "close of BBB", "the newest is of 2026-11-20"),
-    ]
+        ("error", "close of AAA on 2026-11-23", "50", "within 40% of 100, or a split that tells why",
+         "not taken; the price before stays"),
+        ("warning", "close of AAA", "the newest is of 2026-11-20", "a close on 2026-11-23", "the price before stays"),
+        ("warning", "close of BBB", "the newest is of 2026-11-20", "a close on 2026-11-23", "the price before stays"),
+    ]  # fmt: skip
 
 
 def test_a_split_in_the_prices_that_no_account_has_booked_fences_those_that_hold_it(monday, told):
@@ -101,6 +111,13 @@ def test_a_split_in_the_prices_that_no_account_has_booked_fences_those_that_hold
     assert monday.firm.market_parts().marks["AAA"].price == 52
     assert {scan.account.account_id for scan in scans if scan.fenced} == {"T1", "T2"}
     assert not [move for scan in scans for move in scan.moves if move.change < 0]
+
+
+def test_actions_that_the_source_tells_no_more_stay_known(monday, told):
+    take(monday, told("AAA,2026-11-23,split,2", AAA="52"))
+    take(monday, told("BBB,2026-11-23,dividend,1", AAA="52"))
+
+    assert [(each.security_id, each.value) for each in monday.firm.actions()] == [("AAA", 2), ("BBB", 1)]
 
 
 def test_the_risk_model_and_every_plan_see_the_new_prices_at_once(monday, told):

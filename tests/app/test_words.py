@@ -28,6 +28,7 @@ PLAN = "0123456789ab" + "c" * 52
         ("twins: bought and sold at a loss in one plan", "GOO / GOP: bought and sold at a loss in one plan"),
         ("S1 has moved 6.0% since the plan", "ALW has moved 6.0% since the plan"),
         ("lot L1: not a lot of S1 in this account", "lot L1: not a lot of ALW in this account"),
+        ("S1: 10 of 40 shares", "ALW: 10 of 40 shares"),  # what is of something is a lot only in this account
         ("max_weight S1", "max_weight ALW"),
         ("40 trades; at most 40", "40 trades; at most 40"),  # a number is no security, though one is called so
         ("40: active weight 0.0400, bound 0.04", "NUM: active weight 0.0400, bound 0.04"),

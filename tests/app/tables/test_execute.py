@@ -6,6 +6,8 @@ from decimal import Decimal as D
 import pandas as pd
 import pytest
 
+from app.steps.amend import Working
+from app.steps.realised import Outcome
 from app.steps.reconcile import Arrival, Sending
 from app.tables.execute import (
     all_breaks_table,
@@ -13,21 +15,27 @@ from app.tables.execute import (
     arrival_table,
     block_table,
     break_table,
+    change_table,
     custodian_table,
     fill_table,
+    not_understood_table,
     outbox_table,
+    outcome_table,
     outgoing_table,
     sent_table,
     signed_table,
+    working_table,
 )
 from connectors.fix.destinations import read_destinations
-from data.orders import Acknowledgement
+from data.mailbox import Received
+from data.orders import Acknowledgement, AskedChange
 from data.outbox import OutboxRow
 from data.plans import PlanHead
 from engine.domain.lifecycle import PlanState
 from engine.domain.orders import Block, LotInstruction, Order
 from engine.domain.plans import Side
 from engine.execute.fills import FilledOrder
+from engine.execute.outcome import Figures
 from engine.execute.reconcile import Break, BreakKind
 
 NINE = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
@@ -199,6 +207,71 @@ def test_an_answer_is_shown_with_the_custodians_own_words_and_time():
     assert answer_table([answer]).to_dict("records") == [
         {"at": NINE, "status": "rejected", "text": "halted", "cl_ord_id": "b1"}
     ]
+
+
+def test_what_the_fills_did_stands_beside_what_the_plan_said_and_no_difference_has_the_sign_of_nothing():
+    said = Figures(tax=D("-480.00"), cost_bp=3.0, tracking_error=0.0125)
+    did = Figures(tax=D("-455.50"), cost_bp=2.999, tracking_error=0.0150)
+
+    table = outcome_table(Outcome(predicted=said, realised=did))
+
+    assert table["figure"].tolist() == [
+        "Tax, $", "Trading cost, bp of what is traded", "Tracking error, % a year",
+    ]  # fmt: skip
+    assert table["predicted"].tolist() == pytest.approx([-480, 3, 1.25])
+    assert table["realised"].tolist() == pytest.approx([-455.5, 2.999, 1.5])
+    assert [str(each) for each in table["difference"]] == ["24.5", "0.0", "0.25"]
+
+
+def test_before_the_first_fill_there_is_nothing_to_compare_with():
+    said = Figures(tax=D(10), cost_bp=3.0, tracking_error=0.01)
+
+    table = outcome_table(Outcome(predicted=said, realised=None))
+
+    assert table[["realised", "difference"]].isna().all(axis=None)
+
+
+def test_a_block_at_work_has_the_shares_that_are_wanted_now_and_says_whether_a_change_is_open():
+    def at_work(*, is_open):
+        return Working(block=SALE, wanted=D(40), filled=D("7.5"), held_as="b2", asked=1, open=is_open)
+
+    table = working_table([at_work(is_open=False), at_work(is_open=True)])
+
+    assert table.to_numpy().tolist() == [
+        ["One", "sell", "ABC", 40.0, 7.5, "working", "b1"],
+        ["One", "sell", "ABC", 40.0, 7.5, "change not answered yet", "b1"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "taken", "asked", "status"),
+    [
+        ("0", None, "cancel what is left", "not answered yet"),
+        ("30", True, "30 shares in all", "taken"),
+        ("12.5", False, "12.5 shares in all", "refused"),
+    ],
+)
+def test_a_change_tells_what_was_asked_of_which_block_and_what_the_custodian_said(quantity, taken, asked, status):
+    change = AskedChange(
+        cl_ord_id="c1", block_id="b1", replaces="b1", quantity=D(quantity), actor="alan", at=NINE, taken=taken,
+        text="too late",
+    )  # fmt: skip
+
+    assert change_table([change], [SALE]).to_dict("records") == [
+        {
+            "at": NINE, "actor": "alan", "side": "sell", "ticker": "ABC", "asked": asked, "status": status,
+            "text": "too late", "cl_ord_id": "b1",
+        }
+    ]  # fmt: skip
+
+
+def test_a_message_that_makes_no_sense_is_shown_as_it_came_but_for_a_password():
+    came = Received(id=1, custodian="One", text="35=A\x01554=secret\x0110=000\x01", at=NINE, problem="unknown order")
+
+    [row] = not_understood_table([came]).to_dict("records")
+
+    assert (row["custodian"], row["problem"], row["at"]) == ("One", "unknown order", NINE)
+    assert row["message"] == "35=A|554=***|10=000|"
 
 
 def test_a_waiting_message_tells_its_tries_the_next_one_and_what_went_wrong():

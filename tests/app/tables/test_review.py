@@ -17,10 +17,12 @@ from app.tables.review import (
     editable_trades,
     history_table,
     objections,
+    opinion_text,
     plan_table,
     returned_table,
     verdict_line,
 )
+from data.opinions import Opinion
 from data.plans import PlanHead, PlanMove
 from engine.domain.lifecycle import Action, PlanState
 from engine.domain.plans import Check, Verdict
@@ -94,6 +96,18 @@ FAILURE, REMARK, PASS = ("cash", Verdict.FAIL, "below 0"), ("cost", Verdict.WARN
 def test_the_worst_is_told_in_one_line_and_everything_against_a_plan_in_full(found, line, against):
     assert verdict_line(found) == line
     assert objections(found) == against
+
+
+def test_an_opinion_tells_when_it_was_formed_and_of_which_days_prices():
+    opinion = Opinion(
+        plan_id="p", checker="c", inputs_hash="h", checks=(), year_gain=None, seen="", on=FRIDAY_NOON.date(), stale=(),
+        washed=(), at=FRIDAY_NOON + timedelta(days=1),
+    )  # fmt: skip
+
+    assert opinion_text(replace(assessed(PASS), opinion=opinion)).startswith(
+        "Checked on 21 Nov 2026 17:00 UTC with prices of 20 Nov 2026; "
+    )
+    assert opinion_text(assessed(PASS)) == ""
 
 
 # Lists of plans

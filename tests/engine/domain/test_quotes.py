@@ -43,6 +43,14 @@ def test_a_close_told_again_keeps_its_adjusted_close_unless_the_source_gives_one
     assert merged(known, Quotes(closes=(history("A", (MON, 10, 8)),)), actions=())[0][0].adjusted == (D(8),)
 
 
+def test_a_sources_adjusted_closes_count_on_every_day_that_it_tells_again():
+    known = [history("A", (MON, 10, 9), (TUE, 11, 10))]
+
+    (found,), _ = merged(known, Quotes(closes=(history("A", (MON, 10, 8), (TUE, 11, 7)),)), actions=())
+
+    assert found == history("A", (MON, 10, 8), (TUE, 11, 7))
+
+
 def test_adjusted_closes_of_before_a_split_are_put_on_the_basis_of_those_after_it():
     """Two for one on THU. The source tells WED again, adjusted for it: 102 is 51, so 100 and 99 are 50 and 49.5."""
     known = [history("A", (MON, 100, 99), (TUE, 100, 100), (WED, 102, 102))]
@@ -61,6 +69,39 @@ def test_adjusted_closes_that_share_no_day_with_those_of_before_are_left_out():
     assert found == history("A", (MON, 100, 100), (THU, 51))
 
 
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        ([(MON, 10), (TUE, 12, 12)], [(MON, 10, 5), (TUE, 12, 6)]),  # Monday was not adjusted
+        ([(MON, 10, 10), (TUE, 12, 12)], [(MON, 10), (TUE, 12, 6)]),  # the source does not adjust Monday
+        ([(MON, 9, 9), (TUE, 12, 12)], [(MON, 10, 5), (TUE, 12, 6)]),  # Monday's close is corrected
+    ],
+)
+def test_a_day_tells_of_the_basis_only_with_the_same_close_adjusted_on_both_sides(known, told):
+    """Tuesday tells: 12 is 6 now. A Friday before, at 8, is 4."""
+    friday = date(2026, 11, 13)
+
+    (found,), _ = merged([history("A", (friday, 8, 8), *known)], Quotes(closes=(history("A", *told),)), actions=())
+
+    assert found == history("A", (friday, 8, 4), (MON, 10, 5), (TUE, 12, 6))
+
+
+def test_a_history_that_was_never_adjusted_takes_the_sources_adjusted_closes_from_now_on():
+    (found,), _ = merged([history("A", (MON, 10))], Quotes(closes=(history("A", (TUE, 11, 10)),)), actions=())
+
+    assert found == history("A", (MON, 10), (TUE, 11, 10))
+
+
+def test_adjusted_closes_on_another_basis_have_eight_decimals_and_on_the_same_one_every_digit_that_they_had():
+    known = [history("A", (MON, 1, "1.0000000000001"), (TUE, 3, 3))]
+
+    (third,), _ = merged(known, Quotes(closes=(history("A", (TUE, 3, 1)),)), actions=())
+    (same,), _ = merged(known, Quotes(closes=(history("A", (TUE, 3, 3)),)), actions=())
+
+    assert third.adjusted == (D("0.33333333"), D(1))
+    assert same.adjusted == known[0].adjusted
+
+
 def test_a_day_that_was_missing_is_put_in_its_place():
     found, _ = merged([history("A", (MON, 10), (WED, 12))], Quotes(closes=(history("A", (TUE, 11)),)), actions=())
 
@@ -68,9 +109,23 @@ def test_a_day_that_was_missing_is_put_in_its_place():
 
 
 def test_a_security_without_a_history_gets_one_at_the_end():
-    found, _ = merged([history("B", (MON, 5))], Quotes(closes=(history("A", (TUE, 11)),)), actions=())
+    told = [history(name, (TUE, 11)) for name in "EDCA"]
 
-    assert [each.security_id for each in found] == ["B", "A"]
+    found, _ = merged([history("B", (MON, 5))], Quotes(closes=tuple(told)), actions=())
+
+    assert [each.security_id for each in found] == ["B", "A", "C", "D", "E"]
+
+
+def test_a_security_of_which_the_source_tells_no_close_gets_no_history():
+    assert merged([], Quotes(closes=(history("A"),)), actions=()) == ((), ())
+
+
+def test_a_correction_is_held_against_the_day_before_and_not_against_what_it_corrects():
+    known = [history("A", (MON, 100), (TUE, 10), (WED, 101))]
+
+    found, held = merged(known, Quotes(closes=(history("A", (TUE, 100)),)), actions=())
+
+    assert (found, held) == ((history("A", (MON, 100), (TUE, 100), (WED, 101)),), ())
 
 
 @pytest.mark.parametrize(
@@ -100,6 +155,21 @@ def test_a_split_tells_why_a_price_halved():
 
     assert (found[0].closes, held) == ((100, 50, 50, 10), ())
     assert merged([history("A", (MON, 100))], told, actions=[split(MON, 2)])[1][0].on == TUE  # it was before
+
+
+def test_a_close_held_back_after_a_split_is_told_beside_the_price_before_in_new_shares():
+    """2-for-1 on Tuesday: 100 is 50, and 20 is too far from that."""
+    _, held = merged([history("A", (MON, 100))], Quotes(closes=(history("A", (TUE, 20)),)), actions=[split(TUE, 2)])
+
+    assert held == (HeldBack(security_id="A", on=TUE, close=D(20), before=D(50)),)
+
+
+def test_a_dividend_tells_no_reason_why_a_price_halved():
+    paid = CorporateAction(security_id="A", ex_date=TUE, kind=ActionKind.DIVIDEND, value=D(2))
+
+    _, held = merged([history("A", (MON, 100))], Quotes(closes=(history("A", (TUE, 50)),)), actions=[paid])
+
+    assert [each.on for each in held] == [TUE]
 
 
 def test_of_two_actions_of_one_security_day_and_kind_the_sources_counts():

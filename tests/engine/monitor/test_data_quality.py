@@ -78,9 +78,10 @@ def test_a_name_of_the_model_that_is_not_held_needs_no_price_to_be_measured(snap
 
 
 def test_a_security_in_no_list_fences(snapshot, market):
-    assert problems(snapshot, replace(market, securities=without(market.securities, "GAMA"))) == [
-        ("unknown_security", FENCE, "GAMA")
-    ]
+    unlisted = replace(market, securities=without(market.securities, "GAMA"))
+
+    assert problems(snapshot, unlisted) == [("unknown_security", FENCE, "GAMA")]
+    assert sentences(snapshot, unlisted) == ["GAMA is held or in the model and is in no list of securities."]
 
 
 def test_a_name_that_the_risk_model_does_not_cover_fences_held_or_not(snapshot, market):
@@ -94,6 +95,9 @@ def test_a_name_that_the_risk_model_does_not_cover_fences_held_or_not(snapshot, 
 
     for account in (snapshot, with_lots(snapshot, *snapshot.lots[:3])):
         assert problems(account, replace(market, risk=two)) == [("no_risk", FENCE, "GAMA")]
+        assert sentences(account, replace(market, risk=two)) == [
+            "GAMA is held or in the model and the risk model does not cover it."
+        ]
 
 
 def test_a_model_that_does_not_exist_fences(snapshot, market):
@@ -108,6 +112,13 @@ def test_an_account_worth_nothing_or_less_fences(snapshot, market, cash):
     assert problems(with_account(snapshot, cash=D(cash)), market) == [
         ("no_value", FENCE, None),
         ("negative_cash", WARN, None),
+    ]
+
+
+def test_what_an_account_is_worth_and_owes_is_told_in_dollars_and_cents(snapshot, market):
+    assert sentences(with_account(snapshot, cash=D("-96234.50")), market) == [
+        "The account is worth -1,234.50 USD; expected more than 0.",
+        "Cash is -96,234.50 USD; expected 0 or more.",
     ]
 
 
@@ -142,7 +153,10 @@ def test_a_stale_price_says_how_old_it_is(snapshot, market):
 
 
 def test_a_holding_that_cannot_be_traded_warns(snapshot, market):
-    assert problems(snapshot, with_security(market, "BETA", tradable=False)) == [("not_tradable", WARN, "BETA")]
+    locked = with_security(market, "BETA", tradable=False)
+
+    assert problems(snapshot, locked) == [("not_tradable", WARN, "BETA")]
+    assert sentences(snapshot, locked) == ["BETA is held and cannot be traded."]
     assert problems(snapshot, with_security(market, "BETA", tradable=True)) == []
 
 
@@ -224,11 +238,34 @@ def found_with(snapshot, market, *actions):
     return [(problem.code, problem.severity, problem.security_id) for problem in found]
 
 
+def said_with(snapshot, market, *actions):
+    return [problem.sentence for problem in data_problems(snapshot, market, measure(snapshot, market), actions)]
+
+
 @pytest.mark.parametrize("days_ago", [0, 1, 30])
 def test_a_split_that_prices_know_and_the_account_does_not_fences_it(snapshot, market, days_ago):
     on = market.as_of - timedelta(days=days_ago)
 
     assert found_with(snapshot, market, split(on)) == [("split_not_booked", FENCE, "BETA")]
+    assert said_with(snapshot, market, split(on, "0.10")) == [
+        f"BETA split on {on}, 0.1 new shares for one, and no split is booked here."
+    ]
+
+
+def test_only_a_split_of_the_same_name_is_its_booking(snapshot, market):
+    others = with_rows(snapshot, booked_split(market.as_of, "GAMA"))
+    purchase = with_rows(snapshot, replace(bought(500), trade_date=market.as_of))
+
+    for account in (others, purchase):
+        assert ("split_not_booked", FENCE, "BETA") in found_with(account, market, split(market.as_of))
+
+
+def test_a_split_of_a_name_without_a_price_is_the_lesser_problem(snapshot, market):
+    unpriced = replace(market, marks=without(market.marks, "BETA"))
+
+    for account in (snapshot, with_rows(snapshot, booked_split(market.as_of))):
+        found = found_with(account, unpriced, split(market.as_of))
+        assert [problem for problem in found if problem[0] != "quantity_mismatch"] == [("no_mark", FENCE, "BETA")]
 
 
 def test_a_split_of_long_ago_or_of_a_day_to_come_or_of_a_name_not_held_is_no_problem(snapshot, market):
@@ -255,12 +292,14 @@ def test_a_split_is_booked_within_a_week_of_its_day(snapshot, market, days, know
 
 
 def test_shares_bought_after_the_split_need_none_booked(snapshot, market):
-    """All BETA was bought on the split's day or later."""
-    on = max(lot.acquired for lot in snapshot.lots if lot.security_id == "BETA")
+    """All GAMA was bought on 20 November 2025; other names were held before."""
+    on = date(2025, 11, 20)
     later = replace(market, as_of=on + timedelta(days=3))
 
-    assert "split_not_booked" not in [code for code, _, _ in found_with(snapshot, later, split(on))]
-    assert "split_not_booked" in [code for code, _, _ in found_with(snapshot, later, split(on + timedelta(days=1)))]
+    assert found_with(snapshot, later, split(on, name="GAMA")) == []
+    assert found_with(snapshot, later, split(on + timedelta(days=1), name="GAMA")) == [
+        ("split_not_booked", FENCE, "GAMA")
+    ]
 
 
 def test_a_price_from_before_a_booked_split_fences_the_account(snapshot, market):
@@ -268,10 +307,10 @@ def test_a_price_from_before_a_booked_split_fences_the_account(snapshot, market)
     there = with_rows(snapshot, booked_split(market.as_of))
     old = replace(market, marks={**market.marks, "BETA": Mark(price=D(100), on=day)})
 
-    codes = [code for code, _, _ in found_with(there, old, split(market.as_of))]
-
-    assert "price_before_split" in codes
-    assert "price_before_split" not in [code for code, _, _ in found_with(there, market, split(market.as_of))]
+    said = "BETA split on 2026-11-20, 2 new shares for one, and its price is from before."
+    assert ("price_before_split", FENCE, "BETA") in found_with(there, old, split(market.as_of))
+    assert said in said_with(there, old, split(market.as_of))
+    assert said not in said_with(there, market, split(market.as_of))
 
 
 def source(snapshot, **changes):
@@ -298,6 +337,9 @@ def test_every_fault_of_the_newest_reading_fences_and_says_which_data_stay(snaps
 
 def test_lots_rebuilt_from_transactions_are_said_to_be(snapshot, market):
     assert problems(source(snapshot, derived=True), market) == [("derived_lots", WARN, None)]
+    assert sentences(source(snapshot, derived=True), market) == [
+        "The lots were rebuilt from transactions: Addepar gives none."
+    ]
 
 
 @pytest.mark.parametrize(("age", "found"), [(5, []), (6, [("old_source", WARN, None)])])
@@ -305,7 +347,21 @@ def test_lots_older_than_a_long_weekend_are_said_to_be(snapshot, market, age, fo
     assert problems(source(snapshot, read_on=market.as_of - timedelta(days=age)), market) == found
 
 
+def test_how_old_lots_are_is_told_once_with_their_fault_where_there_is_one_and_not_before_the_first(snapshot, market):
+    old = {"read_on": date(2026, 11, 1)}
+
+    assert sentences(source(snapshot, **old), market) == ["The lots are of 2026-11-01; the firm's day is 2026-11-20."]
+    assert problems(source(snapshot, **old, faults=("x",)), market) == [("source_fault", FENCE, None)]
+    assert problems(source(snapshot, read_on=None), market) == []
+
+
 def test_a_member_of_the_household_that_could_not_be_read_is_a_warning_to_the_others(snapshot, market):
-    assert problems(source(snapshot, account_id="OTHER", faults=("x",)), market) == [
-        ("household_source_fault", WARN, None)
-    ]
+    other = source(snapshot, account_id="OTHER", faults=("x",))
+
+    assert problems(other, market) == [("household_source_fault", WARN, None)]
+    [said] = sentences(other, market)
+    assert said == (
+        "Account OTHER of the household could not be read from Addepar on 2026-11-20; those of 2026-11-19 stay in use, "
+        "and later trades in it are not known to the wash-sale rules."
+    )
+    assert problems(source(snapshot, account_id="OTHER", derived=True), market) == []

@@ -27,6 +27,27 @@ def found(snapshot, market, days=1, of=MoveOf.NAME, limits=None, actions=(), **b
     return [move for move in told if move.of is of]
 
 
+def booked(snapshot, *rows):
+    """Return the account with transactions of GAMA on its books: (type, day, quantity)."""
+    transactions = tuple(
+        Transaction(
+            transaction_id=f"t{number}",
+            account_id="A",
+            trade_date=on,
+            security_id="GAMA",
+            type=kind,
+            quantity=D(quantity),
+            price=D(0),
+        )
+        for number, (kind, on, quantity) in enumerate(rows)
+    )
+    return replace(snapshot, book=replace(snapshot.book, transactions=transactions))
+
+
+def action(kind, on, value):
+    return CorporateAction(security_id="GAMA", ex_date=on, kind=kind, value=D(value))
+
+
 def names(found) -> list[str]:
     return [move.key for move in found if move.of is MoveOf.NAME]
 
@@ -75,32 +96,14 @@ def test_the_largest_in_dollars_comes_first(snapshot, market):
 
 
 def test_a_stock_split_in_between_is_no_move(snapshot, market):
-    split = Transaction(
-        transaction_id="s1",
-        account_id="A",
-        trade_date=market.as_of,
-        security_id="GAMA",
-        type=TransactionType.SPLIT,
-        quantity=D(3),
-        price=D(0),
-    )
-    after_split = replace(snapshot, book=replace(snapshot.book, transactions=(split,)))
+    after_split = booked(snapshot, (TransactionType.SPLIT, market.as_of, 3))
 
     assert names(found(after_split, market, GAMA=60)) == []
     assert [move.dollars for move in found(after_split, market, GAMA=75)] == [-7500]  # from 25 to 20 as it is now
 
 
 def test_a_split_before_the_last_scan_is_in_its_price_already(snapshot, market):
-    split = Transaction(
-        transaction_id="s1",
-        account_id="A",
-        trade_date=market.as_of - timedelta(days=1),
-        security_id="GAMA",
-        type=TransactionType.SPLIT,
-        quantity=D(3),
-        price=D(0),
-    )
-    after_split = replace(snapshot, book=replace(snapshot.book, transactions=(split,)))
+    after_split = booked(snapshot, (TransactionType.SPLIT, market.as_of - timedelta(days=1), 3))
 
     assert names(found(after_split, market, GAMA=20)) == []
 
@@ -191,6 +194,34 @@ def test_the_account_moves_by_its_change_against_all_it_was_worth_cash_included(
     assert [move.key for move in told] == (["A"] if moved else [])
 
 
+@pytest.mark.parametrize(
+    ("of", "before", "moved"),
+    [
+        (MoveOf.SECTOR, "106.78", True),  # -2,712 of 67,712 USD: -4.005 %
+        (MoveOf.SECTOR, "106.76", False),  # -2,704 of 67,704: -3.994 %
+        (MoveOf.ACCOUNT, "107.74", True),  # -3,096 of 103,096: -3.003 %
+        (MoveOf.ACCOUNT, "107.72", False),  # -3,088 of 103,088: -2.996 %
+    ],
+)
+def test_unless_the_firm_says_otherwise_a_sector_counts_from_four_per_cent_and_the_account_from_three(
+    snapshot, market, of, before, moved
+):
+    """ALFA alone fell, over a year, so that no limit in sigmas is near."""
+    assert bool(found(snapshot, market, days=365, of=of, ALFA=before)) is moved
+
+
+@pytest.mark.parametrize(("lost", "moved"), [("50.1", True), ("49.9", False)])
+def test_unless_the_firm_says_otherwise_a_move_counts_that_did_a_twentieth_of_a_per_cent_to_the_account(
+    snapshot, market, lost, moved
+):
+    """One share of ALFA, now 100, beside cash: 100,000 USD in all before it fell; 0.05 % of that is 50."""
+    lots = (replace(snapshot.lots[0], quantity=D(1)),)
+    account = replace(snapshot.account, cash=D(100_000) - 100 - D(lost))
+    book = replace(snapshot.book, account=account, lots=lots)
+
+    assert names(found(replace(snapshot, book=book), market, ALFA=100 + D(lost))) == (["ALFA"] if moved else [])
+
+
 def test_the_account_comes_first_then_sectors_then_names(snapshot, market):
     then = market.as_of - timedelta(days=1)
     last = {name: Mark(price=mark.price * 2, on=then) for name, mark in market.marks.items()}
@@ -204,18 +235,46 @@ def test_the_account_comes_first_then_sectors_then_names(snapshot, market):
 
 def test_a_split_that_the_price_source_tells_is_no_move_and_counts_once(snapshot, market):
     """GAMA 3-for-1, told by the source and booked too: 60 before is 20 after."""
-    told = CorporateAction(security_id="GAMA", ex_date=market.as_of, kind=ActionKind.SPLIT, value=D(3))
-    booked = Transaction(
-        transaction_id="s1",
-        account_id="A",
-        trade_date=market.as_of,
-        security_id="GAMA",
-        type=TransactionType.SPLIT,
-        quantity=D(3),
-        price=D(0),
-    )
-    both = replace(snapshot, book=replace(snapshot.book, transactions=(booked,)))
+    told = action(ActionKind.SPLIT, market.as_of, 3)
+    both = booked(snapshot, (TransactionType.SPLIT, market.as_of, 3))
 
     assert names(found(snapshot, market, actions=[told], GAMA=60)) == []
     assert names(found(both, market, actions=[told], GAMA=60)) == []
     assert names(found(snapshot, market, GAMA=60)) == ["GAMA"]
+
+
+def test_two_splits_in_between_count_together_and_one_of_tomorrow_not_yet(snapshot, market):
+    """GAMA 3-for-1 yesterday and 2-for-1 today: 120 before is 20 after. The 5-for-1 of tomorrow is in no price."""
+    day = timedelta(days=1)
+    splits = [(market.as_of - day, 3), (market.as_of, 2), (market.as_of + day, 5)]
+    told = [action(ActionKind.SPLIT, on, ratio) for on, ratio in splits]
+    kept = booked(snapshot, *[(TransactionType.SPLIT, on, ratio) for on, ratio in splits])
+
+    assert names(found(snapshot, market, days=2, actions=told, GAMA=120)) == []
+    assert names(found(kept, market, days=2, GAMA=120)) == []
+
+
+def test_neither_a_dividend_nor_a_purchase_is_a_split(snapshot, market):
+    """GAMA at 60 before and 20 now, with 3 USD of dividend told, or 3 shares bought."""
+    paid = action(ActionKind.DIVIDEND, market.as_of, 3)
+    bought = booked(snapshot, (TransactionType.BUY, market.as_of, 3))
+
+    assert names(found(snapshot, market, actions=[paid], GAMA=60)) == ["GAMA"]
+    assert names(found(bought, market, GAMA=60)) == ["GAMA"]
+
+
+def test_a_name_in_no_list_of_securities_moves_and_is_of_no_sector(snapshot, market):
+    listed = {name: security for name, security in market.securities.items() if name != "GAMA"}
+    unlisted = replace(market, securities=listed)
+
+    assert names(found(snapshot, unlisted, GAMA=60)) == ["GAMA"]
+    assert found(snapshot, unlisted, of=MoveOf.SECTOR, GAMA=60) == []
+
+
+def test_an_account_that_was_worth_nothing_did_not_move_by_any_part_of_it(snapshot, market):
+    """ALFA, BETA and GAMA were worth 99,000 USD with ALFA at 110; the account owes as much."""
+    account = replace(snapshot.account, cash=D(-99_000))
+    owing = replace(snapshot, book=replace(snapshot.book, account=account))
+
+    assert found(owing, market, of=MoveOf.ACCOUNT, ALFA=110) == []
+    assert names(found(owing, market, ALFA=110)) == ["ALFA"]

@@ -203,6 +203,15 @@ def test_no_return_is_taken_across_a_hole_in_the_history_of_all_names(returns_of
     assert found.matrix[:, 0] == pytest.approx([0.1, 0.1, 100 / 121 - 1, 0.1, 0.1, 0.1, 0.1, 0.1])
 
 
+@pytest.mark.parametrize(("gap", "taken"), [(7, True), (8, False)])
+def test_a_step_may_be_six_days_longer_than_usual(returns_of, gap, taken):
+    days = [*days_on(date(2026, 1, 5), 4), *days_on(date(2026, 1, 8 + gap), 3)]
+
+    found = returns_of({"A": list(zip(days, [100, 110, 121, 100, 110, 121, 133.1], strict=True))}, as_of=days[-1])
+
+    assert (days[4] in found.days) is taken
+
+
 def test_share_classes_of_one_company_carry_its_word(make_history, make_security):
     names = [replace(make_security(name), identical_group=group) for name, group in [("A", "G"), ("B", None)]]
 
@@ -219,8 +228,8 @@ def action(day, kind, value, name="A"):
 def returns_with(make_history, make_security):
     """Return the returns of one name over a week of closes, with actions."""
 
-    def build(closes, *actions, adjusted=None):
-        history = make_history("A", WEEK, closes, adjusted)
+    def build(closes, *actions, adjusted=None, days=WEEK):
+        history = make_history("A", days, closes, adjusted)
         return daily_returns([history], [make_security("A")], as_of=FRIDAY, actions=actions).matrix[:, 0]
 
     return build
@@ -241,12 +250,20 @@ def test_a_dividend_is_earned_on_its_ex_date(returns_with):
     assert returns_with([100, 9.9, 9.9, 10, 10], *reversed(both))[0] == pytest.approx(0.0, abs=1e-12)
 
 
-def test_an_action_between_two_sessions_counts_on_the_next_and_none_before_the_first(returns_with):
+def test_actions_between_two_sessions_count_on_the_next_in_the_order_of_their_days(returns_with):
+    """2 USD paid on Tuesday, 2-for-1 on Wednesday and again on Thursday, where 0.25 is paid: 2 + 4 x (24.5 + 0.25)."""
+    days = [WEEK[0], WEEK[3], WEEK[4]]
+    paid, again = action(WEEK[1], "dividend", 2), action(WEEK[3], "dividend", "0.25")
+    splits = action(WEEK[2], "split", 2), action(WEEK[3], "split", 2)
+
+    assert returns_with([100, 24.5, 24.5], again, *splits, paid, days=days)[0] == pytest.approx(0.01, abs=1e-12)
+
+
+def test_no_action_counts_before_the_first_session_or_after_the_last_or_of_another_name(returns_with):
     early, late = WEEK[0] - timedelta(days=3), WEEK[-1] + timedelta(days=1)
+    none = action(early, "split", 2), action(late, "split", 2), action(WEEK[2], "split", 2, name="B")
 
-    found = returns_with([100, 101, 101, 102, 103], action(early, "split", 2), action(late, "split", 2))
-
-    assert found == pytest.approx([0.01, 0.0, 1 / 101, 1 / 102], abs=1e-12)
+    assert returns_with([100, 101, 101, 102, 103], *none) == pytest.approx([0.01, 0.0, 1 / 101, 1 / 102], abs=1e-12)
 
 
 def test_adjusted_closes_know_the_actions_already(returns_with):
