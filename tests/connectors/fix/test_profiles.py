@@ -83,11 +83,24 @@ def test_the_order_import_has_eight_columns_a_row_for_each_account_and_no_header
         ({"quantities": ("0.0001",)}, "expected shares to three decimals, found 0.0001"),
         ({"quantities": ("12345678901",)}, "expected quantity of at most 10 characters"),
         ({"account": "7" * 21}, "expected account number of at most 20 characters"),
+        ({"ticker": "T" * 31}, "expected symbol of at most 30 characters"),
     ],
 )
 def test_what_a_column_of_the_order_import_cannot_hold_is_refused(block, made, found):
     with pytest.raises(DataError, match=found):
         fidelity.write([block(**made)])
+
+
+def test_what_just_fits_the_columns_of_the_order_import_is_written(block):
+    content, _ = fidelity.write([block(quantities=("123456.125",), account="7" * 20, ticker="T" * 30)])
+
+    assert content == f"{'7' * 20},,B,123456.125,{'T' * 30},M,D,\r\n".encode()
+
+
+@pytest.mark.parametrize("row", ["77-2,,S,20,ABC,M,D", "77-2,,X,20,ABC,M,D,", "77-2,,S,many,ABC,M,D,"])
+def test_a_row_of_an_order_import_that_is_no_order_is_refused_by_line(row):
+    with pytest.raises(DataError, match=f"order import, line 2: expected an order, found {row}"):
+        fidelity.read(f"77-1,,S,30,ABC,M,D,\r\n{row}\r\n".encode())
 
 
 def test_orders_and_sheet_that_disagree_are_refused(two_lots, order_text, block):
