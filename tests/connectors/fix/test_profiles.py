@@ -129,6 +129,10 @@ def test_a_sheet_with_another_header_or_a_bad_row_is_refused_by_line(block):
         lot_sheet.read(content.replace(b"cl_ord_id", b"order"))
     with pytest.raises(DataError, match="line 3: expected a lot"):
         lot_sheet.read(content.replace(b",20,2020", b",x,2020"))
+    with pytest.raises(DataError, match="line 1: expected cl_ord_id"):
+        lot_sheet.read(b"")
+    with pytest.raises(DataError, match="lot sheet: expected a CSV"):
+        lot_sheet.read(b"\xff")
 
 
 @pytest.mark.parametrize("version", DIALECTS)
