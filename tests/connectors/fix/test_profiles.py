@@ -309,3 +309,5 @@ def test_the_agreed_dictionary_adds_lots_where_accounts_are_and_nowhere_else():
     assert agreed.index('name="AllocQty"') < agreed.index('name="CustodialLotID"')
     with pytest.raises(DataError, match="expected XML"):
         with_lots("no dictionary")
+    with pytest.raises(DataError, match="expected fields and messages, found none"):
+        with_lots(stock.replace("messages>", "others>"))
