@@ -77,7 +77,8 @@ def test_a_sale_without_cusip_has_side_2_and_no_security_id(block, released):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [("100", "100"), ("1E+2", "100"), ("1.50", "1.5"), ("0.000001", "0.000001"), ("0E+3", "0")]
+    ("value", "text"),
+    [("100", "100"), ("1E+2", "100"), ("1.50", "1.5"), ("0.000001", "0.000001"), ("0E+3", "0"), ("-0", "0")],
 )
 def test_numbers_have_no_exponent_and_no_trailing_zeros(value, text):
     assert number(Decimal(value)) == text
