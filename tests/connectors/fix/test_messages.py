@@ -178,6 +178,8 @@ def test_without_transact_time_the_sending_time_counts():
         (report((35, "P"), (70, "ALLOC1"), (87, "1"), (88, "7")),
          AllocationAnswer(alloc_id="ALLOC1", taken=False, text="reason 7")),
         (report((35, "P"), (70, "ALLOC1"), (87, "5")), AllocationAnswer(alloc_id="ALLOC1", taken=False, text="")),
+        (report((790, "R1"), (103, "1"), kind="8"), Rejected(cl_ord_id="BLOCK1", code="1", text="")),
+        (report((103, "6"), kind="4"), Ended(cl_ord_id="BLOCK1", how="cancelled")),
         (report((103, "5"), kind="8"), Rejected(cl_ord_id="BLOCK1", code="5", text="")),
         (report((584, "M1"), (39, "8"), (103, "5"), (14, "0"), kind="8"),
          Status(cl_ord_id="BLOCK1", request_id="M1", known=False, refused=False, filled=Decimal(0), last=True)),
