@@ -32,25 +32,16 @@ def kept_running(
     """
     over = threading.Event()
 
-    tied = _TIED if shutil.which(_TIED[0]) else ()
-
     def keep() -> None:
         wait_s = first_wait_s
         while not over.is_set():
             began = time.monotonic()
-            # A session of its own, so that Ctrl-C reaches who keeps it, and is no reason to start it again.
-            process = subprocess.Popen(  # noqa: S603  our own modules
-                [*tied, *command], env=dict(environment), cwd=folder, start_new_session=True
-            )
-            while process.poll() is None and not over.wait(_LOOK_S):
-                pass
+            code = _run(command, environment, folder, over)
             if over.is_set():
-                process.terminate()
-                process.wait()
                 return
             if time.monotonic() - began > _SETTLED_S:
                 wait_s = first_wait_s
-            say(f"{' '.join(command[1:3])} ended with {process.returncode}; it starts again in {wait_s:g} s")
+            say(f"{' '.join(command[1:3])} ended with {code}; it starts again in {wait_s:g} s")
             over.wait(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
@@ -61,3 +52,17 @@ def kept_running(
     finally:
         over.set()
         thread.join()
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str], folder: Path, over: threading.Event) -> int:
+    """Run a command until it ends, or is asked to because all is over; return its exit code."""
+    tied = _TIED if shutil.which(_TIED[0]) else ()
+    # A session of its own, so that Ctrl-C reaches who keeps it, and is no reason to start it again.
+    process = subprocess.Popen(  # noqa: S603  our own modules
+        [*tied, *command], env=dict(environment), cwd=folder, start_new_session=True
+    )
+    while process.poll() is None and not over.wait(_LOOK_S):
+        pass
+    if over.is_set():
+        process.terminate()
+    return process.wait()

@@ -47,11 +47,12 @@ def take_in_sessions(services: Services) -> int:
     """
     count = 0
     while services.inbox.waiting():
+        if count:
+            time.sleep(_BREATH_S)
         with services.database.begin() as connection:
             received = services.inbox.take(connection, _AT_ONCE)
             services.inbox.taken(connection, _problems(connection, received, services.now()), at=services.now())
         count += len(received)
-        time.sleep(_BREATH_S)
     return count
 
 

@@ -99,7 +99,6 @@ def send(
     """Release approved plans and send their orders, all plans of the call in common blocks; return the folders written.
 
     confirmed: the seal of what a person was shown; where something else would go, nothing does.
-
     What a custodian takes over a live session goes to the gateway's outbox with the move itself; files follow at once.
     Before anything moves, and again once files are written, they are read back and must reproduce the plans exactly.
     Sending again what is sent already writes the same bytes and no second order. A plan that has gone stale is marked
@@ -111,38 +110,23 @@ def send(
     if states and all(state in _OUT for state in states.values()):
         return export_again(services, plan_ids, folder=folder)
     _refuse_unready(services, plan_ids)
-    blocks, at = _blocks(services, plan_ids), services.now()
-    own, there = sender(services), destinations(services, blocks)
-    if confirmed is not None and confirmed != seal_of(own, there):
-        raise CheckFailed("what would be sent is no longer what was confirmed, and nothing was sent; look at it again")
-    release = _release(blocks, plan_ids, own, {each.custodian: each.profile for each in there}, at.isoformat())
-    refuse_other(services, release, render(release)[0])
+    at = services.now()
+    release = _confirmed_release(services, plan_ids, at, confirmed)
     approved = [plan_id for plan_id, state in states.items() if state is PlanState.APPROVED]
     if approved:
         services.plans.move_all(approved, Action.RELEASE, actor, at=at, expected=_same(approved))
-    batch = _batch(plan_ids)
-    target = folder or services.exports / f"{at:%Y-%m-%d}-{batch}"
-    payload = {
-        "plan_ids": sorted(plan_ids),
-        "at": at.isoformat(),
-        "folder": str(target.absolute()),
-        "sender": own,  # as confirmed: files that wait, or are written again, go nowhere else
-        "destinations": {each.custodian: dict(each.profile.stated) for each in there},
-    }
-    message = OutboxItem(topic=FILES, key=f"{FILES}:{batch}", payload=payload)
+    target = folder or services.exports / f"{at:%Y-%m-%d}-{_batch(plan_ids)}"
+    files = _files(release, target)
     services.plans.move_all(
         plan_ids,
         Action.SEND,
         actor,
         at=at,
         expected=_same(plan_ids),
-        outbox=[message, *_live(release)],
-        within=partial(_write_orders, services, plan_ids, blocks),
+        outbox=[files, *_live(release)],
+        within=partial(_write_orders, services, plan_ids, release.blocks),
     )
-    deliver(services)
-    written = services.outbox.by_key(message.key)
-    if written is not None and written.error:
-        raise DataError(written.error)
+    _write_now(services, files.key)
     return (target,)
 
 
@@ -192,6 +176,13 @@ def deliver(services: Services) -> None:
             _delivered(services, message, manifest)
 
 
+def _write_now(services: Services, key: str) -> None:
+    deliver(services)
+    written = services.outbox.by_key(key)
+    if written is not None and written.error:
+        raise DataError(written.error)
+
+
 def _booked_by(services: Services, plan_id: PlanId, at: datetime) -> bool:
     return any(move.action is Action.FILL and move.at < at for move in services.plans.history(plan_id))
 
@@ -210,6 +201,17 @@ def _refuse_unready(services: Services, plan_ids: Iterable[PlanId]) -> None:
             why = words.in_words("; ".join(found.stale), words.names(services))
             services.plans.move(plan_id, Action.EXPIRE, SYSTEM, at=services.now(), comment=why)
             raise CheckFailed(f"plan {plan_id[:12]} is stale and was not sent: {why}")
+
+
+def _confirmed_release(services: Services, plan_ids: Sequence[PlanId], at: datetime, confirmed: str | None) -> Release:
+    """Return what would be sent now. Raises CheckFailed where it is not what was confirmed, or what plans say."""
+    blocks = _blocks(services, plan_ids)
+    own, there = sender(services), destinations(services, blocks)
+    if confirmed is not None and confirmed != seal_of(own, there):
+        raise CheckFailed("what would be sent is no longer what was confirmed, and nothing was sent; look at it again")
+    release = _release(blocks, plan_ids, own, {each.custodian: each.profile for each in there}, at)
+    refuse_other(services, release, render(release)[0])
+    return release
 
 
 def _write_orders(
@@ -245,15 +247,27 @@ def _approval(services: Services, plan_id: PlanId) -> tuple[datetime | None, Any
 
 
 def _release(
-    blocks: Iterable[Block], plan_ids: Iterable[PlanId], own: str, there: Mapping[str, Destination], at: str
+    blocks: Iterable[Block], plan_ids: Iterable[PlanId], own: str, there: Mapping[str, Destination], at: datetime
 ) -> Release:
     return Release(
         blocks=sorted(blocks, key=lambda block: (block.custodian, block.side is Side.BUY, block.security_id)),
         sender=own,
         destinations=there,
-        at=datetime.fromisoformat(at),
+        at=at,
         plan_ids=tuple(plan_ids),
     )
+
+
+def _files(release: Release, folder: Path) -> OutboxItem:
+    """Return the message that files are to be written: as confirmed, so files that wait go nowhere else."""
+    payload = {
+        "plan_ids": sorted(release.plan_ids),
+        "at": release.at.isoformat(),
+        "folder": str(folder.absolute()),
+        "sender": release.sender,
+        "destinations": {name: dict(profile.stated) for name, profile in release.destinations.items()},
+    }
+    return OutboxItem(topic=FILES, key=f"{FILES}:{_batch(release.plan_ids)}", payload=payload)
 
 
 def _live(release: Release) -> list[OutboxItem]:
@@ -271,7 +285,7 @@ def _write(services: Services, payload: Mapping[str, Any], folder: Path) -> Mani
     plan_ids = [PlanId(name) for name in payload["plan_ids"]]
     blocks = {block.cl_ord_id: block for plan_id in plan_ids for block in services.orders.blocks(plan_id)}
     there = {name: sent_by(name, stated) for name, stated in payload["destinations"].items()}
-    release = _release(blocks.values(), plan_ids, payload["sender"], there, payload["at"])
+    release = _release(blocks.values(), plan_ids, payload["sender"], there, datetime.fromisoformat(payload["at"]))
     manifest = export_files(release, folder)
     refuse_other(services, release, {file.name: (folder / file.name).read_bytes() for file in manifest.files})
     return manifest

@@ -13,7 +13,6 @@ from connectors.fix import fix44
 from connectors.fix.dialect import AllocationType, Dialect
 from connectors.fix.messages import (
     ALLOCATION,
-    CANCEL,
     EXECUTION_REPORT,
     NEW_ORDER,
     REPLACE,
@@ -21,7 +20,7 @@ from connectors.fix.messages import (
     Said,
     number,
 )
-from connectors.fix.wire import FIX42, Field, FixMessage, utc_timestamp
+from connectors.fix.wire import FIX42, Field, FixMessage
 from engine.domain.identifiers import ClOrdId
 from engine.domain.orders import Block, Change
 from engine.execute.fills import Share, shared
@@ -37,10 +36,9 @@ def new_order(block: Block, *, at: datetime, lots: bool) -> Said:  # noqa: ARG00
 
 def change(asked: Change, block: Block, *, at: datetime, lots: bool) -> Said:  # noqa: ARG001  as above
     """Return OrderCancelRequest (35=F) or OrderCancelReplaceRequest (35=G)."""
-    ids = (41, asked.replaces), (11, asked.cl_ord_id)
     if asked.cancels:
-        return Said(CANCEL, (*ids, *fix44.instrument(block), (60, utc_timestamp(at)), (38, number(block.quantity))))
-    return Said(REPLACE, (*ids, *_order(block, asked.quantity, at)))
+        return fix44.cancel(asked, block, at)
+    return Said(REPLACE, ((41, asked.replaces), (11, asked.cl_ord_id), *_order(block, asked.quantity, at)))
 
 
 def allocation(
@@ -59,11 +57,14 @@ def allocation(
     return Said(
         ALLOCATION,
         (
-            (70, alloc_id), *transaction, (73, "1"), (11, block.cl_ord_id), *fix44.instrument(block),
-            (53, number(filled)), (6, number(price)), (15, "USD"), (75, at.strftime("%Y%m%d")),
-            (60, utc_timestamp(at)), *_allocations(shared(block, filled)),
+            (70, alloc_id),
+            *transaction,
+            (73, "1"),
+            (11, block.cl_ord_id),
+            *fix44.traded(block, filled, price, at),
+            *_allocations(shared(block, filled)),
         ),
-    )  # fmt: skip
+    )
 
 
 def status_request(order: FixMessage, request_id: str) -> Said:  # noqa: ARG001  4.2 gives a question no name
@@ -87,15 +88,13 @@ def modern(report: FixMessage) -> FixMessage:
 
 
 def _order(block: Block, quantity: Decimal, at: datetime) -> tuple[Field, ...]:
-    return (
-        *_allocations(shared(block, quantity)), (21, "1"), *fix44.instrument(block), (60, utc_timestamp(at)),
-        (38, number(quantity)), (40, "1"), (15, "USD"), (59, "0"),
-    )  # fmt: skip
+    return *_allocations(shared(block, quantity)), *fix44.terms(block, quantity, at)
 
 
 def _allocations(shares: Iterable[Share]) -> tuple[Field, ...]:
-    entries = [((79, share.order.account_number), (80, number(share.quantity))) for share in shares if share.quantity]
-    return (78, str(len(entries))), *(field for entry in entries for field in entry)
+    return fix44.group(
+        [((79, each.order.account_number), (80, number(each.quantity))) for each in shares if each.quantity]
+    )
 
 
 DIALECT: Final = Dialect(

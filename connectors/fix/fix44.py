@@ -4,7 +4,7 @@ Lots go in the tags of extension pack 127 (1752 to 1754), which 4.4 itself does 
 dictionary. Everything else is standard tags in standard places.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -26,41 +26,15 @@ def new_order(block: Block, *, at: datetime, lots: bool) -> Said:
 
     at: time of release (TransactTime). lots: one entry an account and lot, in place of one an account.
     """
-    return Said(
-        NEW_ORDER,
-        (
-            (11, block.cl_ord_id),
-            (591, "0"),  # partial fills are shared pro rata
-            (70, block.cl_ord_id),
-            *allocations(shared(block, block.quantity), lots=lots),
-            (21, "1"),  # no manual handling
-            *instrument(block),
-            (60, utc_timestamp(at)),
-            (38, number(block.quantity)),
-            *_AT_MARKET,
-        ),
-    )
+    return Said(NEW_ORDER, ((11, block.cl_ord_id), *_order(block, block.cl_ord_id, block.quantity, at, lots=lots)))
 
 
 def change(asked: Change, block: Block, *, at: datetime, lots: bool) -> Said:
     """Return OrderCancelRequest (35=F), or OrderCancelReplaceRequest (35=G) with the split of what is left."""
-    ids = (41, asked.replaces), (11, asked.cl_ord_id)
     if asked.cancels:
-        return Said(CANCEL, (*ids, *instrument(block), (60, utc_timestamp(at)), (38, number(block.quantity))))
-    return Said(
-        REPLACE,
-        (
-            *ids,
-            (591, "0"),
-            (70, asked.cl_ord_id),
-            *allocations(shared(block, asked.quantity), lots=lots),
-            (21, "1"),
-            *instrument(block),
-            (60, utc_timestamp(at)),
-            (38, number(asked.quantity)),
-            *_AT_MARKET,
-        ),
-    )
+        return cancel(asked, block, at)
+    order = _order(block, asked.cl_ord_id, asked.quantity, at, lots=lots)
+    return Said(REPLACE, ((41, asked.replaces), (11, asked.cl_ord_id), *order))
 
 
 def allocation(
@@ -88,13 +62,8 @@ def allocation(
             (857, "1"),  # the orders are listed
             (73, "1"),
             (11, block.cl_ord_id),
-            *instrument(block),
-            (53, number(filled)),
-            (6, number(price)),
-            (15, "USD"),
-            (75, at.strftime("%Y%m%d")),
-            (60, utc_timestamp(at)),
-            *allocations(shared(block, filled), lots=lots, id_last=True),
+            *traded(block, filled, price, at),
+            *_allocations(shared(block, filled), lots=lots, id_last=True),
         ),
     )
 
@@ -112,16 +81,57 @@ def mass_status(request_id: str) -> Said:
     return Said(MASS_STATUS, ((584, request_id), (585, "7")))
 
 
-def instrument(block: Block) -> tuple[Field, ...]:
-    """Return what is traded, and which way."""
+def cancel(asked: Change, block: Block, at: datetime) -> Said:
+    """Return OrderCancelRequest (35=F), which is the same in every version."""
+    ids = (41, asked.replaces), (11, asked.cl_ord_id)
+    return Said(CANCEL, (*ids, *_instrument(block), (60, utc_timestamp(at)), (38, number(block.quantity))))
+
+
+def terms(block: Block, quantity: Decimal, at: datetime) -> tuple[Field, ...]:
+    """Return what follows the allocations of an order, in every version: at market, for the day."""
+    return (
+        (21, "1"),  # no manual handling
+        *_instrument(block),
+        (60, utc_timestamp(at)),
+        (38, number(quantity)),
+        *_AT_MARKET,
+    )
+
+
+def traded(block: Block, filled: Decimal, price: Decimal, at: datetime) -> tuple[Field, ...]:
+    """Return what an allocation shares out, in every version: instrument, shares, average price and day."""
+    return (
+        *_instrument(block),
+        (53, number(filled)),
+        (6, number(price)),
+        (15, "USD"),
+        (75, at.strftime("%Y%m%d")),
+        (60, utc_timestamp(at)),
+    )
+
+
+def group(entries: Sequence[tuple[Field, ...]]) -> tuple[Field, ...]:
+    """Return the group NoAllocs (78)."""
+    return (78, str(len(entries))), *(field for entry in entries for field in entry)
+
+
+def _order(block: Block, order_id: ClOrdId, quantity: Decimal, at: datetime, *, lots: bool) -> tuple[Field, ...]:
+    return (
+        (591, "0"),  # partial fills are shared pro rata
+        (70, order_id),
+        *_allocations(shared(block, quantity), lots=lots),
+        *terms(block, quantity, at),
+    )
+
+
+def _instrument(block: Block) -> tuple[Field, ...]:
     cusip = ((48, block.cusip), (22, "1")) if block.cusip else ()
     return (55, block.ticker), *cusip, (54, _SIDES[block.side])
 
 
-def allocations(shares: Iterable[Share], *, lots: bool, id_last: bool = False) -> tuple[Field, ...]:
+def _allocations(shares: Iterable[Share], *, lots: bool, id_last: bool = False) -> tuple[Field, ...]:
     """Return the group NoAllocs (78). id_last: where the group of this message has the order's id after the lot."""
-    entries = [entry for share in shares if share.quantity for entry in _entries(share, lots=lots, id_last=id_last)]
-    return (78, str(len(entries))), *(field for entry in entries for field in entry)
+    return group([entry for each in shares if each.quantity for entry in _entries(each, lots=lots, id_last=id_last)])
 
 
 def _entries(share: Share, *, lots: bool, id_last: bool) -> list[tuple[Field, ...]]:

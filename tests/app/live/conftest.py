@@ -1,6 +1,5 @@
 """A firm, its gateway and a custodian in processes of their own: to start, kill, and look into."""
 
-import importlib.util
 import json
 import os
 import socket
@@ -121,8 +120,6 @@ class Floor:
 @pytest.fixture
 def new_floor(new_desk, tmp_path):
     """new_floor(version=..., key=value...) is a floor on the hand-written firm; keys are of custodian One's profile."""
-    if importlib.util.find_spec("quickfix") is None:
-        pytest.skip("no quickfix")
     made = []
 
     def make(

@@ -4,7 +4,6 @@ Over approve, send and fill, the sender, the gateway, the desk and the custodian
 cut, at random instants. How many times is KILLS; by hand it may be many more than in the suite.
 """
 
-import importlib.util
 import json
 import os
 import random
@@ -30,11 +29,7 @@ from engine.domain.lifecycle import PlanState, Role, User
 from engine.domain.plans import Side
 from engine.plan.document import plan_from_document
 
-pytestmark = [
-    pytest.mark.fix,
-    pytest.mark.skipif(importlib.util.find_spec("quickfix") is None, reason="no quickfix"),
-    pytest.mark.timeout(3600),
-]
+pytestmark = [pytest.mark.fix, pytest.mark.timeout(3600)]
 
 ROOT = Path(__file__).parents[3]
 LOTSMITH = str(Path(sys.executable).with_name("lotsmith"))

@@ -1,8 +1,10 @@
 """A destination profile says how a custodian takes orders; a wrong one is refused in a sentence."""
 
+from dataclasses import replace
+
 import pytest
 
-from connectors.fix.destinations import LotHandling, Route, read_destinations, session_destinations
+from connectors.fix.destinations import LotHandling, Route, read_destinations, sent_by, session_destinations
 from connectors.fix.dialect import AllocationType
 from engine.domain.errors import DataError
 from engine.domain.settings import LotMethod
@@ -34,6 +36,7 @@ def test_a_live_session_is_reached_as_its_profile_says():
     assert (session.dialect.begin, session.allocations, session.mass_status) == (
         "FIXT.1.1", AllocationType.PRELIMINARY, True,
     )  # fmt: skip
+    assert (session.username, session.password) == ("desk", "secret")
     assert session.tls is not None
     assert session.tls.host_name == "fix.example.com"
     assert "secret" not in repr(found)
@@ -59,12 +62,42 @@ def test_only_live_sessions_concern_the_gateway():
         ({"lots": "order", "route": "fidelity"}, "which fidelity cannot say"),
         ({"default_method": "optimal"}, "default_method: expected one of hifo, fifo, lifo, min_tax"),
         ({"route": "session", "port": 1}, "host: expected the custodian's address"),
+        ({**LIVE, "host": ""}, "host: expected the custodian's address, found ''"),
+        ({**LIVE, "host": 7}, "host: expected the custodian's address, found 7"),
         ({**LIVE, "port": 70000}, "port: expected a number from 1 to 65535, found 70000"),
+        ({**LIVE, "port": 65536}, "port: expected a number from 1 to 65535, found 65536"),
+        ({**LIVE, "port": 0}, "port: expected a number from 1 to 65535, found 0"),
+        ({**LIVE, "port": "9876"}, "port: expected a number from 1 to 65535, found '9876'"),
+        ({**LIVE, "mass_status": "yes"}, "mass_status: expected false.*found 'yes'"),
         ({**LIVE, "mass_status": True, "version": "FIX.4.2"}, "mass_status: expected false"),
         ({**LIVE, "tls": {"ca": "x"}}, "tls: expected host_name"),
+        ({**LIVE, "tls": {"ca": "x", "host_nam": "y"}}, "tls: unknown key host_nam; did you mean host_name"),
+        ({**LIVE, "tls": True}, "tls: expected a table, found True"),
+        ({"route": ["file"]}, "route: expected one of"),
         ({**LIVE, "tls": {"ca": "x", "host_name": "y", "key": "z"}}, "expected certificate and key, or neither"),
     ],
 )
 def test_a_profile_that_means_nothing_is_refused_and_named(keys, found):
     with pytest.raises(DataError, match=rf'\[fix.destinations."Alpha & Co."\].*{found}'):
         one(**keys)
+
+
+def test_profiles_that_are_no_tables_are_refused():
+    with pytest.raises(DataError, match=r"\[fix\] destinations: expected a table by custodian, found 'file'"):
+        read_destinations({"destinations": "file"}, ["Alpha"])
+    with pytest.raises(DataError, match=r'\[fix.destinations."Alpha"\]: expected a table, found \'file\''):
+        read_destinations({"destinations": {"Alpha": "file"}}, ["Alpha"])
+
+
+def test_what_was_stated_with_a_sending_is_its_profile_again_without_a_session():
+    found = one(**LIVE, version="FIX.5.0SP2", target="ALPHA", lots="order", default_method="lifo")
+
+    assert found.stated == {
+        "target": "ALPHA", "route": "session", "version": "FIX.5.0SP2", "lots": "order", "default_method": "lifo",
+    }  # fmt: skip
+    assert sent_by("Alpha & Co.", found.stated) == replace(found, session=None)
+
+
+@pytest.mark.parametrize(("lots", "on_orders"), [("order", True), ("sheet", False), ("default", False)])
+def test_lots_go_on_orders_where_the_profile_says_so_alone(lots, on_orders):
+    assert one(lots=lots).lots_on_orders is on_orders

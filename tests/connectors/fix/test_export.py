@@ -147,7 +147,7 @@ def test_other_peoples_files_in_the_folder_are_left_alone_and_ours_are_for_the_o
     assert stat.S_IMODE((tmp_path / "out" / "orders-alpha.fix").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_a_cell_that_a_spreadsheet_would_run_is_made_text(export, block, tmp_path, start):
     export(blocks=[block(side=Side.SELL, quantities=("5",), lot_id=f"{start}cmd|' /C calc'!A0")])
 

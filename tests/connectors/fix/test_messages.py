@@ -20,6 +20,8 @@ from connectors.fix.messages import (
     message,
     number,
     read_answer,
+    refusal,
+    withdrawal,
 )
 from connectors.fix.wire import decode, encode
 from engine.domain.errors import DataError
@@ -75,7 +77,8 @@ def test_a_sale_without_cusip_has_side_2_and_no_security_id(block, released):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [("100", "100"), ("1E+2", "100"), ("1.50", "1.5"), ("0.000001", "0.000001"), ("0E+3", "0")]
+    ("value", "text"),
+    [("100", "100"), ("1E+2", "100"), ("1.50", "1.5"), ("0.000001", "0.000001"), ("0E+3", "0"), ("-0", "0")],
 )
 def test_numbers_have_no_exponent_and_no_trailing_zeros(value, text):
     assert number(Decimal(value)) == text
@@ -94,6 +97,41 @@ def test_orders_and_status_requests_are_valid_by_the_standard_dictionary(block, 
         dictionary.validate(fix.Message(text, dictionary, True))
     with pytest.raises(fix.FIXException):  # the check itself is able to fail
         dictionary.validate(fix.Message(sale.replace("\x0154=2\x01", "\x0154=x\x01"), dictionary, False))
+
+
+@pytest.mark.parametrize("kind", ["0", "A", "D", "9", "7", "6", "E"])
+def test_an_order_that_is_being_worked_or_changed_is_held(kind):
+    assert read_answer(report(kind=kind)) == Acknowledged(cl_ord_id="BLOCK1", order_id="C1")
+
+
+def test_a_correction_names_what_it_replaces_and_what_holds_instead():
+    instead = Fill(exec_id="E1", cl_ord_id="BLOCK1", quantity=Decimal(10), price=Decimal("101.25"), executed_at=NOON)
+
+    assert read_answer(report((19, "E0"), kind="G")) == Corrected(cl_ord_id="BLOCK1", exec_ref_id="E0", instead=instead)
+
+
+@pytest.mark.parametrize(("code", "had_it"), [("6", True), ("0", False)])
+def test_only_a_change_refused_as_a_duplicate_was_had_before(code, had_it):
+    refused = read_answer(report((35, "9"), (11, "CHANGE1"), (41, "BLOCK1"), (434, "1"), (102, code)))
+
+    assert isinstance(refused, ChangeRejected)
+    assert refused.had_it is had_it
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        (refusal("D", "B1", "no tag 7"), Rejected(cl_ord_id="B1", code="99", text="no tag 7")),
+        (refusal("F", "CH1", "no tag 7"), ChangeRejected(cl_ord_id="CH1", code="99", text="no tag 7")),
+        (refusal("G", "CH1", "no tag 7"), ChangeRejected(cl_ord_id="CH1", code="99", text="no tag 7")),
+        (refusal("J", "AL1", "no tag 7"), AllocationAnswer(alloc_id="AL1", taken=False, text="no tag 7")),
+        (withdrawal("CH1"), Ended(cl_ord_id="CH1", how="cancelled")),
+    ],
+)
+def test_what_never_left_us_is_answered_as_the_custodian_would_have(said, answer):
+    text = message(*said, sender="ALPHA", target="LOTSMITH", sequence=1, sent=NOON)
+
+    assert read_answer(decode(text)[0]) == answer
 
 
 def test_a_trade_is_a_fill_with_its_own_quantity_price_and_time():
@@ -137,6 +175,14 @@ def test_without_transact_time_the_sending_time_counts():
         (report((35, "P"), (70, "ALLOC1"), (87, "0")), AllocationAnswer(alloc_id="ALLOC1", taken=True, text="")),
         (report((35, "P"), (70, "ALLOC1"), (87, "2"), (58, "lots"), (79, "77-1"), (161, "no such lot")),
          AllocationAnswer(alloc_id="ALLOC1", taken=False, text="lots; 77-1: no such lot")),
+        (report((35, "P"), (70, "ALLOC1"), (87, "1"), (88, "7")),
+         AllocationAnswer(alloc_id="ALLOC1", taken=False, text="reason 7")),
+        (report((35, "P"), (70, "ALLOC1"), (87, "5")), AllocationAnswer(alloc_id="ALLOC1", taken=False, text="")),
+        (report((790, "R1"), (103, "1"), kind="8"), Rejected(cl_ord_id="BLOCK1", code="1", text="")),
+        (report((103, "6"), kind="4"), Ended(cl_ord_id="BLOCK1", how="cancelled")),
+        (report((103, "5"), kind="8"), Rejected(cl_ord_id="BLOCK1", code="5", text="")),
+        (report((584, "M1"), (39, "8"), (103, "5"), (14, "0"), kind="8"),
+         Status(cl_ord_id="BLOCK1", request_id="M1", known=False, refused=False, filled=Decimal(0), last=True)),
     ],
 )  # fmt: skip
 def test_every_kind_of_answer_means_one_thing(message, answer):
@@ -148,6 +194,10 @@ def test_every_kind_of_answer_means_one_thing(message, answer):
     [
         (report((32, None)), "expected tag 32"),
         (report((32, "-5")), "shares and price > 0"),
+        (report((32, "0")), "shares and price > 0"),
+        (report((31, "0")), "shares and price > 0"),
+        (report((35, "j"), (372, "H"), (379, "BLOCK1"), (380, "4")), "a question .35=H. was refused"),
+        (report((35, "j"), (372, "AF"), (379, "BLOCK1"), (380, "4")), "a question .35=AF. was refused"),
         (report((31, "NaN")), "FIX tag 31 of BLOCK1: expected a number, found 'NaN'"),
         (report((31, "1e999999999")), "expected a number"),
         (report(kind="Z"), "known ExecType"),

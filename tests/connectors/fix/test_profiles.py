@@ -83,11 +83,24 @@ def test_the_order_import_has_eight_columns_a_row_for_each_account_and_no_header
         ({"quantities": ("0.0001",)}, "expected shares to three decimals, found 0.0001"),
         ({"quantities": ("12345678901",)}, "expected quantity of at most 10 characters"),
         ({"account": "7" * 21}, "expected account number of at most 20 characters"),
+        ({"ticker": "T" * 31}, "expected symbol of at most 30 characters"),
     ],
 )
 def test_what_a_column_of_the_order_import_cannot_hold_is_refused(block, made, found):
     with pytest.raises(DataError, match=found):
         fidelity.write([block(**made)])
+
+
+def test_what_just_fits_the_columns_of_the_order_import_is_written(block):
+    content, _ = fidelity.write([block(quantities=("123456.125",), account="7" * 20, ticker="T" * 30)])
+
+    assert content == f"{'7' * 20},,B,123456.125,{'T' * 30},M,D,\r\n".encode()
+
+
+@pytest.mark.parametrize("row", ["77-2,,S,20,ABC,M,D", "77-2,,X,20,ABC,M,D,", "77-2,,S,many,ABC,M,D,"])
+def test_a_row_of_an_order_import_that_is_no_order_is_refused_by_line(row):
+    with pytest.raises(DataError, match=f"order import, line 2: expected an order, found {row}"):
+        fidelity.read(f"77-1,,S,30,ABC,M,D,\r\n{row}\r\n".encode())
 
 
 def test_orders_and_sheet_that_disagree_are_refused(two_lots, order_text, block):
@@ -116,6 +129,57 @@ def test_a_sheet_with_another_header_or_a_bad_row_is_refused_by_line(block):
         lot_sheet.read(content.replace(b"cl_ord_id", b"order"))
     with pytest.raises(DataError, match="line 3: expected a lot"):
         lot_sheet.read(content.replace(b",20,2020", b",x,2020"))
+    with pytest.raises(DataError, match="line 1: expected cl_ord_id"):
+        lot_sheet.read(b"")
+    with pytest.raises(DataError, match="lot sheet: expected a CSV"):
+        lot_sheet.read(b"\xff")
+
+
+@pytest.mark.parametrize("version", DIALECTS)
+def test_a_change_names_what_it_replaces_and_a_cancellation_splits_nothing(two_lots, released, version):
+    def change(quantity):
+        asked = Change(cl_ord_id="CH2", block_id="SALE", replaces="CH1", quantity=Decimal(quantity))
+        said = DIALECTS[version].change(asked, two_lots, at=released, lots=False)
+        read = FixMessage(fields=said.fields)
+        return said.kind, read.require(41), read.require(11), read.require(38), read.every(79), read.every(80)
+
+    # 25 x 30 / 50 = 15 and 25 x 20 / 50 = 10.
+    assert change(25) == ("G", "CH1", "CH2", "25", ("77-1", "77-2"), ("15", "10"))
+    assert change(0) == ("F", "CH1", "CH2", "50", (), ())
+
+
+@pytest.mark.parametrize("version", DIALECTS)
+def test_a_split_says_whether_it_is_new_or_which_one_it_replaces(two_lots, released, version):
+    def split(replaces):
+        said = DIALECTS[version].allocation(
+            two_lots, alloc_id="AL2", filled=Decimal(50), price=Decimal("101.5"), at=released,
+            kind=AllocationType.PRELIMINARY, lots=False, replaces=replaces,
+        )  # fmt: skip
+        return FixMessage(fields=said.fields)
+
+    new, again = split(None), split("AL1")
+    assert (new.require(70), new.require(71), new.get(72), new.get(796)) == ("AL2", "0", None, None)
+    reason = None if version == "FIX.4.2" else "2"  # the number or amount of executions changed
+    assert (again.require(70), again.require(71), again.get(72), again.get(796)) == ("AL2", "1", "AL1", reason)
+    assert (again.require(53), again.require(6), again.require(75)) == ("50", "101.5", "20240304")
+
+
+@pytest.mark.parametrize("version", DIALECTS)
+def test_a_question_names_the_order_as_it_was_sent(two_lots, order_text, version):
+    (order,) = decode(order_text(two_lots, version=version).encode())
+
+    said = DIALECTS[version].status_request(order, "Q7")
+
+    name = () if version == "FIX.4.2" else ((790, "Q7"),)
+    assert said == ("H", ((11, "SALE"), *name, (55, "ABC"), (54, "2")))
+
+
+def test_what_is_no_42_execution_report_stays_as_it_is():
+    report = FixMessage(fields=((35, "8"), (11, "B1"), (17, "E1"), (150, "1"), (39, "1")))
+    other = FixMessage(fields=((35, "9"), (11, "B1"), (20, "0"), (150, "1")))
+
+    assert modern(report) == report
+    assert modern(other) == other
 
 
 def test_a_42_answer_means_what_its_44_words_mean():
@@ -124,7 +188,7 @@ def test_a_42_answer_means_what_its_44_words_mean():
         return read_answer(modern(FixMessage(fields=(*common, *fields))))
 
     fill = answer((20, "0"), (150, "1"), (39, "1"))
-    assert (fill.quantity, fill.price) == (5, 10)
+    assert (fill.exec_id, fill.quantity, fill.price) == ("E2", 5, 10)
     assert answer((20, "0"), (150, "2"), (39, "2")) == fill
     assert answer((20, "1"), (150, "1"), (39, "1"), (19, "E1")).instead is None
     assert answer((20, "2"), (150, "1"), (39, "1"), (19, "E1")).instead == fill
@@ -219,6 +283,18 @@ def test_a_split_of_41_shares_goes_pro_rata_and_takes_the_first_lots_first(two_l
     assert (read.require(53), read.require(626)) == ("41", "1")
 
 
+@pytest.mark.parametrize("version", DIALECTS)
+def test_an_account_that_gets_none_of_the_shares_is_not_named(two_lots, released, version):
+    said = DIALECTS[version].allocation(
+        two_lots, alloc_id="AL1", filled=Decimal(1), price=Decimal(100), at=released,
+        kind=AllocationType.CALCULATED, lots=False,
+    )  # fmt: skip
+    read = FixMessage(fields=said.fields)
+
+    # 1 x 30 / 50 = 0.6 and 1 x 20 / 50 = 0.4: the larger remainder gets the share.
+    assert (read.require(78), read.every(79), read.every(80)) == ("1", ("77-1",), ("1",))
+
+
 def test_the_agreed_dictionary_adds_lots_where_accounts_are_and_nowhere_else():
     stock = (
         "<fix><messages><message name='NewOrderSingle' msgtype='D'><component name='PreAllocGrp'/></message>"
@@ -233,3 +309,5 @@ def test_the_agreed_dictionary_adds_lots_where_accounts_are_and_nowhere_else():
     assert agreed.index('name="AllocQty"') < agreed.index('name="CustodialLotID"')
     with pytest.raises(DataError, match="expected XML"):
         with_lots("no dictionary")
+    with pytest.raises(DataError, match="expected fields and messages, found none"):
+        with_lots(stock.replace("messages>", "others>"))

@@ -24,7 +24,7 @@ from connectors.fix.messages import message, read_answer
 from connectors.fix.wire import decode
 from engine.domain.orders import Change, Fill
 
-pytestmark = [pytest.mark.fix, pytest.mark.skipif(importlib.util.find_spec("quickfix") is None, reason="no quickfix")]
+pytestmark = pytest.mark.fix
 
 GATEWAY = Path(__file__).with_name("gateway_process.py")
 ROOT = Path(__file__).parents[3]

@@ -39,6 +39,8 @@ def test_without_a_session_ahead_there_is_no_cut_off():
         (timedelta(seconds=59), "less than a minute left"),
         (timedelta(seconds=-5), "less than a minute left"),
         (timedelta(days=1, hours=3, minutes=50), "1 d 3 h left"),
+        (timedelta(days=1, hours=3), "1 d 3 h left"),
+        (timedelta(days=1), "1 d 0 h left"),
     ],
 )
 def test_the_time_left_is_told_in_whole_minutes_rounded_down(left, text):

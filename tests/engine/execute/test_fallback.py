@@ -46,6 +46,12 @@ def test_dollars_at_risk_are_the_tax_of_the_default_lots_less_that_of_the_plans(
     assert found.usd == Decimal(default) + 575
 
 
+def test_the_custodian_sells_lots_of_the_same_security_alone(account, lot, lots, sale):
+    other = replace(lot("OTHER", "50", "1", security="Y"), acquired=date(2001, 1, 4))  # older than them all
+
+    assert at_risk([sale], account, [other, *lots], method=LotMethod.FIFO, on=ON).default == 1025
+
+
 def test_purchases_and_retirement_accounts_risk_nothing(account, lots, sale, order):
     ira = replace(account, registration=Registration.IRA)
 

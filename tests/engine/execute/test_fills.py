@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.domain.errors import DataError
-from engine.execute.fills import allocate, average_price
+from engine.domain.plans import Side
+from engine.execute.fills import allocate, average_price, first_lots
 
 
 def shares(block, fills):
@@ -81,6 +82,28 @@ def test_fractional_orders_share_in_their_own_fraction(order, block, fill):
     pair = block(order("O1", "1.5", account_id="A1"), order("O2", "0.6", account_id="A2"))
 
     assert shares(pair, [fill("E1", "1", "10")]) == [Decimal("0.7"), Decimal("0.3")]
+
+
+def test_round_orders_share_in_single_shares(order, block, fill):
+    pair = block(order("O1", "10", account_id="A1"), order("O2", "20", account_id="A2"))
+
+    assert shares(pair, [fill("E1", "10", "100")]) == [3, 7]  # 3.33 and 6.67
+
+
+@pytest.mark.parametrize(
+    ("sold", "expected"),
+    [
+        ("18", [("L1", 5), ("L2", 8), ("L3", 5)]),
+        ("13", [("L1", 5), ("L2", 8)]),
+        ("7", [("L1", 5), ("L2", 2)]),
+        ("2", [("L1", 2)]),
+        ("0", []),
+    ],
+)
+def test_a_part_of_a_sale_takes_the_first_lots_of_its_instructions(order, sold, expected):
+    sale = order("O1", "18", side=Side.SELL, lots=(("L1", "5"), ("L2", "8"), ("L3", "5")))
+
+    assert [(lot.lot_id, lot.quantity) for lot in first_lots(sale, Decimal(sold))] == expected
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)

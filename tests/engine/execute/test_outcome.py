@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from engine.domain.accounts import Registration
-from engine.domain.identifiers import PlanId
+from engine.domain.accounts import Registration, Transaction, TransactionType
+from engine.domain.identifiers import AccountId, LotId, PlanId, SecurityId, TransactionId
 from engine.execute.fills import FilledOrder
 from engine.execute.orders import orders_if_approved
 from engine.execute.outcome import predicted, realised
@@ -39,6 +39,15 @@ def test_the_plans_own_figures_are_its_tax_its_costs_and_its_tracking_error(plan
     assert (said.tax, said.cost_bp, said.tracking_error) == (Decimal(-750), 5.0, 0.02760435)
 
 
+def test_a_plan_reckons_each_security_at_its_own_cost_and_no_trades_at_none(plan, market):
+    dear = replace(market.securities["ALFA"], cost_bp=Decimal(20))
+
+    said = predicted(plan, replace(market, securities={**market.securities, "ALFA": dear}))
+
+    assert said.cost_bp == pytest.approx((10_000 * 20 + 19_000 * 5) / 29_000)
+    assert predicted(replace(plan, trades=()), market).cost_bp == 0.0
+
+
 def test_fills_at_the_plans_prices_do_what_the_plan_said_and_cost_nothing(plan, snapshot, market, filled):
     did = realised(plan, snapshot, market, filled(), ON)
 
@@ -59,6 +68,32 @@ def test_what_was_not_bought_is_missing_from_the_tracking_error(plan, snapshot, 
 
     # ALFA off by -10 %, GAMA by -0.5 %, BETA on its target.
     assert did.tracking_error == pytest.approx(0.2 * math.sqrt(0.010025), abs=1e-12)
+
+
+def test_what_was_never_filled_costs_nothing_and_realises_nothing(plan, snapshot, market, filled):
+    did = realised(plan, snapshot, market, filled(ALFA=("0", "100"), BETA=("0", "100"), GAMA=("0", "50")), ON)
+
+    assert (did.tax, did.cost_bp) == (0, 0.0)
+    assert did.tracking_error == pytest.approx(0.02, abs=1e-12)  # GAMA alone is off, by 10 %
+
+
+def test_cash_that_comes_and_goes_counts_in_the_weights(plan, snapshot, market, filled):
+    flows = replace(plan, settings=replace(plan.settings, deposit=Decimal(26_000), withdrawal=Decimal(1000)))
+
+    # Of 125,000: ALFA 24 % for 40 %, BETA 47.6 % for 50 %, GAMA 7.6 % for 10 %.
+    did = realised(flows, snapshot, market, filled(), ON)
+    assert did.tracking_error == pytest.approx(0.2 * math.sqrt(0.16**2 + 2 * 0.024**2), abs=1e-12)
+
+
+def test_sales_that_the_account_made_before_are_not_the_plans(plan, snapshot, market, filled):
+    earlier = Transaction(
+        transaction_id=TransactionId("OLD"), account_id=AccountId("A"), trade_date=date(2026, 3, 2),
+        security_id=SecurityId("ALFA"), type=TransactionType.SELL, quantity=Decimal(10), price=Decimal(500),
+        lot_id=LotId("a2"), basis=Decimal(900),
+    )  # fmt: skip
+    known = replace(snapshot, book=replace(snapshot.book, transactions=(earlier,)))
+
+    assert realised(plan, known, market, filled(), ON).tax == Decimal(-750)
 
 
 def test_a_retirement_account_realises_no_tax(plan, snapshot, market, filled):

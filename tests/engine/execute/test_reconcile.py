@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from engine.domain.errors import DataError
-from engine.domain.identifiers import ClOrdId
-from engine.execute.reconcile import BreakKind, Said, reconcile
+from engine.domain.identifiers import AccountId, ClOrdId
+from engine.execute.fills import FilledOrder
+from engine.execute.reconcile import BreakKind, Said, account_gone, reconcile
 
 TOLERANCE = Decimal("0.02")
 
@@ -45,6 +46,31 @@ def test_a_reject_is_named_with_its_reason(blocks, fill):
     (only,) = result.breaks
     assert (only.kind, only.cl_ord_id) == (BreakKind.REJECTED, "B2")
     assert only.sentence.endswith("rejected: unknown symbol")
+
+
+def test_a_rejected_block_that_is_filled_beyond_its_order_is_over_filled_all_the_same(blocks, fill):
+    fills = [fill("E1", "30", "100"), fill("E3", "6", "100", block="B2")]
+    said = Said(rejects={ClOrdId("B2"): "unknown symbol"})
+
+    assert found(blocks, fills, said=said) == ([(BreakKind.OVER_FILLED, "B2", 5, 6)], False)
+
+
+def test_a_break_names_side_ticker_custodian_and_order(blocks):
+    first, _ = reconcile(blocks, [], price_tolerance=TOLERANCE).breaks
+
+    assert first.sentence == "buy X at Alpha (B1): ordered 30 shares, filled 0"
+
+
+def test_shares_executed_for_an_account_that_has_left_are_a_break_of_their_sum(order):
+    filled = [
+        FilledOrder(order=order(name, shares, account_id="A9"), quantity=Decimal(shares), price=Decimal(100))
+        for name, shares in (("O1", "10"), ("O2", "5"))
+    ]
+
+    gone = account_gone(AccountId("A9"), filled)
+
+    assert (gone.kind, gone.cl_ord_id, gone.expected, gone.found) == (BreakKind.NO_ACCOUNT, "O1", 15, 0)
+    assert gone.sentence.startswith("account A9 is no longer in the firm, so 15 shares executed for it are not booked")
 
 
 def test_too_many_shares_are_over_filled(blocks, fill):

@@ -33,5 +33,9 @@ def test_another_day_side_or_security_covers_nothing():
     assert unseen([row("LS2-1", 5)], other) == ["LS2-1"]
 
 
+def test_a_fraction_of_a_share_that_shows_nowhere_is_not_covered():
+    assert unseen([row("LS2-1", "0.5")], []) == ["LS2-1"]
+
+
 def test_what_the_source_itself_showed_before_is_not_ours_to_miss():
     assert unseen([row("700", 5)], []) == []

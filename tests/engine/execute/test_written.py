@@ -6,7 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from engine.execute.written import Key, WrittenLot, WrittenOrder, differences
+from engine.domain.identifiers import PlanId
+from engine.domain.plans import LotSale, Term
+from engine.execute.orders import orders_if_approved
+from engine.execute.written import Key, WrittenLot, WrittenOrder, approved_orders, differences
 
 SALE = WrittenOrder(
     key=Key("77", "AAA", True),
@@ -17,6 +20,52 @@ SALE = WrittenOrder(
     ),
 )
 PURCHASE = WrittenOrder(key=Key("77", "BBB", False), quantity=Decimal(3), lots=())
+
+PLANNED = (  # of the account worked out by hand in tests/engine/conftest.py, whose number is 1
+    WrittenOrder(
+        key=Key("1", "ALFA", True),
+        quantity=Decimal(100),
+        lots=(
+            WrittenLot(lot_id="a1", quantity=Decimal(100), acquired=date(2025, 11, 19), cost_per_share=Decimal(130)),
+        ),
+    ),
+    WrittenOrder(key=Key("1", "BETA", False), quantity=Decimal(95), lots=()),
+    WrittenOrder(key=Key("1", "GAMA", False), quantity=Decimal(190), lots=()),
+)
+
+
+@pytest.fixture
+def orders(plan, snapshot, market):
+    return orders_if_approved(PlanId("p"), plan, snapshot.account, market.securities, snapshot.lots)
+
+
+def test_what_was_approved_is_the_plans_sides_shares_and_lots(plan, orders):
+    assert approved_orders([plan], orders) == PLANNED
+
+
+def test_a_lot_that_a_plan_sells_in_two_parts_is_one_lot_of_their_sum(plan, orders):
+    parts = (
+        LotSale(lot_id="a1", quantity=Decimal(60), term=Term.LONG, gain=Decimal(-1800)),
+        LotSale(lot_id="a1", quantity=Decimal(40), term=Term.LONG, gain=Decimal(-1200)),
+    )
+    sold, *bought = plan.trades
+    split = replace(plan, trades=(replace(sold, lots=parts), *bought))
+
+    assert approved_orders([split], orders) == PLANNED
+
+
+def test_a_trade_without_its_order_or_its_lot_agrees_with_nothing_written(plan, orders):
+    sold, *bought = orders
+    other_lot = replace(sold, lots=(replace(sold.lots[0], lot_id="a9"),))
+
+    assert differences(approved_orders([plan], orders), PLANNED) == ()
+    assert differences(approved_orders([plan], [other_lot, *bought]), PLANNED) == (
+        "sale of ALFA in account 1: written with other shares or lots than approved",
+    )  # fmt: skip
+    assert differences(approved_orders([plan], bought), PLANNED) == (
+        "sale of  in account : approved 1, written 0",
+        "sale of ALFA in account 1: approved 0, written 1",
+    )
 
 
 def test_the_same_orders_in_another_order_and_form_agree():
