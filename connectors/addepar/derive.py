@@ -70,7 +70,6 @@ def _lot(parcels: Sequence[Parcel], faults: Faults) -> Lot | None:
         quantity=shares,
         cost_per_share=sum((parcel.basis for parcel in parcels), Decimal(0)) / shares,
         acquired=first.acquired,
-        holding_start=first.holding_start,
     )
 
 

@@ -96,6 +96,15 @@ def test_lots_that_move_within_the_household_keep_their_day_and_their_cost() -> 
     assert there.faults.issues == []
 
 
+def test_purchases_of_one_day_that_moved_as_one_are_one_lot_at_the_cost_of_both() -> None:
+    out = [row("b1", "2024-01-02", BUY, "50", "10"), row("b2", "2024-01-02", BUY, "50", "20"),
+           row("o1", "2025-01-02", OUT, "100")]  # fmt: skip
+    there = account([row("i1", "2025-01-03", IN, "100", account_id="B")], "100", "1500", "B")
+
+    assert lots(there, account(out, "0", None)) == [("i1", D(100), D(1500), date(2024, 1, 2))]
+    assert there.faults.issues == []
+
+
 def test_shares_of_two_days_that_moved_as_one_are_no_lot_of_either_day() -> None:
     out = [row("b1", "2024-01-02", BUY, "50", "10"), row("b2", "2024-02-02", BUY, "50", "20"),
            row("o1", "2025-01-02", OUT, "100")]  # fmt: skip
