@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, select, update
 
-from data import audit
-from data import source_tables as tables
+from data import audit, tables
 from data.database import Database, insert_new, serialise
 from engine.domain.identifiers import UserId
 

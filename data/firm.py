@@ -30,7 +30,6 @@ from data.reference import (
 )
 from data.refresh import hold_firm
 from data.snapshots import read_prices, risk_document
-from data.source_tables import account_sources
 from data.suggest import unknown
 from engine.domain.accounts import Account, AccountBook, AccountSnapshot, FirmReference, Household, Transaction
 from engine.domain.errors import DataError
@@ -200,7 +199,13 @@ class FirmStore:
         """Return a SHA-256 over all that the firm says of its accounts, households and rules; prices are not in it."""
         told = []
         with self._database.read() as connection:
-            for table in (tables.accounts, tables.households, tables.restrictions, tables.settings, account_sources):
+            for table in (
+                tables.accounts,
+                tables.households,
+                tables.restrictions,
+                tables.settings,
+                tables.account_sources,
+            ):
                 rows = connection.execute(select(table).order_by(*table.primary_key)).all()
                 told.append([[None if cell is None else str(cell) for cell in row] for row in rows])
         return sha256(canonical_json(told)).hexdigest()

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Table, delete, select, update
 
-from data import documents, source_tables, tables
+from data import documents, tables
 from data.codec import codec
 from data.rows import from_row, to_row
 from data.snapshots import prices_document, risk_document
@@ -42,7 +42,7 @@ _CLEARED: Final = (
     tables.settings,
     tables.firm,
     tables.account_scans,  # of the accounts that go
-    source_tables.account_sources,
+    tables.account_sources,
     tables.scan_queue,
 )
 _CLEARED_OF_ANOTHER: Final = (tables.scan, tables.scan_days)

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, select, update
 
-from data import audit, source_tables, tables
+from data import audit, tables
 from data.books import read_books, rewrite_book
 from data.database import FIRM_LOCK, Database, serialise
 from data.reference import read_actions, rewrite_prices
@@ -17,7 +17,7 @@ from engine.domain.identifiers import AccountId, ClOrdId, HouseholdId, UserId
 from engine.domain.market import PriceHistory
 from engine.domain.sources import AccountSource
 
-_SOURCES: Final = source_tables.account_sources
+_SOURCES: Final = tables.account_sources
 _AT_ONCE: Final = 100
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.ports import PriceSource, Services
-from connectors.addepar.budget import Allowance, RequestBudget, allowances_of
+from connectors.addepar.budget import Allowance, allowances_of, used
 from connectors.addepar.client import AddeparClient
 from connectors.addepar.config import AddeparConfig
 from connectors.addepar.connection import connection_from_table
@@ -99,15 +99,9 @@ def standing(services: Services) -> Standing:
     """Return how the connection stands; asks nothing of Addepar. Raises DataError where it is not connected."""
     config, _ = connection(services)
     last = services.addepar.synced()
-    budget = RequestBudget(
-        clock=time.time,
-        sleep=time.sleep,
-        longest_wait_seconds=0.0,
-        allowances=allowances_of(config),
-        spent=services.addepar.requests(config.firm_id),
-    )
+    moments = services.addepar.requests(config.firm_id).moments()
     return Standing(
-        used=budget.used(),
+        used=used(allowances_of(config), moments, now=time.time()),
         synced=None if last is None else last.at,
         cut_off=services.addepar.unfinished(),
         saved=services.addepar.mapping(),

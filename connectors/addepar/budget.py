@@ -2,7 +2,7 @@
 
 import math
 from bisect import insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -29,6 +29,11 @@ def allowances_of(config: AddeparConfig) -> tuple[Allowance, ...]:
         Allowance(requests=config.requests_per_15_minutes, seconds=900.0),
         Allowance(requests=config.requests_per_day, seconds=86400.0),
     )
+
+
+def used(allowances: Iterable[Allowance], moments: Sequence[float], *, now: float) -> tuple[tuple[Allowance, int], ...]:
+    """Return each allowance with the requests that count against it now, of those at these moments."""
+    return tuple((a, sum(at > now - a.seconds for at in moments)) for a in allowances)
 
 
 class CutOff(ExternalRefusal):
@@ -91,7 +96,7 @@ class RequestBudget:
         self._clock, self._sleep = clock, sleep
         self._longest_wait, self._longest_request = longest_wait_seconds, longest_request_seconds
         self._allowances = allowances
-        self._spent = spent or SpentHere()
+        self._spent = SpentHere() if spent is None else spent
         self.tell: Callable[[str], None] | None = None
 
     @contextmanager
@@ -124,8 +129,7 @@ class RequestBudget:
 
     def used(self) -> tuple[tuple[Allowance, int], ...]:
         """Return each allowance with the requests that count against it now."""
-        now, spent = self._clock(), self._spent.moments()
-        return tuple((a, sum(at > now - a.seconds for at in spent)) for a in self._allowances)
+        return used(self._allowances, self._spent.moments(), now=self._clock())
 
     def seconds_for(self, requests: int, *, each_seconds: float) -> float:
         """Return how long so many requests take, from now on, if each of them by itself takes so long."""

@@ -39,7 +39,7 @@ class AddeparClient:
     ) -> None:
         self.config = config
         self.clock = clock
-        self.kept = kept or NothingKept()
+        self.kept = NothingKept() if kept is None else kept
         self.budget = RequestBudget(
             clock=clock,
             sleep=sleep,

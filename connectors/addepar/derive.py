@@ -57,8 +57,10 @@ def _lot(parcels: Sequence[Parcel], faults: Faults) -> Lot | None:
     shares = sum((parcel.quantity for parcel in parcels), Decimal(0))
     if shares <= FRACTION:
         return None
-    if first.acquired is None:
-        faults.error(f"lot {first.lot_id} of {first.security_id}", "transactions.type", found="shares transferred in",
+    days = {parcel.acquired for parcel in parcels}
+    if first.acquired is None or len(days) > 1:
+        found = "shares transferred in" if None in days else f"shares bought on {len(days)} days moved in as one"
+        faults.error(f"lot {first.lot_id} of {first.security_id}", "transactions.type", found=found,
                      expected="the day on which they were bought, which only a view of lots tells")  # fmt: skip
         return None
     return Lot(
@@ -68,7 +70,6 @@ def _lot(parcels: Sequence[Parcel], faults: Faults) -> Lot | None:
         quantity=shares,
         cost_per_share=sum((parcel.basis for parcel in parcels), Decimal(0)) / shares,
         acquired=first.acquired,
-        holding_start=first.holding_start,
     )
 
 

@@ -19,22 +19,6 @@ class KeptAnswers(Protocol):
         """Forget what was kept."""
 
 
-class KeptHere:
-    """Answers kept as long as this process lives."""
-
-    def __init__(self) -> None:
-        self._bodies: dict[str, bytes] = {}
-
-    def get(self, key: str) -> bytes | None:
-        return self._bodies.get(key)
-
-    def put(self, key: str, body: bytes) -> None:
-        self._bodies[key] = body
-
-    def drop(self, key: str) -> None:
-        self._bodies.pop(key, None)
-
-
 class NothingKept:
     """For who wants every answer fresh."""
 

@@ -1,6 +1,6 @@
 """What does the firm look like once Addepar has been read? Its reference data and books, and all that was wrong."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -20,6 +20,7 @@ from connectors.addepar.values import text
 from engine.domain.accounts import Account, AccountBook, FirmReference, Household
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, HouseholdId
+from engine.domain.market import PriceHistory
 
 Progress = Callable[[str, float], None]
 """Called with what is being read and the fraction of it that is done."""
@@ -65,8 +66,7 @@ def pull(
     accounts are the firm's present ones: model, registration, tax rates, carryforwards and settings stay theirs.
     priced_on: the session whose closes Addepar's prices are, None to leave prices alone; a day without a close of its
     own must not get that of the day before. known: what the last good sync read; without it, every history is read.
-    Raises ExternalRefusal where Addepar refuses or
-    cannot be reached, DataError where as_of is before the firm's own.
+    Raises ExternalRefusal where Addepar refuses or cannot be reached, DataError where as_of is before the firm's own.
     """
     if as_of < reference.as_of:
         raise DataError(f"sync: expected a day not before the firm's own {reference.as_of}, found {as_of}")
@@ -89,13 +89,10 @@ def pull(
     bad = {issue.account_id for issue in twice}
     good = {r.account.account_id: r for r in readings if not r.faults.fenced and r.account.account_id not in bad}
     issues += [*(i for reading in readings for i in reading.faults.issues), *twice]
-    histories = reference.prices
-    if priced_on is not None:
-        prices, price_issues = agreed_prices(reading.prices for reading in good.values())
-        issues += [*price_issues, *unmoved_prices(histories, prices, on=priced_on)]
-        histories = with_prices(histories, prices, on=priced_on)
+    prices, price_issues = _priced(reference.prices, good.values(), priced_on)
+    issues += price_issues
     return AddeparPull(
-        reference=replace(reference, as_of=as_of, households=households, prices=histories),
+        reference=replace(reference, as_of=as_of, households=households, prices=prices),
         books=tuple(good[account.account_id].book for account in accounts if account.account_id in good),
         issues=tuple(issues),
         histories=sum(entity not in same for entity in wanted),
@@ -145,6 +142,16 @@ def _unchanged(
         return None
     same = {e for e, account in matched.items() if account.account_id in known.accounts and e not in changed}
     return Since(unchanged=frozenset(same), history=known.history)
+
+
+def _priced(
+    histories: tuple[PriceHistory, ...], readings: Iterable[Reading], on: date | None
+) -> tuple[tuple[PriceHistory, ...], tuple[DataIssue, ...]]:
+    """Return the histories with the closes of a day, as they are where none is asked for, and what is odd in them."""
+    if on is None:
+        return histories, ()
+    prices, issues = agreed_prices(reading.prices for reading in readings)
+    return with_prices(histories, prices, on=on), (*issues, *unmoved_prices(histories, prices, on=on))
 
 
 def _derive(readings: Sequence[Reading], as_of: date) -> None:

@@ -14,7 +14,6 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 import data.migrations.versions
-import data.source_tables
 from data.database import open_database
 from data.scans import ScanStore
 from data.tables import metadata, plans

@@ -61,7 +61,20 @@ def test_a_row_without_a_modified_date_is_a_change(stand_in: Any) -> None:
 
 def test_a_refused_question_and_a_firm_without_the_column_make_it_unknown(stand_in: Any) -> None:
     assert found(stand_in, keys=TransactionKeys(modified="")) is None
+    assert stand_in.sandbox.gate.requests == []
     assert found(stand_in, keys=TransactionKeys(modified="changed_at")) is None
+
+
+def test_a_full_list_that_reaches_back_far_enough_is_the_whole_answer(stand_in: Any) -> None:
+    stand_in.control("rows", {"transaction": "T8", "set": {"modified_date": "2026-03-02"}})
+    with stand_in.client() as client:
+        assert changed_owners(client, TransactionKeys(), since=NOON, as_of=AS_OF, most=2) == {SECOND}
+
+
+def test_a_full_list_that_ends_without_a_date_is_none(stand_in: Any) -> None:
+    stand_in.control("rows", {"transaction": "T10", "set": {"modified_date": None}})
+    with stand_in.client() as client:
+        assert changed_owners(client, TransactionKeys(), since=NOON, as_of=AS_OF, most=1) is None
 
 
 def test_more_changes_than_are_listed_make_it_unknown(stand_in: Any) -> None:

@@ -69,6 +69,11 @@ def lots(one: Unlotted, *others: Unlotted) -> list[tuple[str, Decimal, Decimal, 
         # A loss sold and bought back within 30 days: the ledger derives what is disallowed, the lot keeps its price.
         ([row("b1", "2024-01-02", BUY, "100", "10"), row("s1", "2025-01-02", SELL, "100", "5"),
           row("b2", "2025-01-10", BUY, "100", "6")], "100", "600", [("b2", "100", "600", "2025-01-10")]),
+        # Lots are in the order of their ids, whenever they were bought.
+        ([row("b2", "2024-01-02", BUY, "50", "10"), row("b1", "2024-02-02", BUY, "50", "20")], "100", "1500",
+         [("b1", "50", "1000", "2024-02-02"), ("b2", "50", "500", "2024-01-02")]),
+        # Half a thousandth of a share is what rounding leaves, and no lot.
+        ([row("b1", "2024-01-02", BUY, "100", "10"), row("s1", "2025-01-02", SELL, "99.9995", "5")], "0", None, []),
         # Everything sold.
         ([row("b1", "2024-01-02", BUY, "100", "10"), row("s1", "2025-01-02", SELL, "100", "5")], "0", None, []),
     ],
@@ -89,6 +94,24 @@ def test_lots_that_move_within_the_household_keep_their_day_and_their_cost() -> 
 
     assert lots(there, account(out, "0", None)) == [("i1", D(100), D(1000), date(2024, 1, 2))]
     assert there.faults.issues == []
+
+
+def test_purchases_of_one_day_that_moved_as_one_are_one_lot_at_the_cost_of_both() -> None:
+    out = [row("b1", "2024-01-02", BUY, "50", "10"), row("b2", "2024-01-02", BUY, "50", "20"),
+           row("o1", "2025-01-02", OUT, "100")]  # fmt: skip
+    there = account([row("i1", "2025-01-03", IN, "100", account_id="B")], "100", "1500", "B")
+
+    assert lots(there, account(out, "0", None)) == [("i1", D(100), D(1500), date(2024, 1, 2))]
+    assert there.faults.issues == []
+
+
+def test_shares_of_two_days_that_moved_as_one_are_no_lot_of_either_day() -> None:
+    out = [row("b1", "2024-01-02", BUY, "50", "10"), row("b2", "2024-02-02", BUY, "50", "20"),
+           row("o1", "2025-01-02", OUT, "100")]  # fmt: skip
+    there = account([row("i1", "2025-01-03", IN, "100", account_id="B")], "100", "1500", "B")
+
+    assert lots(there, account(out, "0", None)) == []
+    assert there.faults.issues[0].found == "shares bought on 2 days moved in as one"
 
 
 @pytest.mark.parametrize(
@@ -112,6 +135,26 @@ def test_what_the_history_does_not_explain_is_a_fault_not_a_guess(
     lots(one)
 
     assert (subject, field) in [(issue.subject, issue.field) for issue in one.faults.issues]
+
+
+@pytest.mark.parametrize(
+    ("price", "shares", "cost", "fields"),
+    [
+        ("10", "100.001", None, []),  # a thousandth of a share
+        ("10", "100.0011", None, ["holdings.units"]),
+        ("10", "100", "1001", []),  # a dollar
+        ("10", "100", "998.99", ["holdings.original_cost"]),
+        ("1000", "100", "100010", []),  # a ten-thousandth of the cost, where that is more
+        ("1000", "100", "100010.02", ["holdings.original_cost"]),
+    ],
+)
+def test_rounding_is_no_fault_and_more_than_rounding_is(
+    price: str, shares: str, cost: str | None, fields: list[str]
+) -> None:
+    one = account([row("b1", "2024-01-02", BUY, "100", price)], shares, cost)
+    lots(one)
+
+    assert [issue.field for issue in one.faults.issues] == fields
 
 
 def test_a_firm_without_a_lot_view_gets_its_lots_where_the_history_explains_them(stand_in: Any) -> None:

@@ -2,8 +2,13 @@
 
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route, Router
+
 from connectors.addepar.discover import Attribute, View, proposals, read_attributes, read_view, read_views
 from connectors.addepar.mapping import AddeparMapping, mapping_from_table
+from connectors.sandbox.loopback import listening
 
 
 def attribute(key: str, display_name: str, usage: str = "columns") -> Attribute:
@@ -28,6 +33,18 @@ def test_an_own_name_on_screen_leads_to_the_key_behind_it() -> None:
 
     assert proposed("holdings.lot_acquired", attributes, AddeparMapping()) == "a17"
     assert proposed("holdings.lot_id", attributes, AddeparMapping()) == "q"
+
+
+def test_a_key_may_be_known_by_itself_where_the_screen_names_it_otherwise() -> None:
+    assert proposed("holdings.lot_id", [attribute("lot_number", "Our Reference")], AddeparMapping()) == "lot_number"
+
+
+def test_a_proposal_says_what_the_screen_calls_it_and_whether_the_present_key_serves() -> None:
+    mapping = mapping_from_table({"holdings": {"lot": "parcel"}}, source="test")
+    attributes = [attribute("parcel", "Parcel", "columns"), attribute("g", "Tax Lots", "groupings")]
+    lot = next(one for one in proposals(attributes, mapping) if one.place == "holdings.lot")
+
+    assert (lot.exists, lot.proposed, lot.display_name) == (False, "g", "Tax Lots")  # a column groups nothing
 
 
 def test_nothing_is_proposed_where_nothing_is_alike() -> None:
@@ -55,6 +72,31 @@ def test_what_a_saved_view_shows_comes_first_and_its_third_grouping_is_the_lot()
     assert proposed("holdings.lot", attributes, mapping, view) == "_custom_9"
     assert proposed("holdings.lot_acquired", attributes, mapping, view) == "shown"
     assert proposed("holdings.lot_acquired", attributes, mapping) == "better"
+
+
+def test_a_view_moves_no_grouping_that_exists_and_one_without_lots_says_nothing_of_them() -> None:
+    right = [attribute("tax_lot", "Tax Lot", "groupings"), attribute("other", "Other", "groupings")]
+    by_other = View(view_id="1", name="Other", groupings=("holding_account", "security", "other"))
+    by_security = View(view_id="2", name="Short", groupings=("holding_account", "security"))
+
+    assert proposed("holdings.lot", right, AddeparMapping(), by_other) == "tax_lot"
+    assert proposed("holdings.lot", [], AddeparMapping(), by_security) == ""
+
+
+def test_views_are_listed_by_name_and_a_view_may_hold_a_whole_query(stand_in: Any) -> None:
+    async def listed(_: Request) -> JSONResponse:
+        names = {"1": "Zeta", "2": "Alpha"}
+        return JSONResponse({"data": [{"id": n, "attributes": {"display_name": name}} for n, name in names.items()]})
+
+    async def whole(_: Request) -> JSONResponse:
+        query = {"groupings": ["a", {"key": "b"}], "columns": [{"key": "c", "arguments": {}}]}
+        shown = {"display_name": "Zeta", "parameters": {"data": {"attributes": query}}}
+        return JSONResponse({"data": {"id": "1", "attributes": shown}})
+
+    routes = [Route("/api/v1/portfolio/views", listed), Route("/api/v1/portfolio/views/1", whole)]
+    with listening(Router(routes)) as url, stand_in.client(base_url=f"{url}/api") as client:
+        assert [view.name for view in read_views(client)] == ["Alpha", "Zeta"]
+        assert read_view(client, "1") == View(view_id="1", name="Zeta", groupings=("a", "b"), columns=("c",))
 
 
 def test_saved_views_are_listed_and_read_from_the_stand_in(stand_in: Any) -> None:

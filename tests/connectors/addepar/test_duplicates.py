@@ -40,6 +40,13 @@ def test_the_very_lots_at_another_custodian_fence_both(like: AccountBook) -> Non
     assert fenced(one, other) == [("A", "the very lots of B at Two"), ("B", "the very lots of A at One")]
 
 
+def test_lots_in_another_order_and_costs_rounded_otherwise_are_the_same(like: AccountBook) -> None:
+    one = book(like, "A", "One", "1", "2", "3")
+    other = book(like, "B", "Two", "1", "2", "3", cost_per_share=D("10.00004"))
+
+    assert len(fenced(one, replace(other, lots=tuple(reversed(other.lots))))) == 2
+
+
 @pytest.mark.parametrize(
     "change", [{"quantity": D("1.5")}, {"acquired": date(2025, 2, 2)}, {"cost_per_share": D("10.01")},
                {"security_id": "OTHER"}],

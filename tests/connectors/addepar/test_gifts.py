@@ -34,11 +34,25 @@ def test_a_gift_that_was_split_since_is_counted_in_the_new_shares(book: AccountB
     assert with_our_gifts(fresh, present).lots[0].gift_price == D(20)
 
 
-def test_a_lot_of_another_day_is_another_lot(book: AccountBook) -> None:
+@pytest.mark.parametrize("change", [{"acquired": date(2026, 1, 2)}, {"security_id": "S-DDD"}])
+def test_a_lot_of_another_day_or_security_is_another_lot(book: AccountBook, change: dict[str, Any]) -> None:
     present = replace(book, lots=(replace(book.lots[0], **GIVEN),))
-    fresh = replace(book, lots=(replace(book.lots[0], acquired=date(2026, 1, 2)),))
+    fresh = replace(book, lots=(replace(book.lots[0], **change),))
 
     assert with_our_gifts(fresh, present) == fresh
+
+
+def test_a_gift_that_cost_nothing_says_nothing_of_shares_that_cost_something(book: AccountBook) -> None:
+    present = replace(book, lots=(replace(book.lots[0], cost_per_share=D(0), **GIVEN),))
+
+    assert with_our_gifts(book, present) == book
+
+
+def test_a_transfer_in_that_we_know_as_a_gift_stays_one(book: AccountBook) -> None:
+    received, *after = book.transactions
+    present = replace(book, transactions=(replace(received, **GIVEN), *after))
+
+    assert with_our_gifts(book, present) == present
 
 
 def test_a_transfer_out_that_we_know_as_a_gift_stays_one(book: AccountBook) -> None:
@@ -48,9 +62,12 @@ def test_a_transfer_out_that_we_know_as_a_gift_stays_one(book: AccountBook) -> N
     assert with_our_gifts(book, present) == present
 
 
-def test_a_transaction_that_was_corrected_is_taken_as_it_is_now(book: AccountBook) -> None:
+@pytest.mark.parametrize(
+    "change", [{"quantity": D(14)}, {"trade_date": date(2024, 8, 2)}, {"security_id": "S-DDD"}]
+)  # fmt: skip
+def test_a_transaction_that_was_corrected_is_taken_as_it_is_now(book: AccountBook, change: dict[str, Any]) -> None:
     *before, out = book.transactions
     present = replace(book, transactions=(*before, replace(out, type=TransactionType.GIFT)))
-    fresh = replace(book, transactions=(*before, replace(out, quantity=D(14))))
+    fresh = replace(book, transactions=(*before, replace(out, **change)))
 
     assert with_our_gifts(fresh, present) == fresh

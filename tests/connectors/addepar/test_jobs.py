@@ -7,7 +7,6 @@ import pytest
 from connectors.addepar.answers import AddeparRefusal
 from connectors.addepar.budget import CutOff
 from connectors.addepar.jobs import PORTFOLIO, TRANSACTIONS, query_by_job
-from connectors.addepar.kept import KeptHere
 from engine.domain.errors import ExternalRefusal
 
 QUERY = {
@@ -18,6 +17,16 @@ QUERY = {
     "columns": [{"key": "units"}],
     "groupings": ["holding_account"],
 }
+
+
+class KeptHere(dict[str, bytes]):
+    """Answers kept as long as this process lives."""
+
+    def put(self, key: str, body: bytes) -> None:
+        self[key] = body
+
+    def drop(self, key: str) -> None:
+        self.pop(key, None)
 
 
 def names(document: Any) -> list[str]:

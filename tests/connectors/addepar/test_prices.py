@@ -57,3 +57,10 @@ def test_a_price_that_stood_still_for_five_closes_may_be_stale(closes: str, pric
     found = unmoved_prices((history,), {"A": D(price)}, on=date(2026, 1, 20))
 
     assert [issue.found for issue in found] == ([] if since is None else [f"{D(price)}, unchanged since {since}"])
+
+
+def test_a_close_of_the_day_itself_is_none_of_the_five_before_it() -> None:
+    days = tuple(date(2026, 1, day) for day in range(5, 10))
+    history = PriceHistory(security_id="A", dates=days, closes=(D(7),) * 5, adjusted=(None,) * 5)
+
+    assert unmoved_prices((history,), {"A": D(7)}, on=days[-1]) == ()
