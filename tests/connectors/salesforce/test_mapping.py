@@ -112,3 +112,19 @@ def test_a_rejection_with_edits_asks_for_changes_even_to_zero_shares():
 
     assert decision.verdict is ReviewVerdict.REQUEST_CHANGES
     assert decision.edits == (("AAA", "buy", 0),)
+
+
+def test_asking_for_the_very_shares_that_were_proposed_is_no_edit():
+    plan = {"Plan_Id__c": "p", "Review_Outcome__c": None}
+
+    found = read_decision(plan=plan, step=step(), trades=[{**NO_EDIT, "Requested_Quantity__c": 10}])
+
+    assert (found.verdict, found.edits) == (ReviewVerdict.APPROVE, ())
+
+
+def test_checks_that_failed_and_that_warned_are_counted_apart(document, shown):
+    checks = [{"verdict": verdict} for verdict in ("warn", "pass", "fail", "warn", "warn", "fail")]
+
+    record = plan_record({**document(), "checks": checks}, shown, links={})
+
+    assert (record["Checks_Failed__c"], record["Checks_Warned__c"]) == (2, 3)
