@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -51,6 +51,11 @@ class Texts:
     def given(self) -> NDArray[np.bool_]:
         """Which are not None: (n,)."""
         return np.not_equal(self.codes, NO_TEXT)
+
+    def among(self, words: Container[str]) -> NDArray[np.bool_]:
+        """Return which are one of these words, None never: (n,)."""
+        found: NDArray[np.bool_] = np.array([*(value in words for value in self.values), False])  # place -1 is None
+        return found[self.codes]
 
     def where(self, keep: Places) -> "Texts":
         return Texts(self.codes[keep], self.values)

@@ -1,5 +1,6 @@
 """What does one look at an account find? The values of a scan."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -47,7 +48,7 @@ class AccountScan:
     cash_weight: float
     cash_band: tuple[float, float]
     tracking_error: float
-    names: tuple[NameDrift, ...]
+    names: Sequence[NameDrift]
     sectors: tuple[GroupDrift, ...]
     factors: tuple[GroupDrift, ...]
     harvest: Harvest
@@ -67,7 +68,9 @@ class AccountScan:
 
     def brief(self) -> "AccountScan":
         """Return the scan as a queue needs it: of drifts the largest alone, of harvestable lots their sums."""
-        return replace(self, names=self.names[:1], sectors=(), factors=(), harvest=replace(self.harvest, lots=()))
+        return replace(
+            self, names=tuple(self.names[:1]), sectors=(), factors=(), harvest=replace(self.harvest, lots=())
+        )
 
     @property
     def fenced(self) -> bool:

@@ -1,8 +1,9 @@
 """Can this account's data be trusted with a plan? Every problem found, and whether it fences the account off."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -10,7 +11,8 @@ from engine.domain.accounts import AccountSnapshot, TransactionType
 from engine.domain.identifiers import SecurityId
 from engine.domain.market import ActionKind, CorporateAction, MarketSnapshot
 from engine.monitor.positions import Measured
-from engine.tax.history import read_history
+from engine.tax.balance import imbalances as household_imbalances
+from engine.tax.history import Place
 
 STALE_AFTER: Final = timedelta(days=5)  # calendar days: longer than any weekend with a holiday at each end
 
@@ -36,10 +38,21 @@ class DataProblem:
 
 
 def data_problems(
-    snapshot: AccountSnapshot, market: MarketSnapshot, measured: Measured, actions: Iterable[CorporateAction] = ()
+    snapshot: AccountSnapshot,
+    market: MarketSnapshot,
+    measured: Measured,
+    actions: Iterable[CorporateAction] = (),
+    *,
+    imbalances: Mapping[Place, Decimal] | None = None,
 ) -> tuple[DataProblem, ...]:
-    """Return every data problem of an account, fences first. actions: those of at least the last SPLIT_NOTICE days."""
+    """Return every data problem of an account, fences first. actions: those of at least the last SPLIT_NOTICE days.
+
+    imbalances: those of the household, where they are known already (tax.balance.imbalances).
+    """
     found = [problem for check in _CHECKS for problem in check(snapshot, market, measured)]
+    if imbalances is None:
+        imbalances = household_imbalances(snapshot.household_books, as_of=market.as_of)
+    found += _quantities(snapshot, imbalances)
     found += _splits(snapshot, market, measured, actions)
     return tuple(sorted(found, key=lambda problem: (problem.severity, problem.code, problem.security_id or "")))
 
@@ -68,21 +81,19 @@ def _unmeasured(snapshot: AccountSnapshot, market: MarketSnapshot, measured: Mea
 def _basis(snapshot: AccountSnapshot, _market: MarketSnapshot, _measured: Measured) -> Iterator[DataProblem]:
     """A basis of zero is how custodians say that they do not know it; without tax to pay it does no harm."""
     report = _fence if snapshot.account.registration.is_taxable else _warn
-    for lot in snapshot.lots:
+    lots = snapshot.book.lot_rows
+    for lot in lots.where(lots.floats("cost_per_share") == 0):
         if lot.cost_per_share == 0:
             yield report("missing_basis", f"Lot {lot.lot_id} of {lot.security_id} has no cost basis.", lot.security_id)
 
 
 def _marks(_snapshot: AccountSnapshot, market: MarketSnapshot, measured: Measured) -> Iterator[DataProblem]:
-    for name in measured.values:
-        age = market.as_of - market.marks[name].on
-        if age > STALE_AFTER:
-            yield _warn(
-                "stale_mark", f"The price of {name} is {age.days} days old, from {market.marks[name].on}.", name
-            )
-        security = market.securities.get(name)
-        if security is not None and security.tradable is False:
-            yield _warn("not_tradable", f"{name} is held and cannot be traded.", name)
+    stale = measured.market.day < (market.as_of - STALE_AFTER).toordinal()
+    for name in measured.market.names(measured.priced & stale):
+        on = market.marks[name].on
+        yield _warn("stale_mark", f"The price of {name} is {(market.as_of - on).days} days old, from {on}.", name)
+    for name in measured.market.names(measured.priced & measured.market.barred):
+        yield _warn("not_tradable", f"{name} is held and cannot be traded.", name)
 
 
 def _cash(snapshot: AccountSnapshot, _market: MarketSnapshot, _measured: Measured) -> Iterator[DataProblem]:
@@ -102,10 +113,9 @@ def _numbers(snapshot: AccountSnapshot, _market: MarketSnapshot, _measured: Meas
             )
 
 
-def _quantities(snapshot: AccountSnapshot, market: MarketSnapshot, _measured: Measured) -> Iterator[DataProblem]:
+def _quantities(snapshot: AccountSnapshot, imbalances: Mapping[Place, Decimal]) -> Iterator[DataProblem]:
     """Compare lots with transactions as far as the transactions go: what they bought must be there or have left."""
-    history = read_history(snapshot.household_books, as_of=market.as_of)
-    for (account_id, name), shares in sorted(history.imbalance.items()):
+    for (account_id, name), shares in sorted(imbalances.items()):
         if account_id == snapshot.account.account_id:
             found = f"{abs(shares).normalize():f} shares {'more' if shares > 0 else 'fewer'}"
             yield _fence(
@@ -119,13 +129,20 @@ def _splits(
     snapshot: AccountSnapshot, market: MarketSnapshot, measured: Measured, actions: Iterable[CorporateAction]
 ) -> Iterator[DataProblem]:
     """Compare splits that the prices know of with those in the account: one without the other halves or doubles it."""
-    booked = [event for event in snapshot.book.transactions if event.type is TransactionType.SPLIT]
-    for action in actions:
+    told = [
+        action
+        for action in actions
+        if action.kind is ActionKind.SPLIT and market.as_of - SPLIT_NOTICE <= action.ex_date <= market.as_of
+    ]
+    if not told:
+        return
+    lots, rows = snapshot.book.lot_rows, snapshot.book.history
+    priced = frozenset(measured.market.names(measured.priced))
+    booked = rows.where(rows.texts("type").among({TransactionType.SPLIT}))
+    for action in told:
         name, on = action.security_id, action.ex_date
-        if action.kind is not ActionKind.SPLIT or not market.as_of - SPLIT_NOTICE <= on <= market.as_of:
-            continue
-        old = any(lot.security_id == name and lot.acquired < on for lot in snapshot.lots)
-        if name not in measured.values or not old:
+        old = (lots.texts("security_id").among({name}) & (lots.days("acquired") < on.toordinal())).any()
+        if name not in priced or not old:
             continue
         there = any(event.security_id == name and abs(event.trade_date - on) <= BOOKED_WITHIN for event in booked)
         ratio = f"{action.value.normalize():f} new shares for one"
@@ -161,6 +178,5 @@ _CHECKS: Final[tuple[Callable[[AccountSnapshot, MarketSnapshot, Measured], Itera
     _marks,
     _cash,
     _numbers,
-    _quantities,
     _source,
 )

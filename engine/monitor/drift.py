@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from engine.domain.accounts import AccountSnapshot, Restriction, Rule
+import numpy as np
+
+from engine.domain.accounts import AccountSnapshot, Rule
 from engine.domain.identifiers import SecurityId
-from engine.domain.market import MarketSnapshot, Security
-from engine.domain.policy import means, restrictions_in_force
+from engine.domain.market import Array, MarketSnapshot
+from engine.domain.policy import restrictions_in_force
 from engine.domain.settings import PlanSettings
+from engine.monitor.market_columns import Flags, MarketColumns
+from engine.monitor.on_demand import OnDemand
 from engine.monitor.positions import Measured
 from engine.risk.measure import factor_active
 
@@ -34,6 +38,34 @@ class NameDrift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drifts:
+    """The drift of each name by its code, (m,); fields as in NameDrift. present: of which names there is one."""
+
+    measured: Measured
+    active: Array
+    present: Flags
+    restricted: Flags
+    outside: Flags
+
+    @property
+    def names(self) -> Sequence[NameDrift]:
+        """The drifts, largest first, then by name; each is made when it is asked for."""
+        codes = np.flatnonzero(self.present)
+        order = codes[np.argsort(-np.abs(self.active[codes]), kind="stable")]
+        return OnDemand(len(order), lambda wanted: tuple(self._drift(code) for code in order[wanted].tolist()))
+
+    def _drift(self, code: int) -> NameDrift:
+        return NameDrift(
+            security_id=self.measured.market.ids[code],
+            weight=float(self.measured.weight[code]),
+            target=float(self.measured.target[code]),
+            active=float(self.active[code]),
+            restricted=bool(self.restricted[code]),
+            outside=bool(self.outside[code]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupDrift:
     """A sector's active weight, or the active exposure to a factor, and whether it is beyond its band."""
 
@@ -42,40 +74,31 @@ class GroupDrift:
     outside: bool
 
 
-def drift_by_name(
-    snapshot: AccountSnapshot, market: MarketSnapshot, measured: Measured, settings: PlanSettings
-) -> tuple[NameDrift, ...]:
-    """Return the drift of every name held or targeted, largest first; a held name without a mark is left out."""
-    in_force = restrictions_in_force(snapshot.restrictions, snapshot.account, snapshot.as_of)
-    drifts = []
-    for name in measured.values.keys() | measured.targets.keys():
-        if name in measured.unpriced:
-            continue
-        active = measured.weight(name) - measured.target(name)
-        restricted = _restricted(market.securities.get(name), active, in_force, settings)
-        drifts.append(
-            NameDrift(
-                security_id=name,
-                weight=measured.weight(name),
-                target=measured.target(name),
-                active=active,
-                restricted=restricted,
-                outside=not restricted and _beyond(active, settings.max_active_weight),
-            )
-        )
-    return tuple(sorted(drifts, key=lambda drift: (-abs(drift.active), drift.security_id)))
+def drift_by_name(snapshot: AccountSnapshot, measured: Measured, settings: PlanSettings) -> Drifts:
+    """Return the drift of every name held or targeted; a held name without a mark is left out."""
+    market = measured.market
+    active = measured.weight - measured.target
+    present = (measured.held | measured.targeted) & ~(measured.held & ~market.marked)
+    restricted = market.barred | _restricted(snapshot, measured.market, active, settings)
+    band = settings.max_active_weight
+    beyond = np.abs(active) > (np.inf if band is None else band + _TOLERANCE)
+    return Drifts(
+        measured=measured,
+        active=active,
+        present=present,
+        restricted=restricted,
+        outside=present & beyond & ~restricted,
+    )
 
 
-def drift_by_sector(
-    drifts: Sequence[NameDrift], securities: Mapping[SecurityId, Security], settings: PlanSettings
-) -> tuple[GroupDrift, ...]:
+def drift_by_sector(drifts: Drifts, settings: PlanSettings) -> tuple[GroupDrift, ...]:
     """Return each sector's weight less its target, largest first; securities that nobody lists are left out."""
-    sums: dict[str, float] = {}
-    for drift in sorted(drifts, key=lambda drift: drift.security_id):
-        security = securities.get(drift.security_id)
-        if security is not None:
-            sums[security.sector] = sums.get(security.sector, 0.0) + drift.active
-    return _groups(sums, settings.max_sector_active)
+    market = drifts.measured.market
+    counted = drifts.present & market.listed
+    sector = market.sector[counted]
+    sums = np.bincount(sector, weights=drifts.active[counted], minlength=len(market.sectors)).tolist()
+    present = np.unique(sector).tolist()
+    return _groups({market.sectors[k]: sums[k] for k in present}, settings.max_sector_active)
 
 
 def drift_by_factor(market: MarketSnapshot, measured: Measured, settings: PlanSettings) -> tuple[GroupDrift, ...]:
@@ -93,15 +116,9 @@ def _beyond(active: float, band: float | None) -> bool:
     return band is not None and abs(active) > band + _TOLERANCE
 
 
-def _restricted(
-    security: Security | None, active: float, in_force: Sequence[Restriction], settings: PlanSettings
-) -> bool:
-    """Return whether something forbids the trade that would bring a name back."""
-    if security is None:
-        return False
-    if security.tradable is False:
-        return True
-    rules = {restriction.rule for restriction in in_force if means(restriction.target, security)}
-    if active > 0:
-        return Rule.DO_NOT_SELL in rules
-    return bool(rules & _UNDERWEIGHT) or any(means(target, security) for target in settings.exclude)
+def _restricted(snapshot: AccountSnapshot, market: MarketColumns, active: Array, settings: PlanSettings) -> Flags:
+    """Return where a rule forbids the trade that would bring a name back: (m,)."""
+    in_force = restrictions_in_force(snapshot.restrictions, snapshot.account, snapshot.as_of)
+    no_sale = market.meant(each.target for each in in_force if each.rule is Rule.DO_NOT_SELL)
+    no_purchase = market.meant(each.target for each in in_force if each.rule in _UNDERWEIGHT)
+    return np.where(active > 0, no_sale, no_purchase | market.meant(settings.exclude))

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
 
 from engine.domain.accounts import AccountSnapshot, TransactionType
+from engine.domain.exact import Whole, decimal_of, finer, product, sums_by, total
 from engine.domain.identifiers import SecurityId
 from engine.domain.market import ActionKind, CorporateAction, Mark, MarketSnapshot, PriceHistory, RiskModel
+from engine.monitor.market_columns import Codes, Flags, LastColumns, MarketColumns, last_columns
 from engine.monitor.positions import Measured
 
+_QUOTIENT_DECIMALS: Final = 8
 _DAYS_A_YEAR: Final = 365.0
 _SAFE: Final = 1 - 1e-9  # a first look in floats must not lose what the exact one would keep
 
@@ -59,13 +63,30 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Holding:
-    """A name held. before and now: USD of the position; days: between its marks, 0 where it has no newer one."""
+class _Held:
+    """The holdings by code, (m,), 0 where a name is not held. before, now: USD of the position in whole numbers of
+    10^-decimals; days: between its marks, 0 where it has no newer one.
+    """
 
-    security_id: SecurityId
-    before: Decimal
-    now: Decimal
-    days: int
+    market: MarketColumns
+    before: Whole
+    now: Whole
+    decimals: int
+    days: Codes
+
+    def usd(self, whole: int) -> Decimal:
+        return decimal_of(whole, self.decimals)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    """Names that are looked at together. members: codes; value: USD that they were part of; most: change to be told."""
+
+    of: MoveOf
+    key: str
+    members: Flags
+    value: Decimal
+    most: float
 
 
 def moves(
@@ -86,24 +107,19 @@ def moves(
     if not last_marks:
         return ()
     bounds = limits or MoveLimits()
-    held = _holdings(snapshot, market, measured, last_marks, actions)
-    whole = snapshot.account.cash + _value(held)
-    groups: list[tuple[MoveOf, str, Sequence[_Holding], Decimal, float]] = [
-        (MoveOf.ACCOUNT, snapshot.account.account_id, held, whole, bounds.account),
-        *(
-            (MoveOf.SECTOR, sector, members, _value(members), bounds.sector)
-            for sector, members in _by_sector(held, market).items()
-        ),
-        *(
-            (MoveOf.NAME, holding.security_id, [holding], holding.before, bounds.name)
-            for holding in _unusual(held, market.risk, bounds)
-        ),
-    ]
+    held = _held(snapshot, market, measured, last_marks, actions)
+    whole = snapshot.account.cash + held.usd(total(held.before))
+    groups = [
+        _Group(of=MoveOf.ACCOUNT, key=snapshot.account.account_id, members=measured.priced, value=whole,
+               most=bounds.account),
+        *_by_sector(held, measured.priced, bounds),
+        *_unusual(held, bounds),
+    ]  # fmt: skip
     found = [
         move
-        for of, key, members, value, most in groups
-        if (move := _move(of, key, members, value, market.risk)) is not None
-        and (abs(move.change) > most or (move.sigmas is not None and abs(move.sigmas) > bounds.sigmas))
+        for group, variance in zip(groups, _variances(groups, held, market.risk), strict=True)
+        if (move := _move(group, held, variance)) is not None
+        and (abs(move.change) > group.most or (move.sigmas is not None and abs(move.sigmas) > bounds.sigmas))
         and abs(move.dollars) >= Decimal(bounds.least_effect) * whole
     ]
     order = list(MoveOf)
@@ -120,31 +136,56 @@ def marks_before(prices: Iterable[PriceHistory], day: date) -> Mapping[SecurityI
     return found
 
 
-def _holdings(
+def _held(
     snapshot: AccountSnapshot,
     market: MarketSnapshot,
     measured: Measured,
     last_marks: Mapping[SecurityId, Mark],
     actions: Iterable[CorporateAction],
-) -> list[_Holding]:
+) -> _Held:
+    columns = measured.market
+    last = last_columns(columns, last_marks)
+    moved = measured.priced & last.newer
+    ratios = _ratios(snapshot, columns, moved, last, actions)
+    # Shares before a split are a quotient, which seldom ends: it is kept to a part of a cent that nobody sees.
+    more = _QUOTIENT_DECIMALS if ratios else 0
+    decimals = measured.share_decimals + max(columns.price_decimals, last.price_decimals) + more
+    now = finer(measured.value, decimals - measured.value_decimals)
+    then = finer(product(measured.share, last.price), decimals - measured.share_decimals - last.price_decimals)
+    before = np.where(moved, then, now)
+    before = before.astype(object) if ratios else before
+    for code, ratio in ratios.items():
+        before[code] = round(int(before[code]) / Fraction(ratio))
+    return _Held(
+        market=columns, before=before, now=now, decimals=decimals, days=np.where(moved, columns.day - last.day, 0)
+    )
+
+
+def _ratios(
+    snapshot: AccountSnapshot,
+    market: MarketColumns,
+    moved: Flags,
+    last: LastColumns,
+    actions: Iterable[CorporateAction],
+) -> dict[int, Decimal]:
+    """Return new shares for each old one, by code, of what split between its two marks.
+
+    What the firm's actions tell goes before the account's own rows, which may tell of the same split.
+    """
     told = _Splits(
         (action.security_id, action.ex_date, action.value) for action in actions if action.kind is ActionKind.SPLIT
     )
-    booked = _Splits(
-        (event.security_id, event.trade_date, event.quantity)
-        for event in snapshot.book.transactions
-        if event.type is TransactionType.SPLIT
-    )
-    found = []
-    for name in measured.values:
-        last, mark, now = last_marks.get(name), market.marks[name], measured.values[name]
-        if last is None or not (last.price > 0 and last.on < mark.on):
-            found.append(_Holding(security_id=name, before=now, now=now, days=0))
-            continue
-        # What the firm's actions tell goes before the account's own rows, which may tell of the same split.
-        ratio = told.between(name, last.on, mark.on) or booked.between(name, last.on, mark.on) or Decimal(1)
-        before, days = measured.shares[name] * last.price / ratio, (mark.on - last.on).days
-        found.append(_Holding(security_id=name, before=before, now=now, days=days))
+    rows = snapshot.book.history
+    recent = rows.texts("type").among({TransactionType.SPLIT}) & (rows.days("trade_date") > last.oldest)
+    booked = _Splits((event.security_id, event.trade_date, event.quantity) for event in rows.where(recent))
+    found = {}
+    for name in {*told.names, *booked.names} & market.code.keys():
+        code = market.code[name]
+        if moved[code]:
+            between = name, int(last.day[code]), int(market.day[code])
+            ratio = told.between(*between) or booked.between(*between)
+            if ratio is not None:
+                found[code] = ratio
     return found
 
 
@@ -152,62 +193,63 @@ class _Splits:
     """Splits by name: (security, first day on the new shares, new shares for each old one)."""
 
     def __init__(self, splits: Iterable[tuple[SecurityId, date, Decimal]]) -> None:
-        self._by_name: dict[SecurityId, list[tuple[date, Decimal]]] = {}
+        self._by_name: dict[SecurityId, list[tuple[int, Decimal]]] = {}
         for name, on, ratio in splits:
-            self._by_name.setdefault(name, []).append((on, ratio))
+            self._by_name.setdefault(name, []).append((on.toordinal(), ratio))
 
-    def between(self, name: SecurityId, after: date, until: date) -> Decimal | None:
-        """Return new shares for each old one over (after, until], None where there was no split."""
+    @property
+    def names(self) -> Iterable[SecurityId]:
+        return self._by_name
+
+    def between(self, name: SecurityId, after: int, until: int) -> Decimal | None:
+        """Return new shares for each old one over (after, until], ordinals; None where there was no split."""
         ratios = [ratio for on, ratio in self._by_name.get(name, ()) if after < on <= until]
         return math.prod(ratios, start=Decimal(1)) if ratios else None
 
 
-def _unusual(held: Sequence[_Holding], risk: RiskModel, bounds: MoveLimits) -> list[_Holding]:
-    """Return the holdings whose price may be beyond a limit: in floats, all at once, since hundreds are not."""
-    change = np.array([float(holding.now) / float(holding.before) - 1 for holding in held])
+def _by_sector(held: _Held, priced: Flags, bounds: MoveLimits) -> Iterable[_Group]:
+    market = held.market
+    listed = priced & market.listed
+    values = sums_by(held.before[listed], market.sector[listed], len(market.sectors)).tolist()
+    for k in np.unique(market.sector[listed]).tolist():
+        yield _Group(of=MoveOf.SECTOR, key=market.sectors[k], members=listed & (market.sector == k),
+                     value=held.usd(values[k]), most=bounds.sector)  # fmt: skip
+
+
+def _unusual(held: _Held, bounds: MoveLimits) -> Iterable[_Group]:
+    """Return the names whose price may be beyond a limit: in floats, all at once, since hundreds are not."""
+    before, now = held.before.astype(float), held.now.astype(float)
+    change = np.divide(now, before, out=np.ones(len(now)), where=before > 0) - 1
+    usual = np.sqrt(np.maximum(held.market.variance, 0.0) * held.days / _DAYS_A_YEAR)
     far = np.abs(change) > _SAFE * bounds.name
-    places = [place for place, holding in enumerate(held) if holding.security_id in risk.position]
-    rows = [risk.position[held[place].security_id] for place in places]
-    exposures = risk.exposures[rows]
-    variance = ((exposures @ risk.factor_covariance) * exposures).sum(axis=1) + risk.specific_variance[rows]
-    years = np.array([held[place].days for place in places]) / _DAYS_A_YEAR
-    usual = np.sqrt(np.maximum(variance, 0.0) * years)
-    far[places] |= (usual > 0) & (np.abs(change[places]) > _SAFE * bounds.sigmas * usual)
-    return [holding for holding, kept in zip(held, far, strict=True) if kept]
+    far |= (usual > 0) & (np.abs(change) > _SAFE * bounds.sigmas * usual)
+    for code in np.flatnonzero(far).tolist():
+        yield _Group(of=MoveOf.NAME, key=held.market.ids[code], members=np.arange(len(far)) == code,
+                     value=held.usd(int(held.before[code])), most=bounds.name)  # fmt: skip
 
 
-def _by_sector(held: Iterable[_Holding], market: MarketSnapshot) -> dict[str, list[_Holding]]:
-    sectors: dict[str, list[_Holding]] = {}
-    for holding in held:
-        security = market.securities.get(holding.security_id)
-        if security is not None:
-            sectors.setdefault(security.sector, []).append(holding)
-    return sectors
+def _variances(groups: Sequence[_Group], held: _Held, risk: RiskModel) -> list[float]:
+    """Return the annual variance of each group over its value, w' (F Omega F' + D) w, of what the model covers."""
+    worth = held.before.astype(float) / 10.0**held.decimals
+    value = np.array([float(group.value) for group in groups])
+    members = np.array([group.members for group in groups])
+    weights = np.divide(members * worth, value[:, None], out=np.zeros(members.shape), where=value[:, None] > 0)
+    factors = weights @ held.market.exposures
+    variances: list[float] = (
+        ((factors @ risk.factor_covariance) * factors).sum(axis=1) + weights**2 @ held.market.specific
+    ).tolist()
+    return variances
 
 
-def _move(of: MoveOf, key: str, held: Sequence[_Holding], value: Decimal, risk: RiskModel) -> Move | None:
+def _move(group: _Group, held: _Held, variance: float) -> Move | None:
     """Return what holdings did to a value that they were part of, None where that was nothing."""
-    if not held or not value > 0:
+    if not group.value > 0:
         return None
-    dollars = sum((holding.now - holding.before for holding in held), Decimal(0))
-    change = float(dollars / value)
+    dollars = held.usd(total((held.now - held.before)[group.members]))
     if not dollars:
         return None
-    years = max(holding.days for holding in held) / _DAYS_A_YEAR
-    sigma = _volatility(risk, {holding.security_id: float(holding.before / value) for holding in held})
+    change = float(dollars / group.value)
+    years = int(held.days[group.members].max()) / _DAYS_A_YEAR
+    sigma = math.sqrt(max(variance, 0.0))
     sigmas = change / (sigma * math.sqrt(years)) if sigma else None
-    return Move(of=of, key=key, change=change, sigmas=sigmas, dollars=dollars)
-
-
-def _value(held: Iterable[_Holding]) -> Decimal:
-    return sum((holding.before for holding in held), Decimal(0))
-
-
-def _volatility(risk: RiskModel, weights: Mapping[SecurityId, float]) -> float:
-    """Return the annual volatility of weights, sqrt(w' (F Omega F' + D) w), of the names that the model covers."""
-    covered = [name for name in weights if name in risk.position]
-    rows = [risk.position[name] for name in covered]
-    weight = np.array([weights[name] for name in covered])
-    factors = weight @ risk.exposures[rows]
-    variance = float(factors @ risk.factor_covariance @ factors + risk.specific_variance[rows] @ weight**2)
-    return math.sqrt(max(variance, 0.0))
+    return Move(of=group.of, key=group.key, change=change, sigmas=sigmas, dollars=dollars)

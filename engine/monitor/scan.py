@@ -5,6 +5,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+import numpy as np
+
 from engine.domain.accounts import Account, AccountSnapshot
 from engine.domain.errors import DataError
 from engine.domain.identifiers import SecurityId
@@ -16,16 +18,19 @@ from engine.monitor.data_quality import DataProblem, Severity, data_problems
 from engine.monitor.document import scan_document
 from engine.monitor.drift import drift_by_factor, drift_by_name, drift_by_sector
 from engine.monitor.harvest import harvest
+from engine.monitor.household import HouseholdFacts
+from engine.monitor.market_columns import columns_of
 from engine.monitor.moves import MoveLimits, moves
 from engine.monitor.positions import Measured, measure
 from engine.risk.measure import tracking_error
-from engine.tax.wash_sales import locks as wash_sale_locks
 
 __all__ = [
     "LOCK_NOTICE",
     "AccountScan",
+    "HouseholdFacts",
     "Reason",
     "dollars_at_stake",
+    "household_facts",
     "queue",
     "risk_at_stake",
     "scan_account",
@@ -43,8 +48,12 @@ def scan_account(
     last_marks: Mapping[SecurityId, Mark] | None,
     limits: MoveLimits | None = None,
     actions: Iterable[CorporateAction] = (),
+    household: HouseholdFacts | None = None,
 ) -> AccountScan:
     """Return the scan of one account.
+
+    household: household_facts of this account's household on this day, which the scans of its accounts share; None
+    to find them out. Names and loss lots of the result are made when they are looked at.
 
     last_marks: the marks of the previous scan, None where there was none. limits: from where on a move is told; None
     for the usual ones. actions: of any names, at least since the last scan and the last SPLIT_NOTICE days.
@@ -53,17 +62,18 @@ def scan_account(
     """
     actions = tuple(actions)
     measured = measure(snapshot, market)
-    locks, ledger_problems = _locks(snapshot, market, measured)
-    names = drift_by_name(snapshot, market, measured, settings)
-    sectors = drift_by_sector(names, market.securities, settings)
+    household = household or household_facts(snapshot, market)
+    locks, ledger_problems = _locks(snapshot, measured, household)
+    drifts = drift_by_name(snapshot, measured, settings)
+    sectors = drift_by_sector(drifts, settings)
     factors = drift_by_factor(market, measured, settings)
     losses = harvest(snapshot, market, settings, locks)
     moved = moves(snapshot, market, measured, last_marks, limits=limits, actions=actions)
-    problems = (*ledger_problems, *data_problems(snapshot, market, measured, actions))
+    problems = (*ledger_problems, *data_problems(snapshot, market, measured, actions, imbalances=household.imbalances))
     error = tracking_error(market.risk, measured.active)
     cash_weight = float(snapshot.account.cash / measured.nav) if measured.nav > 0 else 0.0
     gains_left = _gains_left(snapshot.account, settings)
-    drifted = any(drift.outside for drift in names) or any(drift.outside for drift in (*sectors, *factors))
+    drifted = bool(drifts.outside.any()) or any(drift.outside for drift in (*sectors, *factors))
     present = {
         Reason.DATA_PROBLEM: bool(problems),
         Reason.OUT_OF_BALANCE: drifted,
@@ -84,7 +94,7 @@ def scan_account(
         cash_weight=cash_weight,
         cash_band=(settings.min_cash, settings.max_cash),
         tracking_error=error,
-        names=names,
+        names=drifts.names,
         sectors=sectors,
         factors=factors,
         harvest=losses,
@@ -97,6 +107,11 @@ def scan_account(
         risk_at_stake=risk_at_stake(measured.nav, counted_error, settings=settings),
         reasons=tuple(reason for reason in Reason if present.get(reason)),
     )
+
+
+def household_facts(snapshot: AccountSnapshot, market: MarketSnapshot) -> HouseholdFacts:
+    """Return what the scans of all accounts of a snapshot's household share."""
+    return HouseholdFacts(books=snapshot.household_books, as_of=market.as_of, groups=columns_of(market).groups)
 
 
 def dollars_at_stake(nav: Decimal, error: float, tax_saved: Decimal, *, settings: PlanSettings) -> Decimal:
@@ -126,17 +141,18 @@ def queue(scans: Sequence[AccountScan]) -> tuple[AccountScan, ...]:
 
 
 def _locks(
-    snapshot: AccountSnapshot, market: MarketSnapshot, measured: Measured
+    snapshot: AccountSnapshot, measured: Measured, household: HouseholdFacts
 ) -> tuple[tuple[Lock, ...], tuple[DataProblem, ...]]:
     """Return the locks that concern this account; a ledger that cannot be computed is a data problem of its own."""
-    groups = {name: security.group for name, security in market.securities.items()}
-    concerned = {groups.get(name, name) for name in measured.shares.keys() | measured.targets.keys()}
     try:
-        found = wash_sale_locks(snapshot.household_books, as_of=market.as_of, groups=groups, pending=snapshot.pending)
+        found = household.locks(snapshot.pending)
     except DataError as error:
         problem = DataProblem(code="no_wash_sale_ledger", severity=Severity.FENCE, sentence=str(error))
         return (), (problem,)
-    return tuple(lock for lock in found if lock.identical_group in concerned), ()
+    number, concerned = measured.market.group_number, np.zeros(len(measured.market.group_number), dtype=bool)
+    concerned[measured.market.group[measured.held | measured.targeted]] = True
+    mine = {group for group, counts in zip(number, concerned.tolist(), strict=True) if counts} | {*measured.strangers}
+    return tuple(lock for lock in found if lock.identical_group in mine), ()
 
 
 def _gains_left(account: Account, settings: PlanSettings) -> Decimal | None:
@@ -146,5 +162,5 @@ def _gains_left(account: Account, settings: PlanSettings) -> Decimal | None:
 
 
 def _age(market: MarketSnapshot, measured: Measured) -> int | None:
-    newest = max((market.marks[name].on for name in measured.values), default=None)
-    return None if newest is None else (market.as_of - newest).days
+    days = measured.market.day[measured.priced]
+    return market.as_of.toordinal() - int(days.max()) if days.size else None

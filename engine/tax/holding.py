@@ -24,3 +24,9 @@ def long_term_on(held_from: date) -> date:
 def term(held_from: date, on: date) -> Term:
     """Return the term of a sale on a day of shares held from a day (see long_term_on)."""
     return Term.LONG if on >= long_term_on(held_from) else Term.SHORT
+
+
+@lru_cache(maxsize=16)
+def last_long_term(on: date) -> date:
+    """Return the last day from which shares must be held for a sale on a day to be long-term (see long_term_on)."""
+    return max(day for back in range(364, 368) if long_term_on(day := on - timedelta(days=back)) <= on)

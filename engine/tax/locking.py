@@ -3,16 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
-from engine.domain.accounts import AccountBook, Transaction, TransactionType
+from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
 from engine.domain.identifiers import HouseholdId, SecurityId, TransactionId
 from engine.domain.plans import Lock, LockRule
+from engine.domain.rows import NO_DAY, Rows
+from engine.tax.balance import only
 from engine.tax.history import PURCHASES, read_history
 from engine.tax.matching import WASH_SALE_DAYS
 from engine.tax.replay import Sold
-from engine.tax.scheduled import scheduled_loss_sales, scheduled_purchases
+from engine.tax.scheduled import between, scheduled_loss_sales, scheduled_purchases
 
+_Purchase = tuple[SecurityId, TransactionId, date]
 _FIRST_FREE: Final = WASH_SALE_DAYS + timedelta(days=1)
 
 
@@ -37,17 +40,11 @@ def locks_in_force(
         *((LockRule.NO_LOSS_SALE, *purchase) for purchase in _purchases(books, pending, as_of)),
         *((LockRule.NO_LOSS_SALE, *purchase) for purchase in _named(scheduled_purchases(books, as_of=as_of))),
     ]
-    found = {
-        Lock(
-            household_id=household_id,
-            identical_group=groups.get(security_id, security_id),
-            cause=cause,
-            rule=rule,
-            until=on + _FIRST_FREE,
-        )
-        for rule, security_id, cause, on in causes
-    }
-    return tuple(sorted(found, key=lambda lock: (lock.until, lock.identical_group, lock.rule, lock.cause)))
+    found = {(on + _FIRST_FREE, groups.get(name, name), rule, cause) for rule, name, cause, on in causes}
+    return tuple(
+        Lock(household_id=household_id, identical_group=group, cause=cause, rule=rule, until=until)
+        for until, group, rule, cause in sorted(found)
+    )
 
 
 def sold_lately(
@@ -58,43 +55,63 @@ def sold_lately(
     pending: Sequence[Transaction] = (),
 ) -> list[AccountBook]:
     """Return the books reduced to the groups that were sold in the window: only there can buying be locked."""
-    rows = [*(t for book in books for t in book.transactions), *pending]
     opens = as_of - WASH_SALE_DAYS
-    watched = {
-        groups.get(t.security_id, t.security_id)
-        for t in rows
-        if t.type is TransactionType.SELL and opens <= t.trade_date <= as_of
-    }
-    return [
-        replace(
-            book,
-            lots=tuple(lot for lot in book.lots if groups.get(lot.security_id, lot.security_id) in watched),
-            transactions=tuple(t for t in book.transactions if groups.get(t.security_id, t.security_id) in watched),
-        )
-        for book in books
-    ]
+    lately = [between(book.history, opens, as_of) for book in books]
+    sales = [rows.where(rows.texts("type").among({TransactionType.SELL})) for rows in lately]
+    sold = {name for rows in sales for name in rows.texts("security_id").items()}
+    sold |= {t.security_id for t in pending if t.type is TransactionType.SELL and opens <= t.trade_date <= as_of}
+    watched = {groups.get(name, name) for name in sold}
+    return [only(book, {name for name in _names(book) if groups.get(name, name) in watched}) for book in books]
 
 
-def _purchases(
-    books: Sequence[AccountBook], pending: Sequence[Transaction], as_of: date
-) -> list[tuple[SecurityId, TransactionId, date]]:
+def _names(book: AccountBook) -> set[SecurityId]:
+    columns = (book.lot_rows.texts("security_id"), book.history.texts("security_id"))
+    return {SecurityId(name) for column in columns for name in column.values}
+
+
+def _purchases(books: Sequence[AccountBook], pending: Sequence[Transaction], as_of: date) -> list[_Purchase]:
     """Return what was bought in the window: by a transaction, or seen only as a lot that no transaction explains."""
     opens = as_of - WASH_SALE_DAYS
     recent = [
         replace(
             book,
-            lots=tuple(lot for lot in book.lots if opens <= lot.acquired <= as_of),
-            transactions=tuple(t for t in book.transactions if opens <= t.trade_date <= as_of),
+            lots=_acquired(book.lot_rows, opens, as_of),
+            transactions=between(book.history, opens, as_of),
         )
         for book in books
     ]
-    history = read_history(recent, as_of=as_of)
-    bought = [t for t in (*history.events, *pending) if t.type in PURCHASES]
-    return [
-        *_named(bought),
-        *((x.security_id, TransactionId(x.lot_id), x.acquired) for x in history.opening if x.gift_date is None),
-    ]
+    bought = _named(t for t in pending if t.type in PURCHASES)
+    if any(_has_riddles(book.history) for book in recent):
+        history = read_history(recent, as_of=as_of)
+        bought += _named(t for t in history.events if t.type in PURCHASES)
+        return bought + [
+            (x.security_id, TransactionId(x.lot_id), x.acquired) for x in history.opening if x.gift_date is None
+        ]
+    for book in recent:
+        rows = book.history.where(book.history.texts("type").among(PURCHASES))
+        known = frozenset(rows.texts("lot_id").items())
+        lots = book.lot_rows
+        opening = lots.where(~lots.texts("lot_id").among(known) & (lots.days("gift_date") == NO_DAY))
+        bought += _columns(rows, "transaction_id", "trade_date") + _columns(opening, "lot_id", "acquired")
+    return bought
 
 
-def _named(rows: Iterable[Transaction]) -> list[tuple[SecurityId, TransactionId, date]]:
+def _acquired(lots: Rows[Lot], first: date, last: date) -> Rows[Lot]:
+    days = lots.days("acquired")
+    return lots.where((first.toordinal() <= days) & (days <= last.toordinal()))
+
+
+def _has_riddles(rows: Rows[Transaction]) -> bool:
+    """Return whether it takes a reading of the history to tell which lots these rows made."""
+    kind = rows.texts("type")
+    nameless = kind.among(PURCHASES) & ~rows.texts("lot_id").given
+    return bool(nameless.any() or kind.among({TransactionType.TRANSFER_IN}).any())
+
+
+def _columns(rows: Rows[Any], cause: str, day: str) -> list[_Purchase]:
+    days = map(date.fromordinal, rows.days(day).tolist())
+    return list(zip(rows.texts("security_id").items(), rows.texts(cause).items(), days, strict=True))
+
+
+def _named(rows: Iterable[Transaction]) -> list[_Purchase]:
     return [(row.security_id, row.transaction_id, row.trade_date) for row in rows]

@@ -5,9 +5,10 @@ weeks catch a loss that is taken today.
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from engine.domain.accounts import AccountBook, Transaction, TransactionType
+from engine.domain.rows import Rows
 from engine.tax.history import PURCHASES, in_order
 from engine.tax.matching import WASH_SALE_DAYS
 
@@ -31,5 +32,10 @@ def scheduled_loss_sales(books: Sequence[AccountBook], *, as_of: date) -> tuple[
 
 
 def _to_come(books: Sequence[AccountBook], as_of: date) -> list[Transaction]:
-    last = as_of + WASH_SALE_DAYS
-    return [row for book in books for row in book.transactions if as_of < row.trade_date <= last]
+    return [row for book in books for row in between(book.history, as_of + timedelta(1), as_of + WASH_SALE_DAYS)]
+
+
+def between(rows: Rows[Transaction], first: date, last: date) -> Rows[Transaction]:
+    """Return the rows of some days, both ends included."""
+    days = rows.days("trade_date")
+    return rows.where((first.toordinal() <= days) & (days <= last.toordinal()))

@@ -1,0 +1,189 @@
+"""What do all scans of a day see of the market? Its names as columns, made once a market.
+
+A scan measures what it can, so these are all names that a list of securities, a price, a model or the risk model knows:
+an account may hold one that is missing from any of them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final, ParamSpec, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.exact import Whole, units
+from engine.domain.identifiers import ModelId, SecurityId
+from engine.domain.market import Array, Mark, MarketSnapshot
+from engine.domain.policy import words_for
+from engine.domain.rows import Decimals, Texts
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Codes = NDArray[np.intp]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarketColumns:
+    """The names of a market in their order; a name's code is its place here: (m,).
+
+    price: USD in whole numbers of 10^-price_decimals, 0 where not marked; day: of the price, an ordinal. listed: in
+    the list of securities; barred: not tradable. sector: number of its sector, -1 where not listed; group: number of its
+    wash-sale group, by name in group_number. risk_row: -1 where the risk model does not cover it, and then exposures
+    (m, k), specific and whole variance are 0; annual. members: codes by each word of policy.words_for. targets: by
+    model, codes and weights. groups: what the wash-sale rules are told.
+    """
+
+    ids: tuple[SecurityId, ...]
+    code: Mapping[SecurityId, int]
+    price: Whole
+    price_decimals: int
+    day: Codes
+    marked: Flags
+    listed: Flags
+    barred: Flags
+    sector: Codes
+    sectors: tuple[str, ...]
+    group: Codes
+    group_number: Mapping[str, int]
+    risk_row: Codes
+    exposures: Array
+    specific: Array
+    variance: Array
+    members: Mapping[str, Codes]
+    targets: Mapping[ModelId, tuple[Codes, Array]]
+    groups: Mapping[SecurityId, str]
+
+    def codes(self, names: Texts) -> Codes:
+        """Return the code of each of these names, -1 of one that the market does not know: (n,)."""
+        known = [*(self.code.get(SecurityId(name), -1) for name in names.values), -1]  # place -1 is None
+        return np.array(known, dtype=np.intp)[names.codes]
+
+    def names(self, these: Flags) -> list[SecurityId]:
+        """Return the names of a mask (m,), in their order."""
+        return [self.ids[code] for code in np.flatnonzero(these).tolist()]
+
+    def meant(self, words: Iterable[str]) -> Flags:
+        """Return which securities any of these words means: (m,)."""
+        found = np.zeros(len(self.ids), dtype=bool)
+        for word in words:
+            found[self.members.get(word, _NOBODY)] = True
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastColumns:
+    """The marks of an earlier scan by code: price in whole numbers of 10^-price_decimals, day an ordinal.
+
+    newer: where the market has a newer mark than a price above 0 of then. oldest: the first day of any, the last day there is without one.
+    """
+
+    price: Whole
+    price_decimals: int
+    day: Codes
+    newer: Flags
+    oldest: int
+
+
+def remembered(make: Callable[P, T]) -> Callable[P, T]:
+    """Return a function that remembers its last answer for the very same arguments: all accounts share one market."""
+    last: ContextVar[tuple[tuple[Any, ...], T] | None] = ContextVar(make.__name__, default=None)
+
+    def find(*args: P.args, **kwargs: P.kwargs) -> T:
+        known, asked = last.get(), (*args, *kwargs.values())
+        if known is None or any(old is not new for old, new in zip(known[0], asked, strict=True)):
+            known = (asked, make(*args, **kwargs))
+            last.set(known)
+        return known[1]
+
+    return find
+
+
+@remembered
+def columns_of(market: MarketSnapshot) -> MarketColumns:
+    """Return a market as columns."""
+    models = {name: dict(model.weights) for name, model in market.models.items()}
+    row = market.risk.position
+    ids = tuple(
+        sorted({*market.securities, *market.marks, *row, *(name for model in models.values() for name in model)})
+    )
+    code = {name: k for k, name in enumerate(ids)}
+    securities = [market.securities.get(name) for name in ids]
+    price, decimals, day = _marks(ids, market.marks)
+    groups = {name: security.group for name, security in market.securities.items()}
+    group, group_number = _numbered([groups.get(name, name) for name in ids])
+    sector, sectors = _numbered([security.sector for security in securities if security is not None])
+    listed = np.array([security is not None for security in securities], dtype=bool)
+    words: dict[str, list[int]] = {}
+    for name, each in market.securities.items():
+        for word in words_for(each):
+            words.setdefault(word, []).append(code[name])
+    risk_row = np.array([row.get(name, -1) for name in ids], dtype=np.intp)
+    covered = risk_row >= 0
+    exposures, specific = np.zeros((len(ids), len(market.risk.factors))), np.zeros(len(ids))
+    exposures[covered] = market.risk.exposures[risk_row[covered]]
+    specific[covered] = market.risk.specific_variance[risk_row[covered]]
+    every_sector = np.full(len(ids), -1, dtype=np.intp)
+    every_sector[listed] = sector
+    return MarketColumns(
+        ids=ids,
+        code=code,
+        price=price,
+        price_decimals=decimals,
+        day=day,
+        marked=day > 0,
+        listed=listed,
+        barred=np.array([security is not None and security.tradable is False for security in securities], dtype=bool),
+        sector=every_sector,
+        sectors=tuple(sectors),
+        group=group,
+        group_number=group_number,
+        risk_row=risk_row,
+        exposures=exposures,
+        specific=specific,
+        variance=((exposures @ market.risk.factor_covariance) * exposures).sum(axis=1) + specific,
+        members={word: np.array(codes, dtype=np.intp) for word, codes in words.items()},
+        targets={
+            name: (
+                np.array([code[each] for each in weights], dtype=np.intp),
+                np.array([float(weight) for weight in weights.values()], dtype=float),
+            )
+            for name, weights in models.items()
+        },
+        groups=groups,
+    )
+
+
+@remembered
+def last_columns(market: MarketColumns, last_marks: Mapping[SecurityId, Mark]) -> LastColumns:
+    """Return the marks of an earlier scan in the order of a market's names."""
+    price, decimals, day = _marks(market.ids, last_marks)
+    newer = (day > 0) & (price > 0) & (day < market.day)
+    return LastColumns(
+        price=price,
+        price_decimals=decimals,
+        day=day,
+        newer=np.asarray(newer, dtype=bool),
+        oldest=int(day[day > 0].min(initial=date.max.toordinal())),
+    )
+
+
+_NOBODY: Final = np.empty(0, dtype=np.intp)
+_ZERO: Final = Decimal(0)
+
+
+def _marks(ids: Iterable[SecurityId], marks: Mapping[SecurityId, Mark]) -> tuple[Whole, int, Codes]:
+    """Return prices, their decimals, and days; 0 and day 0 where there is no mark."""
+    found = [marks.get(name) for name in ids]
+    exact = units(Decimals.of([_ZERO if mark is None else mark.price for mark in found]))
+    days = np.array([0 if mark is None else mark.on.toordinal() for mark in found], dtype=np.intp)
+    return exact.whole, exact.decimals, days
+
+
+def _numbered(names: list[str]) -> tuple[Codes, Mapping[str, int]]:
+    """Return each name's number in the order of the names, and the number of every name."""
+    number = {name: k for k, name in enumerate(sorted(set(names)))}
+    return np.array([number[name] for name in names], dtype=np.intp), number
