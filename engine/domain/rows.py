@@ -54,6 +54,8 @@ class Texts:
 
     def among(self, words: Container[str]) -> NDArray[np.bool_]:
         """Return which are one of these words, None never: (n,)."""
+        if len(self.codes) < len(self.values):
+            return np.array([word is not None and word in words for word in self.items()], dtype=bool)
         found: NDArray[np.bool_] = np.array([*(value in words for value in self.values), False])  # place -1 is None
         return found[self.codes]
 
@@ -61,8 +63,8 @@ class Texts:
         return Texts(self.codes[keep], self.values)
 
     def items(self) -> list[Any]:
-        values: list[str | None] = [*self.values, None]  # place -1 is None
-        return [values[code] for code in self.codes.tolist()]
+        values = self.values
+        return [values[code] if code >= 0 else None for code in self.codes.tolist()]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,7 +198,7 @@ class Rows(Sequence[T], Generic[T]):
     def where(self, keep: Places) -> "Rows[T]":
         """Return the rows of a mask (n,) or of places, in that order, without making the others."""
         size = int(np.count_nonzero(keep)) if keep.dtype == np.bool_ else len(keep)
-        return Rows(self.kind, size, lambda: {name: column.where(keep) for name, column in self.columns.items()})
+        return Rows(self.kind, size, lambda: _Narrowed(self.columns, keep))
 
     def texts(self, name: str) -> Texts:
         """Return a column of words."""
@@ -243,6 +245,27 @@ class Rows(Sequence[T], Generic[T]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _from_columns, (self.kind, self._size, dict(self.columns))
+
+
+class _Narrowed(Mapping[str, Column]):
+    """Columns of some rows of others, each made when it is asked for."""
+
+    def __init__(self, columns: Mapping[str, Column], keep: Places) -> None:
+        self._columns = columns
+        self._keep = keep
+        self._made: dict[str, Column] = {}
+
+    def __getitem__(self, name: str) -> Column:
+        found = self._made.get(name)
+        if found is None:
+            found = self._made[name] = self._columns[name].where(self._keep)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 def _values(column: Column, enum: type[StrEnum] | None) -> list[Any]:
