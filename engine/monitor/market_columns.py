@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import repeat
 from typing import Any, Final, ParamSpec, TypeVar
 
 import numpy as np
@@ -31,8 +32,8 @@ class MarketColumns:
     """The names of a market in their order; a name's code is its place here: (m,).
 
     price: USD in whole numbers of 10^-price_decimals, 0 where not marked; day: of the price, an ordinal. listed: in
-    the list of securities; barred: not tradable. sector: number of its sector, -1 where not listed; group: number of its
-    wash-sale group, by name in group_number. risk_row: -1 where the risk model does not cover it, and then exposures
+    the list of securities; barred: not tradable. sector: number of its sector, -1 where not listed; group: number of
+    its wash-sale group, by name in group_number. risk_row: -1 where the risk model does not cover it, and then exposures
     (m, k), specific and whole variance are 0; annual. members: codes by each word of policy.words_for. targets: by
     model, codes and weights. groups: what the wash-sale rules are told.
     """
@@ -59,7 +60,7 @@ class MarketColumns:
 
     def codes(self, names: Texts) -> Codes:
         """Return the code of each of these names, -1 of one that the market does not know: (n,)."""
-        known = [*(self.code.get(SecurityId(name), -1) for name in names.values), -1]  # place -1 is None
+        known = [*map(self.code.get, names.values, repeat(-1)), -1]  # place -1 is None
         return np.array(known, dtype=np.intp)[names.codes]
 
     def names(self, these: Flags) -> list[SecurityId]:
@@ -78,7 +79,7 @@ class MarketColumns:
 class LastColumns:
     """The marks of an earlier scan by code: price in whole numbers of 10^-price_decimals, day an ordinal.
 
-    newer: where the market has a newer mark than a price above 0 of then. oldest: the first day of any, the last day there is without one.
+    newer: where the market has a newer mark than a price above 0 of then. oldest: the first day of any.
     """
 
     price: Whole

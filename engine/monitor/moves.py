@@ -107,7 +107,7 @@ def moves(
     if not last_marks:
         return ()
     bounds = limits or MoveLimits()
-    held = _held(snapshot, market, measured, last_marks, actions)
+    held = _held(snapshot, measured, last_marks, actions)
     whole = snapshot.account.cash + held.usd(total(held.before))
     groups = [
         _Group(of=MoveOf.ACCOUNT, key=snapshot.account.account_id, members=measured.priced, value=whole,
@@ -138,7 +138,6 @@ def marks_before(prices: Iterable[PriceHistory], day: date) -> Mapping[SecurityI
 
 def _held(
     snapshot: AccountSnapshot,
-    market: MarketSnapshot,
     measured: Measured,
     last_marks: Mapping[SecurityId, Mark],
     actions: Iterable[CorporateAction],
@@ -177,9 +176,11 @@ def _ratios(
     )
     rows = snapshot.book.history
     recent = rows.texts("type").among({TransactionType.SPLIT}) & (rows.days("trade_date") > last.oldest)
-    booked = _Splits((event.security_id, event.trade_date, event.quantity) for event in rows.where(recent))
+    booked = _Splits(
+        (event.security_id, event.trade_date, event.quantity) for event in (rows.where(recent) if recent.any() else ())
+    )
     found = {}
-    for name in {*told.names, *booked.names} & market.code.keys():
+    for name in market.code.keys() & {*told.names, *booked.names}:
         code = market.code[name]
         if moved[code]:
             between = name, int(last.day[code]), int(market.day[code])

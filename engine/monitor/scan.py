@@ -149,10 +149,15 @@ def _locks(
     except DataError as error:
         problem = DataProblem(code="no_wash_sale_ledger", severity=Severity.FENCE, sentence=str(error))
         return (), (problem,)
-    number, concerned = measured.market.group_number, np.zeros(len(measured.market.group_number), dtype=bool)
-    concerned[measured.market.group[measured.held | measured.targeted]] = True
-    mine = {group for group, counts in zip(number, concerned.tolist(), strict=True) if counts} | {*measured.strangers}
-    return tuple(lock for lock in found if lock.identical_group in mine), ()
+    market = measured.market
+    concerned = np.zeros(len(market.group_number) + 1, dtype=bool)  # the last one: no group of the market
+    concerned[market.group[measured.held | measured.targeted]] = True
+    counts = concerned.tolist()
+    return tuple(
+        lock
+        for lock in found
+        if counts[market.group_number.get(lock.identical_group, -1)] or lock.identical_group in measured.strangers
+    ), ()
 
 
 def _gains_left(account: Account, settings: PlanSettings) -> Decimal | None:

@@ -1,8 +1,8 @@
 """Which places of a household do not add up? History.imbalance, without reading the whole of a long history.
 
-A place is one security in one account. Most have named lots alone, bought and sold: there the sums of whole columns tell
-whether what was bought is there or has left. Only securities with a place that has more to it, or does not add up so,
-are read row by row.
+A place is one security in one account. Most hold lots that one knows by name, bought and sold: there the sums of whole
+columns tell whether what was bought is there or has left. Only securities with a place that has more to it, or that
+does not add up so, are read row by row.
 """
 
 import math
@@ -10,18 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from itertools import repeat
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.domain.accounts import AccountBook
+from engine.domain.accounts import AccountBook, Transaction, TransactionType
 from engine.domain.exact import finer, sums_by, units
 from engine.domain.identifiers import SecurityId
-from engine.domain.rows import NO_TEXT, Codes, Texts
+from engine.domain.rows import NO_TEXT, Codes, Rows, Texts
 from engine.tax.history import DISPOSALS, PURCHASES, Place, read_history
 from engine.tax.parcels import FRACTION
 
-_KEEPS_NAMES: Final = PURCHASES | DISPOSALS  # a row of these with a lot says all there is to say of its shares
+Flags = NDArray[np.bool_]
 
 
 def imbalances(books: Sequence[AccountBook], *, as_of: date) -> Mapping[Place, Decimal]:
@@ -42,46 +43,54 @@ def only(book: AccountBook, securities: set[SecurityId]) -> AccountBook:
     )
 
 
+def made_a_lot(rows: Rows[Transaction]) -> Flags:
+    """Return the rows that made the lot that they name, whatever else happened; history.read_history has the rest."""
+    kind = rows.texts("type")
+    stated = kind.among({TransactionType.TRANSFER_IN}) & rows.decimals("basis").given
+    return (kind.among(PURCHASES) | stated) & rows.texts("lot_id").given
+
+
 def _doubtful(book: AccountBook, as_of: date) -> set[SecurityId]:
     """Return the securities that have to be looked at closely: a few too many do no harm, one too few does."""
     lots, rows = book.lot_rows, book.history
-    names, of_lot, of_row = _together(lots.texts("security_id"), rows.texts("security_id"))
-    number, lot, sold = _together(lots.texts("lot_id"), rows.texts("lot_id"))
+    of_lot, of_row, names = _together(lots.texts("security_id"), rows.texts("security_id"))
+    lot, sold, ids = _together(lots.texts("lot_id"), rows.texts("lot_id"))
     past = rows.days("trade_date") <= as_of.toordinal()
     named = past & (sold >= 0)
-    kind = rows.texts("type")
-    plain = named & kind.among(_KEEPS_NAMES)
+    came = named & made_a_lot(rows)
+    went = named & rows.texts("type").among(DISPOSALS)
     doubt = np.zeros(len(names), dtype=bool)
-    doubt[of_row[past & ~plain]] = True
+    doubt[of_row[past & ~came & ~went]] = True
 
-    # One lot is one security's, and once in the book. A purchase without a lot may make one of its own name.
-    of_id = np.zeros(len(number), dtype=np.int32)
+    # One lot is one security's, and once in the book.
+    of_id = np.zeros(len(ids), dtype=np.int32)
     of_id[sold[named]] = of_row[named]
     of_id[lot] = of_lot
-    doubt[of_lot[np.bincount(lot, minlength=len(number))[lot] > 1]] = True
     strange = named & (of_id[sold] != of_row)
-    doubt[of_row[strange]] = True
-    doubt[of_id[sold[strange]]] = True
-    own = rows.where(past & ~named).texts("transaction_id").items()
-    doubt[of_id[[number[each] for each in own if each in number]]] = True
+    doubt[of_row[strange]], doubt[of_id[sold[strange]]] = True, True
+    doubt[of_lot[np.bincount(lot, minlength=len(ids))[lot] > 1]] = True
+    # A row without a lot may make one of its own name.
+    if (past & ~named).any():
+        own = frozenset(rows.where(past & ~named).texts("transaction_id").items())
+        doubt[of_id[[k for k, each in enumerate(ids) if each in own]]] = True
 
-    bought = plain & kind.among(PURCHASES)
-    created = np.zeros(len(number), dtype=bool)
-    created[sold[bought]] = True
-    left = plain & ~bought & created[sold]
+    created = np.zeros(len(ids), dtype=bool)
+    created[sold[came]] = True
+    left, kept = went & created[sold], created[lot]
     moved, there = units(rows.decimals("quantity")), units(lots.decimals("quantity"))
-    kept = created[lot]
-    signed = np.where(bought, -moved.whole, moved.whole)
-    either = bought | left
+    signed = np.where(came, -moved.whole, moved.whole)
     decimals = max(moved.decimals, there.decimals)
-    unseen = finer(sums_by(signed[either], of_row[either], len(names)), decimals - moved.decimals)
+    unseen = finer(sums_by(signed[came | left], of_row[came | left], len(names)), decimals - moved.decimals)
     stated = finer(sums_by(there.whole[kept], of_lot[kept], len(names)), decimals - there.decimals)
     doubt |= np.asarray(np.abs(unseen + stated) > math.floor(FRACTION.scaleb(decimals)), dtype=bool)
-    return {SecurityId(name) for name, doubted in zip(names, doubt.tolist(), strict=True) if doubted}
+    return {SecurityId(names[k]) for k in np.flatnonzero(doubt).tolist()}
 
 
-def _together(left: Texts, right: Texts) -> tuple[Mapping[str, int], Codes, Codes]:
-    """Return one numbering of two columns of words, and their numbers; -1 for None."""
-    number = {word: k for k, word in enumerate(right.values)}
-    known = [*(number.setdefault(word, len(number)) for word in left.values), NO_TEXT]
-    return number, np.array(known, dtype=np.int32)[left.codes], right.codes
+def _together(left: Texts, right: Texts) -> tuple[Codes, Codes, Sequence[str]]:
+    """Return two columns' numbers in one list of words, and the list; -1 for None."""
+    number = dict(zip(right.values, range(len(right.values)), strict=True))
+    known = np.fromiter(map(number.get, left.values, repeat(NO_TEXT)), np.int32, len(left.values))
+    new = np.flatnonzero(known == NO_TEXT)
+    known[new] = np.arange(len(number), len(number) + len(new), dtype=np.int32)
+    more = [left.values[k] for k in new.tolist()]
+    return np.append(known, np.int32(NO_TEXT))[left.codes], right.codes, [*right.values, *more]

@@ -3,25 +3,24 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
 from engine.domain.identifiers import HouseholdId, SecurityId, TransactionId
 from engine.domain.plans import Lock, LockRule
 from engine.domain.rows import NO_DAY, Rows
-from engine.tax.balance import only
+from engine.tax.balance import made_a_lot
 from engine.tax.history import PURCHASES, read_history
 from engine.tax.matching import WASH_SALE_DAYS
-from engine.tax.replay import Sold
+from engine.tax.recent_losses import Dated, dated
 from engine.tax.scheduled import between, scheduled_loss_sales, scheduled_purchases
 
-_Purchase = tuple[SecurityId, TransactionId, date]
 _FIRST_FREE: Final = WASH_SALE_DAYS + timedelta(days=1)
 
 
 def locks_in_force(
     books: Sequence[AccountBook],
-    sold: Iterable[Sold],
+    lost: Iterable[Dated],
     household_id: HouseholdId,
     *,
     as_of: date,
@@ -30,11 +29,9 @@ def locks_in_force(
 ) -> tuple[Lock, ...]:
     """Return the locks of a household on a day, every cause its own, soonest free first.
 
-    sold: what was sold in its taxable accounts; books and pending tell what was bought anywhere. What is scheduled
-    within 30 days locks from today to its own 31st day, for the window reaches both ways.
+    lost: what was sold at a loss in its taxable accounts; books and pending tell what was bought anywhere. What is
+    scheduled within 30 days locks from today to its own 31st day, for the window reaches both ways.
     """
-    opens = as_of - WASH_SALE_DAYS
-    lost = _named(s.sale for s in sold if s.sale.trade_date >= opens and s.at_a_loss)
     causes = [
         *((LockRule.NO_BUY, *sale) for sale in (*lost, *_named(scheduled_loss_sales(books, as_of=as_of)))),
         *((LockRule.NO_LOSS_SALE, *purchase) for purchase in _purchases(books, pending, as_of)),
@@ -47,29 +44,7 @@ def locks_in_force(
     )
 
 
-def sold_lately(
-    books: Sequence[AccountBook],
-    *,
-    as_of: date,
-    groups: Mapping[SecurityId, str],
-    pending: Sequence[Transaction] = (),
-) -> list[AccountBook]:
-    """Return the books reduced to the groups that were sold in the window: only there can buying be locked."""
-    opens = as_of - WASH_SALE_DAYS
-    lately = [between(book.history, opens, as_of) for book in books]
-    sales = [rows.where(rows.texts("type").among({TransactionType.SELL})) for rows in lately]
-    sold = {name for rows in sales for name in rows.texts("security_id").items()}
-    sold |= {t.security_id for t in pending if t.type is TransactionType.SELL and opens <= t.trade_date <= as_of}
-    watched = {groups.get(name, name) for name in sold}
-    return [only(book, {name for name in _names(book) if groups.get(name, name) in watched}) for book in books]
-
-
-def _names(book: AccountBook) -> set[SecurityId]:
-    columns = (book.lot_rows.texts("security_id"), book.history.texts("security_id"))
-    return {SecurityId(name) for column in columns for name in column.values}
-
-
-def _purchases(books: Sequence[AccountBook], pending: Sequence[Transaction], as_of: date) -> list[_Purchase]:
+def _purchases(books: Sequence[AccountBook], pending: Sequence[Transaction], as_of: date) -> list[Dated]:
     """Return what was bought in the window: by a transaction, or seen only as a lot that no transaction explains."""
     opens = as_of - WASH_SALE_DAYS
     recent = [
@@ -88,11 +63,11 @@ def _purchases(books: Sequence[AccountBook], pending: Sequence[Transaction], as_
             (x.security_id, TransactionId(x.lot_id), x.acquired) for x in history.opening if x.gift_date is None
         ]
     for book in recent:
-        rows = book.history.where(book.history.texts("type").among(PURCHASES))
-        known = frozenset(rows.texts("lot_id").items())
-        lots = book.lot_rows
+        lots, rows = book.lot_rows, book.history
+        known = frozenset(rows.where(made_a_lot(rows)).texts("lot_id").items())
         opening = lots.where(~lots.texts("lot_id").among(known) & (lots.days("gift_date") == NO_DAY))
-        bought += _columns(rows, "transaction_id", "trade_date") + _columns(opening, "lot_id", "acquired")
+        purchases = rows.where(rows.texts("type").among(PURCHASES))
+        bought += dated(purchases, "transaction_id", "trade_date") + dated(opening, "lot_id", "acquired")
     return bought
 
 
@@ -103,15 +78,9 @@ def _acquired(lots: Rows[Lot], first: date, last: date) -> Rows[Lot]:
 
 def _has_riddles(rows: Rows[Transaction]) -> bool:
     """Return whether it takes a reading of the history to tell which lots these rows made."""
-    kind = rows.texts("type")
-    nameless = kind.among(PURCHASES) & ~rows.texts("lot_id").given
-    return bool(nameless.any() or kind.among({TransactionType.TRANSFER_IN}).any())
+    arrived = rows.texts("type").among(PURCHASES | {TransactionType.TRANSFER_IN})
+    return bool((arrived & ~made_a_lot(rows)).any())
 
 
-def _columns(rows: Rows[Any], cause: str, day: str) -> list[_Purchase]:
-    days = map(date.fromordinal, rows.days(day).tolist())
-    return list(zip(rows.texts("security_id").items(), rows.texts(cause).items(), days, strict=True))
-
-
-def _named(rows: Iterable[Transaction]) -> list[_Purchase]:
+def _named(rows: Iterable[Transaction]) -> list[Dated]:
     return [(row.security_id, row.transaction_id, row.trade_date) for row in rows]

@@ -20,9 +20,11 @@ from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, HouseholdId, LotId, SecurityId
 from engine.domain.plans import Lock
 from engine.tax.collector import collector_paused
-from engine.tax.locking import locks_in_force, sold_lately
+from engine.tax.locking import locks_in_force
+from engine.tax.matching import WASH_SALE_DAYS
 from engine.tax.parcels import Parcel
 from engine.tax.realised import Loss, Realised, losses_by_sale, realised_pieces
+from engine.tax.recent_losses import losses_since, named_losses
 from engine.tax.replay import replay
 
 
@@ -81,7 +83,9 @@ def ledger(books: Sequence[AccountBook], *, as_of: date, groups: Mapping[Securit
         realised=realised,
         lots=_lots(played.left),
         departed=_lots(played.departed),
-        locks=locks_in_force(books, played.sold, household_id, as_of=as_of, groups=groups),
+        locks=locks_in_force(
+            books, named_losses(played.sold, as_of - WASH_SALE_DAYS), household_id, as_of=as_of, groups=groups
+        ),
     )
 
 
@@ -97,9 +101,8 @@ def locks(
     """
     household_id = _household(books)
     pending = [replace(trade, trade_date=as_of) for trade in pending]
-    watched = sold_lately(books, as_of=as_of, groups=groups, pending=pending)
-    sold = replay(watched, as_of=as_of, groups=groups, pending=pending).sold
-    return locks_in_force(books, sold, household_id, as_of=as_of, groups=groups, pending=pending)
+    lost = losses_since(books, as_of - WASH_SALE_DAYS, as_of=as_of, groups=groups, pending=pending)
+    return locks_in_force(books, lost, household_id, as_of=as_of, groups=groups, pending=pending)
 
 
 def _household(books: Sequence[AccountBook]) -> HouseholdId:
