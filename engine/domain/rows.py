@@ -194,6 +194,8 @@ class Rows(Sequence[T], Generic[T]):
 
     @cached_property
     def _rows(self) -> tuple[T, ...]:
+        if not self._size:
+            return ()
         shape = kinds_of(self.kind)
         values = [_values(column, shape[name].enum) for name, column in self.columns.items()]
         names = tuple(self.columns)

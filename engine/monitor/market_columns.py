@@ -33,9 +33,10 @@ class MarketColumns:
 
     price: USD in whole numbers of 10^-price_decimals, 0 where not marked; day: of the price, an ordinal. listed: in
     the list of securities; barred: not tradable. sector: number of its sector, -1 where not listed; group: number of
-    its wash-sale group, by name in group_number. risk_row: -1 where the risk model does not cover it, and then exposures
-    (m, k), specific and whole variance are 0; annual. members: codes by each word of policy.words_for. targets: by
-    model, codes and weights. groups: what the wash-sale rules are told.
+    its wash-sale group, by name in group_number. parts: 1 for all names in row 0 and for those of sector s in row
+    s + 1, else 0. risk_row: -1 where the risk model does not cover it, and then exposures (m, k), specific and whole
+    variance are 0; annual. members: codes by each word of policy.words_for. targets: by model, codes and weights.
+    groups: what the wash-sale rules are told.
     """
 
     ids: tuple[SecurityId, ...]
@@ -51,6 +52,7 @@ class MarketColumns:
     group: Codes
     group_number: Mapping[str, int]
     risk_row: Codes
+    parts: Array
     exposures: Array
     specific: Array
     variance: Array
@@ -142,6 +144,7 @@ def columns_of(market: MarketSnapshot) -> MarketColumns:
         sectors=tuple(sectors),
         group=group,
         group_number=group_number,
+        parts=np.vstack([np.ones(len(ids)), every_sector == np.arange(len(sectors))[:, None]]).astype(float),
         risk_row=risk_row,
         exposures=exposures,
         specific=specific,

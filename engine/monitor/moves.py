@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 
 from engine.domain.accounts import AccountSnapshot, TransactionType
-from engine.domain.exact import Whole, decimal_of, finer, product, sums_by, total
+from engine.domain.exact import Whole, decimal_of, finer, product, total
 from engine.domain.identifiers import SecurityId
-from engine.domain.market import ActionKind, CorporateAction, Mark, MarketSnapshot, PriceHistory, RiskModel
+from engine.domain.market import ActionKind, Array, CorporateAction, Mark, MarketSnapshot, PriceHistory, RiskModel
 from engine.monitor.market_columns import Codes, Flags, LastColumns, MarketColumns, last_columns
 from engine.monitor.positions import Measured
 
@@ -74,18 +74,26 @@ class _Held:
     decimals: int
     days: Codes
 
+    def floats(self) -> tuple[Array, Array]:
+        """Return before and now as floats, USD."""
+        unit = 10.0**self.decimals
+        return self.before.astype(float) / unit, self.now.astype(float) / unit
+
     def usd(self, whole: int) -> Decimal:
         return decimal_of(whole, self.decimals)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Group:
-    """Names that are looked at together. members: codes; value: USD that they were part of; most: change to be told."""
+    """Names looked at together. members: by code, (m,). value: USD that they were part of. volatility: annual, of that
+    value. most: the change from where on it is told.
+    """
 
     of: MoveOf
     key: str
     members: Flags
     value: Decimal
+    volatility: float
     most: float
 
 
@@ -110,15 +118,13 @@ def moves(
     held = _held(snapshot, measured, last_marks, actions)
     whole = snapshot.account.cash + held.usd(total(held.before))
     groups = [
-        _Group(of=MoveOf.ACCOUNT, key=snapshot.account.account_id, members=measured.priced, value=whole,
-               most=bounds.account),
-        *_by_sector(held, measured.priced, bounds),
-        *_unusual(held, bounds),
-    ]  # fmt: skip
+        *_unusual_parts(held, market.risk, whole, snapshot.account.account_id, bounds),
+        *_unusual_names(held, bounds),
+    ]
     found = [
         move
-        for group, variance in zip(groups, _variances(groups, held, market.risk), strict=True)
-        if (move := _move(group, held, variance)) is not None
+        for group in groups
+        if (move := _move(group, held)) is not None
         and (abs(move.change) > group.most or (move.sigmas is not None and abs(move.sigmas) > bounds.sigmas))
         and abs(move.dollars) >= Decimal(bounds.least_effect) * whole
     ]
@@ -208,49 +214,65 @@ class _Splits:
         return math.prod(ratios, start=Decimal(1)) if ratios else None
 
 
-def _by_sector(held: _Held, priced: Flags, bounds: MoveLimits) -> Iterable[_Group]:
+def _unusual_parts(
+    held: _Held, risk: RiskModel, whole: Decimal, account_id: str, bounds: MoveLimits
+) -> Iterator[_Group]:
+    """Return the account and its sectors as far as they may be beyond a limit: in floats, all at once."""
     market = held.market
-    listed = priced & market.listed
-    values = sums_by(held.before[listed], market.sector[listed], len(market.sectors)).tolist()
-    for k in np.unique(market.sector[listed]).tolist():
-        yield _Group(of=MoveOf.SECTOR, key=market.sectors[k], members=listed & (market.sector == k),
-                     value=held.usd(values[k]), most=bounds.sector)  # fmt: skip
+    before, now = held.floats()
+    most = np.array([bounds.account, *[bounds.sector] * len(market.sectors)])
+    value = market.parts @ before
+    value[0] = float(whole)
+    weighted = market.parts * before
+    factors = weighted @ market.exposures
+    variance = ((factors @ risk.factor_covariance) * factors).sum(axis=1) + weighted**2 @ market.specific
+    there = value > 0
+    size = np.where(there, value, 1.0)
+    volatility = np.sqrt(np.maximum(variance, 0.0)) / size
+    change = market.parts @ (now - before) / size
+    far = there & _far(change, volatility, (market.parts * held.days).max(axis=1), most, bounds)
+    for part in np.flatnonzero(far).tolist():
+        members = market.parts[part] > 0
+        is_whole = part == 0
+        yield _Group(
+            of=MoveOf.ACCOUNT if is_whole else MoveOf.SECTOR,
+            key=account_id if is_whole else market.sectors[part - 1],
+            members=members,
+            value=whole if is_whole else held.usd(total(held.before[members])),
+            volatility=float(volatility[part]),
+            most=float(most[part]),
+        )
 
 
-def _unusual(held: _Held, bounds: MoveLimits) -> Iterable[_Group]:
-    """Return the names whose price may be beyond a limit: in floats, all at once, since hundreds are not."""
-    before, now = held.before.astype(float), held.now.astype(float)
-    change = np.divide(now, before, out=np.ones(len(now)), where=before > 0) - 1
-    usual = np.sqrt(np.maximum(held.market.variance, 0.0) * held.days / _DAYS_A_YEAR)
-    far = np.abs(change) > _SAFE * bounds.name
-    far |= (usual > 0) & (np.abs(change) > _SAFE * bounds.sigmas * usual)
-    for code in np.flatnonzero(far).tolist():
-        yield _Group(of=MoveOf.NAME, key=held.market.ids[code], members=np.arange(len(far)) == code,
-                     value=held.usd(int(held.before[code])), most=bounds.name)  # fmt: skip
+def _unusual_names(held: _Held, bounds: MoveLimits) -> Iterator[_Group]:
+    """Return the names whose price may be beyond a limit."""
+    before, now = held.floats()
+    volatility = np.sqrt(np.maximum(held.market.variance, 0.0))
+    there = before > 0
+    change = np.divide(now, before, out=np.ones(len(now)), where=there) - 1
+    for code in np.flatnonzero(there & _far(change, volatility, held.days, bounds.name, bounds)).tolist():
+        yield _Group(
+            of=MoveOf.NAME,
+            key=held.market.ids[code],
+            members=np.arange(len(before)) == code,
+            value=held.usd(int(held.before[code])),
+            volatility=float(volatility[code]),
+            most=bounds.name,
+        )
 
 
-def _variances(groups: Sequence[_Group], held: _Held, risk: RiskModel) -> list[float]:
-    """Return the annual variance of each group over its value, w' (F Omega F' + D) w, of what the model covers."""
-    worth = held.before.astype(float) / 10.0**held.decimals
-    value = np.array([float(group.value) for group in groups])
-    members = np.array([group.members for group in groups])
-    weights = np.divide(members * worth, value[:, None], out=np.zeros(members.shape), where=value[:, None] > 0)
-    factors = weights @ held.market.exposures
-    variances: list[float] = (
-        ((factors @ risk.factor_covariance) * factors).sum(axis=1) + weights**2 @ held.market.specific
-    ).tolist()
-    return variances
+def _far(change: Array, volatility: Array, days: Array | Codes, most: Array | float, bounds: MoveLimits) -> Flags:
+    """Return what may be beyond a limit, and a little that is not: the exact look has the last word."""
+    usual = volatility * np.sqrt(days / _DAYS_A_YEAR)
+    size = np.abs(change)
+    return np.asarray((size >= _SAFE * most) | ((usual > 0) & (size >= _SAFE * bounds.sigmas * usual)), dtype=bool)
 
 
-def _move(group: _Group, held: _Held, variance: float) -> Move | None:
+def _move(group: _Group, held: _Held) -> Move | None:
     """Return what holdings did to a value that they were part of, None where that was nothing."""
-    if not group.value > 0:
-        return None
     dollars = held.usd(total((held.now - held.before)[group.members]))
-    if not dollars:
+    if not dollars or not group.value > 0:
         return None
     change = float(dollars / group.value)
-    years = int(held.days[group.members].max()) / _DAYS_A_YEAR
-    sigma = math.sqrt(max(variance, 0.0))
-    sigmas = change / (sigma * math.sqrt(years)) if sigma else None
-    return Move(of=group.of, key=group.key, change=change, sigmas=sigmas, dollars=dollars)
+    usual = group.volatility * math.sqrt(int(held.days[group.members].max()) / _DAYS_A_YEAR)
+    return Move(of=group.of, key=group.key, change=change, sigmas=change / usual if usual else None, dollars=dollars)

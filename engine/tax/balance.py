@@ -5,24 +5,26 @@ columns tell whether what was bought is there or has left. Only securities with 
 does not add up so, are read row by row.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from itertools import repeat
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.accounts import AccountBook, Transaction, TransactionType
-from engine.domain.exact import finer, sums_by, units
 from engine.domain.identifiers import SecurityId
 from engine.domain.rows import NO_TEXT, Codes, Rows, Texts
 from engine.tax.history import DISPOSALS, PURCHASES, Place, read_history
 from engine.tax.parcels import FRACTION
 
 Flags = NDArray[np.bool_]
+
+_NEAR: Final = float(FRACTION) / 2  # shares: what floats find below it is below FRACTION,
+_MUCH: Final = 1e9  # unless more shares than this went in and out
 
 
 def imbalances(books: Sequence[AccountBook], *, as_of: date) -> Mapping[Place, Decimal]:
@@ -55,35 +57,45 @@ def _doubtful(book: AccountBook, as_of: date) -> set[SecurityId]:
     lots, rows = book.lot_rows, book.history
     of_lot, of_row, names = _together(lots.texts("security_id"), rows.texts("security_id"))
     lot, sold, ids = _together(lots.texts("lot_id"), rows.texts("lot_id"))
-    past = rows.days("trade_date") <= as_of.toordinal()
-    named = past & (sold >= 0)
-    came = named & made_a_lot(rows)
-    went = named & rows.texts("type").among(DISPOSALS)
+    kind, past = rows.texts("type"), rows.days("trade_date") <= as_of.toordinal()
+    named, split = past & (sold >= 0), past & kind.among({TransactionType.SPLIT})
+    came, went = named & made_a_lot(rows), named & kind.among(DISPOSALS)
+    other = past & ~(came | went | split)
     doubt = np.zeros(len(names), dtype=bool)
-    doubt[of_row[past & ~came & ~went]] = True
+    doubt[of_row[other]] = True
 
-    # One lot is one security's, and once in the book.
+    # One lot is one security's, and once in the book. A row without a lot may make one of its own name.
     of_id = np.zeros(len(ids), dtype=np.int32)
     of_id[sold[named]] = of_row[named]
     of_id[lot] = of_lot
     strange = named & (of_id[sold] != of_row)
     doubt[of_row[strange]], doubt[of_id[sold[strange]]] = True, True
     doubt[of_lot[np.bincount(lot, minlength=len(ids))[lot] > 1]] = True
-    # A row without a lot may make one of its own name.
-    if (past & ~named).any():
-        own = frozenset(rows.where(past & ~named).texts("transaction_id").items())
+    if other.any():
+        own = frozenset(rows.where(other).texts("transaction_id").items())
         doubt[of_id[[k for k, each in enumerate(ids) if each in own]]] = True
 
     created = np.zeros(len(ids), dtype=bool)
     created[sold[came]] = True
-    left, kept = went & created[sold], created[lot]
-    moved, there = units(rows.decimals("quantity")), units(lots.decimals("quantity"))
-    signed = np.where(came, -moved.whole, moved.whole)
-    decimals = max(moved.decimals, there.decimals)
-    unseen = finer(sums_by(signed[came | left], of_row[came | left], len(names)), decimals - moved.decimals)
-    stated = finer(sums_by(there.whole[kept], of_lot[kept], len(names)), decimals - there.decimals)
-    doubt |= np.asarray(np.abs(unseen + stated) > math.floor(FRACTION.scaleb(decimals)), dtype=bool)
+    went &= created[sold]
+    moved = rows.floats("quantity") * (went.astype(float) - came) * _todays_shares(rows, split)
+    there = lots.floats("quantity") * created[lot]
+    unseen, traffic = (
+        np.bincount(of_row, weights=part, minlength=len(names))
+        + np.bincount(of_lot, weights=rest, minlength=len(names))
+        for part, rest in ((moved, there), (np.abs(moved), there))
+    )
+    doubt |= (np.abs(unseen) > _NEAR) | (traffic > _MUCH)
     return {SecurityId(names[k]) for k in np.flatnonzero(doubt).tolist()}
+
+
+def _todays_shares(rows: Rows[Transaction], split: Flags) -> NDArray[np.float64]:
+    """Return how many of today's shares each row's shares are, by the splits after it; within a day a split is first."""
+    scale = np.ones(len(rows))
+    name, day, ratio = rows.texts("security_id").codes, rows.days("trade_date"), rows.floats("quantity")
+    for row in np.flatnonzero(split).tolist():
+        scale[(name == name[row]) & (day < day[row])] *= ratio[row]
+    return scale
 
 
 def _together(left: Texts, right: Texts) -> tuple[Codes, Codes, Sequence[str]]:
