@@ -22,7 +22,7 @@ from engine.domain.settings import PlanSettings, settings_from_toml
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.document import QueueRow, queue_row, scan_document
 from engine.monitor.moves import MoveLimits
-from engine.monitor.scan import scan_account
+from engine.monitor.scan import HouseholdFacts, household_facts, scan_account
 from engine.plan.document import plan_document
 from engine.plan.household import MemberPlan, Unplanned, propose_each
 from engine.review.checker import failures, second_opinion
@@ -113,11 +113,13 @@ def _household(shared: Shared, stored: StoredHousehold, under_way: frozenset[Acc
     scans: dict[AccountId, AccountScan] = {}
     nights: dict[AccountId, AccountNight] = {}
     wanted: list[tuple[AccountSnapshot, PlanSettings]] = []
+    facts: HouseholdFacts | None = None
     for snapshot in stored.snapshots(as_of=market.as_of):
+        facts = facts or household_facts(snapshot, market)
         account = snapshot.account
         settings = _settings(shared, account)
         scan = scan_account(snapshot, market, settings, last_marks=shared.since, limits=shared.limits,
-                            actions=shared.actions)  # fmt: skip
+                            actions=shared.actions, household=facts)  # fmt: skip
         scans[account.account_id] = scan
         if not scan.reasons or scan.fenced or account.account_id in under_way:
             nights[account.account_id] = _unplanned(scan, under_way)

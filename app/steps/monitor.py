@@ -20,7 +20,7 @@ from engine.monitor.account_scan import AccountScan
 from engine.monitor.data_quality import SPLIT_NOTICE
 from engine.monitor.document import queue_row, scan_document
 from engine.monitor.moves import MoveLimits, marks_before
-from engine.monitor.scan import queue, scan_account
+from engine.monitor.scan import HouseholdFacts, household_facts, queue, scan_account
 from engine.monitor.tax_position import TaxPosition, tax_position
 
 
@@ -63,9 +63,18 @@ def scan_firm(
     households = services.firm.households()
     scans: list[AccountScan] = []
     for number, household in enumerate(households, start=1):
+        facts: HouseholdFacts | None = None
         for snapshot in services.firm.snapshots(household.household_id):
-            settings = settings_of(services, snapshot.account)
-            found = scan_account(snapshot, market, settings, last_marks=since, limits=limits, actions=actions)
+            facts = facts or household_facts(snapshot, market)
+            found = scan_account(
+                snapshot,
+                market,
+                settings_of(services, snapshot.account),
+                last_marks=since,
+                limits=limits,
+                actions=actions,
+                household=facts,
+            )
             scans.append(found if whole else found.brief())
         progress(household.name, number / len(households))
     waiting = queue(scans)

@@ -52,7 +52,7 @@ class Texts:
         """Which are not None: (n,)."""
         return np.not_equal(self.codes, NO_TEXT)
 
-    def among(self, words: Container[str]) -> NDArray[np.bool_]:
+    def among(self, words: Container[str | None]) -> NDArray[np.bool_]:
         """Return which are one of these words, None never: (n,)."""
         if len(self.codes) < len(self.values):
             return np.array([word is not None and word in words for word in self.items()], dtype=bool)

@@ -71,7 +71,7 @@ def harvest(
     if not snapshot.account.registration.is_taxable:
         return Harvest(lots=(), st_loss=Decimal(0), lt_loss=Decimal(0), tax_saved=Decimal(0))
     found = _losses(snapshot, columns_of(market))
-    blocked = _blocked(found, snapshot, market, settings, locks)
+    blocked = _blocked(found, snapshot, settings, locks)
     free = blocked == _FREE
     st_loss, lt_loss = found.sum(free & found.short), found.sum(free & ~found.short)
     return Harvest(
@@ -151,9 +151,9 @@ def _or_zero(column: Decimals) -> Units:
 
 
 def _blocked(
-    found: _Losses, snapshot: AccountSnapshot, market: MarketSnapshot, settings: PlanSettings, locks: Sequence[Lock]
+    found: _Losses, snapshot: AccountSnapshot, settings: PlanSettings, locks: Sequence[Lock]
 ) -> NDArray[np.int8]:
-    """Return why each lot cannot be harvested today, a place in _BLOCKS: what nobody can change goes before the rest."""
+    """Return why each lot cannot be harvested today, a place in _BLOCKS; of several reasons the last one set counts."""
     columns = found.market
     in_force = restrictions_in_force(snapshot.restrictions, snapshot.account, snapshot.as_of)
     restricted = columns.meant(each.target for each in in_force if each.rule is Rule.DO_NOT_SELL)

@@ -40,7 +40,7 @@ class MarketColumns:
     """
 
     ids: tuple[SecurityId, ...]
-    code: Mapping[SecurityId, int]
+    code: Mapping[str, int]
     price: Whole
     price_decimals: int
     day: Codes
@@ -113,7 +113,7 @@ def columns_of(market: MarketSnapshot) -> MarketColumns:
     ids = tuple(
         sorted({*market.securities, *market.marks, *row, *(name for model in models.values() for name in model)})
     )
-    code = {name: k for k, name in enumerate(ids)}
+    code: dict[str, int] = {name: k for k, name in enumerate(ids)}
     securities = [market.securities.get(name) for name in ids]
     price, decimals, day = _marks(ids, market.marks)
     groups = {name: security.group for name, security in market.securities.items()}

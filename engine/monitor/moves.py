@@ -186,9 +186,9 @@ def _ratios(
         (event.security_id, event.trade_date, event.quantity) for event in (rows.where(recent) if recent.any() else ())
     )
     found = {}
-    for name in market.code.keys() & {*told.names, *booked.names}:
-        code = market.code[name]
-        if moved[code]:
+    for name in {*told.names, *booked.names}:
+        code = market.code.get(name)
+        if code is not None and moved[code]:
             between = name, int(last.day[code]), int(market.day[code])
             ratio = told.between(*between) or booked.between(*between)
             if ratio is not None:

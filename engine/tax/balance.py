@@ -65,7 +65,7 @@ def _doubtful(book: AccountBook, as_of: date) -> set[SecurityId]:
     doubt[of_row[other]] = True
 
     # One lot is one security's, and once in the book. A row without a lot may make one of its own name.
-    of_id = np.zeros(len(ids), dtype=np.int32)
+    of_id = np.zeros(len(ids) + 1, dtype=np.int32)  # the last one is that of rows without a lot
     of_id[sold[named]] = of_row[named]
     of_id[lot] = of_lot
     strange = named & (of_id[sold] != of_row)
@@ -75,7 +75,7 @@ def _doubtful(book: AccountBook, as_of: date) -> set[SecurityId]:
         own = frozenset(rows.where(other).texts("transaction_id").items())
         doubt[of_id[[k for k, each in enumerate(ids) if each in own]]] = True
 
-    created = np.zeros(len(ids), dtype=bool)
+    created = np.zeros(len(ids) + 1, dtype=bool)
     created[sold[came]] = True
     went &= created[sold]
     moved = rows.floats("quantity") * (went.astype(float) - came) * _todays_shares(rows, split)
@@ -90,7 +90,7 @@ def _doubtful(book: AccountBook, as_of: date) -> set[SecurityId]:
 
 
 def _todays_shares(rows: Rows[Transaction], split: Flags) -> NDArray[np.float64]:
-    """Return how many of today's shares each row's shares are, by the splits after it; within a day a split is first."""
+    """Return how many of today's shares one of each row's is, by the splits after it: within a day a split is first."""
     scale = np.ones(len(rows))
     name, day, ratio = rows.texts("security_id").codes, rows.days("trade_date"), rows.floats("quantity")
     for row in np.flatnonzero(split).tolist():

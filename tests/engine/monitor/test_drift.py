@@ -15,12 +15,11 @@ OPEN = PlanSettings(max_active_weight=None, max_sector_active=None)
 
 
 def by_name(snapshot, market, settings=OPEN):
-    return {drift.security_id: drift for drift in drift_by_name(snapshot, market, measure(snapshot, market), settings)}
+    return {drift.security_id: drift for drift in drift_by_name(snapshot, measure(snapshot, market), settings).names}
 
 
 def by_sector(snapshot, market, settings=OPEN):
-    drifts = drift_by_name(snapshot, market, measure(snapshot, market), OPEN)
-    return drift_by_sector(drifts, market.securities, settings)
+    return drift_by_sector(drift_by_name(snapshot, measure(snapshot, market), OPEN), settings)
 
 
 def outside(snapshot, market, settings) -> set[str]:

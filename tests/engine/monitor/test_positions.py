@@ -31,14 +31,14 @@ def test_a_target_not_held_and_a_holding_not_targeted_are_active_by_all_they_are
     found = measure(account, replace(market, models={"M": model}))
 
     assert found.active == pytest.approx([-0.6, 25 / 30, -0.4], abs=1e-15)
-    assert (found.weight("ALFA"), found.target("BETA")) == (0.0, 0.0)
+    assert (found.weight[0], found.target[1]) == (0.0, 0.0)  # ALFA, BETA
 
 
 @pytest.mark.parametrize("cash", [-95_000, -96_000])
 def test_an_account_worth_nothing_has_no_weights(snapshot, market, cash):
     found = measure(with_account(snapshot, cash=D(cash)), market)
 
-    assert [found.weight(name) for name in found.values] == [0.0, 0.0, 0.0]
+    assert found.weight.tolist() == [0.0, 0.0, 0.0]
     assert (found.active == 0).all()
 
 
@@ -47,7 +47,7 @@ def test_an_account_worth_half_a_dollar_has_weights(snapshot, market):
         with_account(snapshot, cash=D("0.25"), lots=(replace(snapshot.lots[1], quantity=D("0.0025")),)), market
     )
 
-    assert found.weight("ALFA") == 0.5
+    assert found.weight[0] == 0.5  # ALFA
     assert found.active == pytest.approx([0.14, -0.30, -0.34], abs=1e-15)
 
 
@@ -77,5 +77,5 @@ def test_what_has_no_price_no_listing_or_no_risk_is_named_and_left_out(snapshot,
 def test_an_account_without_a_known_model_has_no_targets(snapshot, market):
     found = measure(with_account(snapshot, model_id="GROWTH"), market)
 
-    assert found.targets == {}
+    assert not found.targeted.any()
     assert found.active == pytest.approx([0.40, 0.25, 0.30], abs=1e-15)
