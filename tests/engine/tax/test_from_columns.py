@@ -1,0 +1,154 @@
+"""What is told from whole columns is what a reading of every row tells, on random households with all their faults.
+
+Lots are lost, invented and miscounted, named twice or not at all, sold twice or before they were bought; shares split,
+are given away, come from outside with a basis or without one.
+"""
+
+import random
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
+from engine.domain.errors import DataError
+from engine.tax.balance import imbalances
+from engine.tax.history import read_history
+from engine.tax.recent_losses import losses_since, named_losses
+from engine.tax.replay import replay
+from tests.engine.tax.random_histories import account
+
+START, DAYS = date(2024, 1, 1), 90
+NAMES = ("X", "V", "W", "U")
+GROUPS = {"V": "TWINS", "W": "TWINS"}
+
+
+class Household:
+    """Rows of three accounts. odd: how many of a hundred rows are none of a plain purchase or sale of a named lot."""
+
+    def __init__(self, seed: int, *, odd: int) -> None:
+        self.dice = random.Random(seed)
+        self.odd = odd
+        self.number = 0
+        self.books = [self._book(name) for name in ("a", "b", "ira")]
+
+    def _book(self, name: str) -> AccountBook:
+        rows: list[Transaction] = []
+        held: dict[tuple[str, str], Decimal] = {}
+        for day in sorted(self.dice.randrange(DAYS) for _ in range(30)):
+            if self.dice.randrange(100) < self.odd:
+                self._odd_row(rows, held, name, day)
+            elif held and self.dice.random() < 0.4:
+                security, lot = self.dice.choice(list(held))
+                shares = self.dice.choice([held[security, lot], held[security, lot] / 2])
+                rows.append(self._row(name, day, security, TransactionType.SELL, shares, lot))
+                self._take(held, security, lot, shares)
+            else:
+                kind = self.dice.choice([TransactionType.BUY, TransactionType.REINVEST])
+                row = self._row(name, day, self.dice.choice(NAMES), kind, self._shares(), f"lot{self.number}")
+                rows.append(row)
+                held[row.security_id, row.lot_id] = row.quantity
+        lots = [self._lot(name, security, lot, shares) for (security, lot), shares in held.items()]
+        return AccountBook(account=account(name), lots=self._faulty(lots, name), transactions=rows)
+
+    def _odd_row(self, rows: list[Transaction], held: dict[tuple[str, str], Decimal], name: str, day: int) -> None:
+        kind = self.dice.choice(list(TransactionType))
+        security = self.dice.choice(NAMES)
+        lot = self.dice.choice(
+            [None, "lot1", "strange", *(lot for _, lot in held), *(row.transaction_id for row in rows)]
+        )
+        shares = Decimal(self.dice.choice([2, 3])) if kind is TransactionType.SPLIT else self._shares()
+        lot = None if kind is TransactionType.SPLIT else lot
+        rows.append(self._row(name, day, security, kind, shares, lot))
+        if kind is TransactionType.SPLIT:
+            held.update({key: count * shares for key, count in held.items() if key[0] == security})
+        elif lot is not None and kind in (TransactionType.BUY, TransactionType.REINVEST, TransactionType.TRANSFER_IN):
+            held[security, lot] = held.get((security, lot), Decimal(0)) + shares
+        elif lot is not None:
+            self._take(held, security, lot, shares)
+
+    def _take(self, held: dict[tuple[str, str], Decimal], security: str, lot: str, shares: Decimal) -> None:
+        left = held.get((security, lot), Decimal(0)) - shares
+        held.pop((security, lot), None)
+        if left > 0:
+            held[security, lot] = left
+
+    def _row(self, name: str, day: int, security: str, kind: TransactionType, shares: Decimal, lot: str | None):
+        self.number += 1
+        transfer = kind is TransactionType.TRANSFER_IN
+        return Transaction(
+            transaction_id=f"t{self.number}", account_id=name, trade_date=START + timedelta(day), security_id=security,
+            type=kind, quantity=shares, price=Decimal(self.dice.randrange(800, 1200)) / 100, lot_id=lot,
+            basis=self.dice.choice([None, shares * 10]) if transfer or self.dice.randrange(100) < self.odd else None,
+        )  # fmt: skip
+
+    def _shares(self) -> Decimal:
+        return Decimal(self.dice.randrange(1, 40)) / self.dice.choice([1, 2, 1000])
+
+    def _lot(self, name: str, security: str, lot: str, shares: Decimal) -> Lot:
+        return Lot(account_id=name, lot_id=lot, security_id=security, quantity=shares, cost_per_share=Decimal(9),
+                   acquired=START - timedelta(self.dice.randrange(400)))  # fmt: skip
+
+    def _faulty(self, lots: list[Lot], name: str) -> list[Lot]:
+        """Return the lots with a fault or none: one gone, wrong by a little or by much, named again, or from before."""
+        fault = self.dice.randrange(7)
+        if fault == 0 and lots:
+            lots.pop(self.dice.randrange(len(lots)))
+        elif fault in (1, 2) and lots:
+            k = self.dice.randrange(len(lots))
+            more = Decimal("0.0009") if fault == 1 else Decimal("0.0011")
+            lots[k] = self._lot(name, lots[k].security_id, lots[k].lot_id, lots[k].quantity + more)
+        elif fault == 3 and lots:
+            lots.append(self._lot(name, self.dice.choice(NAMES), self.dice.choice(lots).lot_id, Decimal(5)))
+        elif fault == 4:
+            lots.append(self._lot(name, self.dice.choice(NAMES), "before", Decimal(5)))
+        return lots
+
+
+@pytest.mark.parametrize("odd", [0, 3, 20])
+@pytest.mark.parametrize("seed", range(60))
+def test_what_does_not_add_up_is_what_the_history_read_row_by_row_says(seed, odd):
+    household, as_of = Household(seed, odd=odd), START + timedelta(random.Random(seed).choice([40, DAYS]))
+
+    assert imbalances(household.books, as_of=as_of) == read_history(household.books, as_of=as_of).imbalance
+
+
+@pytest.mark.parametrize("odd", [0, 3, 20])
+@pytest.mark.parametrize("seed", range(60))
+def test_the_losses_of_the_last_days_are_those_of_the_whole_history_played_again(seed, odd):
+    household = Household(seed, odd=odd)
+    as_of = START + timedelta(random.Random(seed).choice([40, DAYS]))
+    opens = as_of - timedelta(30)
+    lately = {
+        GROUPS.get(row.security_id, row.security_id)
+        for book in household.books
+        for row in book.transactions
+        if row.type is TransactionType.SELL and opens <= row.trade_date <= as_of
+    }
+    of_those = [
+        AccountBook(
+            account=book.account,
+            lots=[lot for lot in book.lots if GROUPS.get(lot.security_id, lot.security_id) in lately],
+            transactions=[row for row in book.transactions if GROUPS.get(row.security_id, row.security_id) in lately],
+        )
+        for book in household.books
+    ]
+    try:
+        expected = set(named_losses(replay(of_those, as_of=as_of, groups=GROUPS).sold, opens))
+    except DataError as error:
+        with pytest.raises(DataError, match=str(error).split()[1]):
+            losses_since(household.books, opens, as_of=as_of, groups=GROUPS)
+    else:
+        assert set(losses_since(household.books, opens, as_of=as_of, groups=GROUPS)) == expected
+
+
+def test_the_random_households_have_losses_faults_and_neither():
+    """The two tests above would pass on households in which nothing ever happens."""
+    plain, odd = ([Household(seed, odd=share) for seed in range(60)] for share in (0, 20))
+    as_of = START + timedelta(DAYS)
+
+    assert sum(bool(imbalances(each.books, as_of=as_of)) for each in plain) > 10
+    assert sum(not imbalances(each.books, as_of=as_of) for each in plain) > 5
+    assert sum(bool(imbalances(each.books, as_of=as_of)) for each in odd) > 30
+    lost = [losses_since(each.books, as_of - timedelta(30), as_of=as_of, groups=GROUPS) for each in plain]
+    assert sum(map(len, lost)) > 300
