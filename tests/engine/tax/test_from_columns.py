@@ -142,6 +142,55 @@ def test_the_losses_of_the_last_days_are_those_of_the_whole_history_played_again
         assert set(losses_since(household.books, opens, as_of=as_of, groups=GROUPS)) == expected
 
 
+def book(lots, rows) -> AccountBook:
+    """Return an account by hand. lots: lot, security, shares; rows: id, day, security, type, shares, price, lot."""
+    return AccountBook(
+        account=account("a"),
+        lots=[Lot(account_id="a", lot_id=lot, security_id=security, quantity=Decimal(shares), cost_per_share=Decimal(1),
+                  acquired=START - timedelta(99)) for lot, security, shares in lots],
+        transactions=[
+            Transaction(transaction_id=name, account_id="a", trade_date=START + timedelta(day), security_id=security,
+                        type=TransactionType(kind), quantity=Decimal(shares), price=Decimal(price), lot_id=lot)
+            for name, day, security, kind, shares, price, lot in rows
+        ],
+    )  # fmt: skip
+
+
+def unbalanced(lots, rows) -> dict[str, Decimal]:
+    return {name: shares for (_, name), shares in imbalances([book(lots, rows)], as_of=START + timedelta(DAYS)).items()}
+
+
+def test_of_a_lot_that_the_book_lists_twice_the_last_counts():
+    assert unbalanced([("L", "X", 6), ("L", "X", 4)], [("t", 1, "X", "buy", 10, 10, "L")]) == {"X": -6}
+
+
+def test_a_purchase_without_a_lot_may_have_made_one_of_another_security():
+    """The row t made a lot of its own name, as far as anyone can tell; the book has that lot with shares of V."""
+    assert unbalanced([("t", "V", 5)], [("t", 1, "X", "buy", 10, 10, None)]) == {"X": -10, "V": 5}
+
+
+@pytest.mark.parametrize(("day", "shares"), [(0, 20), (1, 10), (2, 10)])
+def test_a_split_doubles_what_was_bought_before_its_day(day, shares):
+    rows = [("t", day, "X", "buy", 10, 10, "L"), ("s", 1, "X", "split", 2, 0, None)]
+
+    assert unbalanced([("L", "X", shares)], rows) == {}
+    assert unbalanced([("L", "X", 30 - shares)], rows) == {"X": 30 - 2 * shares}
+
+
+@pytest.mark.parametrize(
+    ("day", "sold"),
+    [
+        (6, 10),  # bought the day after it was sold
+        (5, 9),  # one share more than there was
+    ],
+)
+def test_a_sale_of_shares_that_were_not_there_has_a_basis_that_is_nowhere(day, sold):
+    rows = [("t", day, "X", "buy", sold, 10, "L"), ("u", 5, "X", "sell", 10, 8, "L")]
+
+    with pytest.raises(DataError, match="transaction u of account a"):
+        losses_since([book([], rows)], START, as_of=START + timedelta(DAYS), groups={})
+
+
 def test_the_random_households_have_losses_faults_and_neither():
     """The two tests above would pass on households in which nothing ever happens."""
     plain, odd = ([Household(seed, odd=share) for seed in range(60)] for share in (0, 20))
