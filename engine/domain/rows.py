@@ -118,9 +118,22 @@ class Decimals:
             found[place] = item
         return found
 
+    @property
+    def _is_plain(self) -> bool:
+        """Whether every number is there and a whole number that floats hold over a power of ten that they hold."""
+        sizes, places = self.coefficient, self.exponent
+        return bool(
+            sizes.min(initial=0) > -_EXACT
+            and sizes.max(initial=0) < _EXACT
+            and places.min(initial=0) >= -22
+            and places.max(initial=0) <= 0
+        )
+
     def floats(self) -> Floats:
         """Return the nearest float of each, as float() gives it, NaN for None: (n,)."""
         whole: Floats = self.coefficient.astype(np.float64)
+        if not self.odd and self._is_plain:
+            return whole / _TENS[-self.exponent]
         found: Floats = whole / _TENS[np.clip(-self.exponent, 0, 22)] * _TENS[np.clip(self.exponent, 0, 22)]
         found[self.coefficient == _NONE] = np.nan
         # One correctly rounded operation on exact floats is correctly rounded; for what is not exact Python rounds.

@@ -79,22 +79,14 @@ def _told(book: AccountBook, opens: date, as_of: date) -> _Told:
     rows = book.history
     kind, lot, name, day = rows.texts("type"), rows.texts("lot_id"), rows.texts("security_id"), rows.days("trade_date")
     past, recent = day <= as_of.toordinal(), day >= opens.toordinal()
-    buys, sales = past & kind.among(PURCHASES), past & kind.among(_SALE)
-    bought, sold = buys & lot.given, sales & lot.given
-
-    code, size = lot.codes, max(len(lot.values), 1)
-    row_of = np.zeros(size, dtype=np.intp)  # the purchase that made a lot
-    row_of[code[bought]] = np.flatnonzero(bought)
-    made_by = row_of[code]
-    once = np.bincount(code[bought], minlength=size)[code] == 1
-    quantity, price = rows.floats("quantity"), rows.floats("price")
-    left = quantity[made_by] - np.bincount(code[sold], weights=quantity[sold], minlength=size)[code]
-    known = once & (left > -_SAME) & (name.codes[made_by] == name.codes) & (day[made_by] <= day)
-    gain = quantity * (price - price[made_by])
-
-    taxable = sold if book.account.registration.is_taxable else np.zeros(len(rows), dtype=bool)
-    lost, calm = taxable & (gain < -_CLEAR), taxable & (gain >= 0)
-    unclear = past & ~(bought | sold) | (taxable & ~(known & (lost | calm)))
+    sales = past & kind.among(_SALE)
+    bought, sold = past & kind.among(PURCHASES) & lot.given, sales & lot.given
+    lost = calm = np.zeros(len(rows), dtype=bool)
+    unclear = past & ~(bought | sold)
+    if book.account.registration.is_taxable and len(lot.values):
+        known, gain = _gains(rows, bought, sold)
+        lost, calm = sold & (gain < -_CLEAR), sold & (gain >= 0)
+        unclear |= sold & ~(known & (lost | calm))
 
     def names(these: NDArray[np.bool_]) -> set[SecurityId]:
         return {SecurityId(name.values[k]) for k in set(name.codes[these].tolist())}
@@ -106,6 +98,24 @@ def _told(book: AccountBook, opens: date, as_of: date) -> _Told:
         at_no_loss=names(calm & recent),
         unclear=names(unclear),
     )
+
+
+def _gains(
+    rows: Rows[Transaction], bought: NDArray[np.bool_], sold: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return whether one purchase before a sale made the lot that it names, with shares enough for all its sales, and
+    the sale's gain over that purchase's price, USD. Both of all rows, and meant for the sales.
+    """
+    lot, name, day = rows.texts("lot_id"), rows.texts("security_id").codes, rows.days("trade_date")
+    quantity, price = rows.floats("quantity"), rows.floats("price")
+    code, size = lot.codes, len(lot.values)
+    row_of = np.zeros(size, dtype=np.intp)
+    row_of[code[bought]] = np.flatnonzero(bought)
+    made_by = row_of[code]
+    once = np.bincount(code[bought], minlength=size)[code] == 1
+    left = quantity[made_by] - np.bincount(code[sold], weights=quantity[sold], minlength=size)[code]
+    known = once & (left > -_SAME) & (name[made_by] == name) & (day[made_by] <= day)
+    return known, quantity * (price - price[made_by])
 
 
 def dated(rows: Rows[Any], cause: str, day: str) -> list[Dated]:
