@@ -46,6 +46,26 @@ def _shared(key: Hashable, _make: Callable[[], object]) -> object:  # noqa: ARG0
     return _make()
 
 
+def known(key: Hashable) -> object | None:
+    """Return what this session remembers under a key, or what any session has made known; None where neither."""
+    return remembered().get(key) or _made_known().get(key)
+
+
+def made_known(key: Hashable, make: Callable[[], T]) -> T:
+    """Return a value made once a session under this key, and for all sessions to be found there; few are kept."""
+    value = remember(key, lambda: _made_known().get(key) or make())
+    everybodys = _made_known()
+    everybodys[key] = value
+    for old in list(everybodys)[:-MAX_REMEMBERED]:
+        everybodys.pop(old, None)
+    return cast(T, value)
+
+
+@st.cache_resource(show_spinner=False)
+def _made_known() -> dict[Hashable, Any]:
+    return {}
+
+
 def background(name: str) -> Work | None:
     """Return the work that was started under this name, running or done, whoever started it."""
     return _background().get(name)
