@@ -79,6 +79,7 @@ def _with_hint(send: Send) -> Send:
             if message["status"] == HTTPStatus.OK and "content-encoding" not in headers:
                 owed = _AT_ONCE
                 headers["content-length"] = str(int(headers["content-length"]) + len(owed))
+                del headers["etag"], headers["accept-ranges"]  # they are those of the file without it
         elif message["type"] == "http.response.body":
             message = {**message, "body": owed + message.get("body", b"")}
             owed = b""

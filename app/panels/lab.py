@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import Final, cast
+from typing import Final
 
 import streamlit as st
 
@@ -118,14 +118,14 @@ def _curve(form: Form, inputs: PlanInputs, moment: tuple[object, ...]) -> Curve:
     def make() -> Curve:
         return tradeoff.frontier_under(inputs, along), tradeoff.full_rebalance(inputs, along)
 
-    made = memory.made_known(_curve_key(form, moment), make)
-    memory.remember_last(("curve", form.account_id), made)
-    return made
+    return memory.made_known(_curve_key(form, moment), make)
 
 
 def _frontier(form: Form, found: WhatIf, kept: Mapping[str, WhatIf], moment: tuple[object, ...]) -> None:
     """Draw the plan on the frontier; on the one before where that of these settings is still to be worked out."""
-    at_hand = cast(Curve | None, memory.known(_curve_key(form, moment)))
+    at_hand: Curve | None = memory.known(_curve_key(form, moment))
+    if at_hand is not None:
+        memory.remember_last(("curve", form.account_id), at_hand)  # to be drawn until that of the next change is known
     points, full = at_hand or memory.remembered().get(("curve", form.account_id)) or ((), None)
     same = {name: each for name, each in kept.items() if each.plan.inputs_hash == found.plan.inputs_hash}
     figure = frontier_figure(

@@ -46,14 +46,16 @@ def _shared(key: Hashable, _make: Callable[[], object]) -> object:  # noqa: ARG0
     return _make()
 
 
-def known(key: Hashable) -> object | None:
+def known(key: Hashable) -> Any | None:
     """Return what this session remembers under a key, or what any session has made known; None where neither."""
-    return remembered().get(key) or _made_known().get(key)
+    mine = remembered().get(key)
+    return _made_known().get(key) if mine is None else mine
 
 
 def made_known(key: Hashable, make: Callable[[], T]) -> T:
-    """Return a value made once a session under this key, and for all sessions to be found there; few are kept."""
-    value = remember(key, lambda: _made_known().get(key) or make())
+    """Return a value made once under this key, which all sessions then know; few are kept, the newest."""
+    at_hand = known(key)
+    value = remember(key, lambda: make() if at_hand is None else at_hand)
     everybodys = _made_known()
     everybodys[key] = value
     for old in list(everybodys)[:-MAX_REMEMBERED]:
