@@ -27,7 +27,7 @@ def read_risk(folder: Path, securities: Iterable[str]) -> RiskModel:
         if found is not None:
             rows[name] = (file.label, found)
     model = risk_model(rows, report)
-    report.raise_if_any(folder)
+    report.raise_if_any(folder, what="risk model")
     if model is None:
         raise DataError(f"risk model {folder}: found none; expected exposures, factor_covariance and specific there")
     return model
@@ -43,7 +43,7 @@ def read_model_file(file: Path, securities: Iterable[str]) -> tuple[Model, ...]:
     rows = None if found is None else read_rows(found, MODELS, known, report)
     if rows is not None:
         check_models(file.name, rows, report)
-    report.raise_if_any(file)
+    report.raise_if_any(file, what="models")
     read = () if rows is None else models(rows)
     if not read:
         raise DataError(f"models {file}: found no row; expected model_id, security_id and weight")
