@@ -128,8 +128,7 @@ def describe(rehearsal: Rehearsal) -> str:
     record, sample = rehearsal.record, rehearsal.record.sample
     lines = [
         f"rehearsal {record.rehearsal_id[:12]} of {record.as_of}: {'; '.join(record.words)}",
-        f"{sample['chosen']:,} of {sample['of']:,} accounts"
-        + ("" if rehearsal.current else "; the firm has moved since: rehearse again for today's figures"),
+        f"{sample['chosen']:,} of {sample['of']:,} accounts",
         f"{'':<34} {'now':>18} {'then':>18} {'difference':>18}",
     ]
     table = total_table(rehearsal.totals)

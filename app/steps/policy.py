@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from app.ports import Services
@@ -68,6 +69,37 @@ def change_of(services: Services, asked: Asked) -> PolicyChange:
     )
     require_sense(change, scope_of(services, market))
     return change
+
+
+def change_of_uploads(
+    services: Services, asked: Asked, *, risk: Mapping[str, bytes], models: Mapping[str, bytes]
+) -> PolicyChange:
+    """Return the change that was asked for, its files as a browser uploads them: relative paths and contents.
+
+    Raises DataError as change_of does, and for a path that leads out of the folder.
+    """
+    with TemporaryDirectory(prefix="lotsmith-policy-") as scratch:
+        root = Path(scratch).resolve()
+        files = [_put(root, name, content) for name, content in risk.items()]
+        homes = [file.parent.parent if file.parent.name == "risk" else file.parent for file in files]
+        return change_of(
+            services,
+            replace(
+                asked,
+                risk=str(homes[0]) if homes else asked.risk,
+                models=tuple(_put(root, f"models/{name}", content) for name, content in models.items()),
+            ),
+        )
+
+
+def _put(root: Path, name: str, content: bytes) -> Path:
+    name = name if "/" in name else f"uploaded/{name}"
+    target = (root / name).resolve()
+    if not target.is_relative_to(root):
+        raise DataError(f"{name}: expected a path inside the folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    return target
 
 
 def scope_of(services: Services, market: MarketSnapshot) -> PolicyScope:

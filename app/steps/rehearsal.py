@@ -55,12 +55,11 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Rehearsal:
-    """A rehearsal with what both sides came to, by account_id. current: whether the firm is still as it was then."""
+    """A rehearsal with what both sides came to, by account_id."""
 
     record: RehearsalRecord
     now: Side
     then: Side
-    current: bool
 
     @cached_property
     def pairs(self) -> tuple[Compared, ...]:
@@ -144,7 +143,7 @@ def opened(services: Services, rehearsal_id: str) -> Rehearsal:
     """Return a rehearsal by its id, or by how its id begins. Raises DataError where it is not one alone."""
     record = services.rehearsals.get(rehearsal_id)
     now, then = services.rehearsals.sides(record.rehearsal_id)
-    return Rehearsal(record=record, now=now, then=then, current=is_current(services, record))
+    return Rehearsal(record=record, now=now, then=then)
 
 
 def is_current(services: Services, record: RehearsalRecord) -> bool:
@@ -159,7 +158,6 @@ def document_of(rehearsal: Rehearsal) -> dict[str, Any]:
     return {
         "rehearsal_id": record.rehearsal_id,
         "as_of": record.as_of.isoformat(),
-        "current": rehearsal.current,
         "change": dict(record.change),
         "words": list(record.words),
         "sample": dict(record.sample),

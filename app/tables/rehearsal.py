@@ -63,7 +63,7 @@ def total_table(totals: tuple[Totals, Totals]) -> pd.DataFrame:
 def name_table(pairs: Sequence[Compared], market: MarketSnapshot) -> pd.DataFrame:
     """Return one row a security traded under either policy: bought less sold, USD; what differs most comes first."""
     now, then = _by_name(pairs, then=False), _by_name(pairs, then=True)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             **named(market, name),
             "net_now": now.get(name, 0.0),
