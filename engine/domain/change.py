@@ -66,10 +66,10 @@ class PolicyScope:
 
 def require_sense(change: PolicyChange, scope: PolicyScope) -> None:
     """Raise DataError, naming what was found and what was expected, for a change that this firm cannot make."""
-    if change.is_empty:
-        raise DataError("policy change: expected a setting, a restriction, a risk model or a model, found none")
     if change.files and not change.settings:
         raise DataError(f"policy change: expected settings to change in {', '.join(change.files)}, found none")
+    if change.is_empty:
+        raise DataError("policy change: expected a setting, a restriction, a risk model or a model, found none")
     for name in change.files:
         _require(name, (DEFAULT, *scope.settings), "settings file")
     settings_under(change, scope.settings)
