@@ -172,9 +172,10 @@ def adopt_and_run(services, person, asked, tmp_path):
     if asked.risk:
         for file in (tmp_path / "quieter").iterdir():
             (folder / "risk" / file.name).write_bytes(file.read_bytes())
-    accounts = pd.read_csv(folder / "accounts.csv", dtype=str)
-    accounts["settings"] = accounts["settings"].fillna("default")
-    accounts.to_csv(folder / "accounts.csv", index=False)
+    if "settings/default.toml" in files:
+        accounts = pd.read_csv(folder / "accounts.csv", dtype=str)
+        accounts["settings"] = accounts["settings"].fillna("default")
+        accounts.to_csv(folder / "accounts.csv", index=False)
     import_firm(services, folder, actor="maya")
     night = run_night(services, actor=person("maya"), workers=hands(), settings={})
     found = {}
