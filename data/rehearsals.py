@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import RowMapping, select
 
 from data import documents, tables
-from data.codec import from_columns, to_columns
+from data.codec import codec
 from data.database import Database, insert_new
 from data.documents import Document
 from data.suggest import unknown
@@ -19,6 +19,7 @@ from engine.plan.document import canonical_json
 from engine.review.rehearsed import AccountFigures
 
 _TABLE: Final = tables.rehearsals
+_SIDE: Final = codec(tuple[AccountFigures, ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +102,12 @@ class RehearsalStore:
 
 
 def _document(side: Sequence[AccountFigures]) -> Document:
-    return Document(kind="rehearsal", content=canonical_json(to_columns(AccountFigures, side)))
+    return Document(kind="rehearsal", content=canonical_json(_SIDE.write(side)))
 
 
 def _read(content: bytes) -> Side:
     try:
-        return from_columns(AccountFigures, json.loads(content))
+        return tuple(_SIDE.read(json.loads(content)))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckFailed(f"a rehearsal's figures cannot be read: {error}") from error
 
