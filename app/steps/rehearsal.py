@@ -15,6 +15,7 @@ from app.steps.night_written import BEFORE_PEOPLE, gives_way
 from app.steps.nightly import Task, is_planner
 from app.steps.policy import change_document, scope_of
 from app.steps.workers import Lost, Workers, run_all
+from data.columns import unpacked_json
 from data.documents import packed
 from data.household import StoredHousehold
 from data.rehearsals import RehearsalRecord, Side
@@ -287,7 +288,7 @@ def _account(stored: StoredHousehold, night: AccountNight) -> AccountFigures:
         model_id=account.model_id,
         outcome=night.outcome.value,
         seen=night.seen,
-        document=None if plan is None else plan.document,
+        document=None if plan is None else unpacked_json(plan.document),
         verdicts=() if plan is None else ((check.rule, check.verdict) for check in plan.checks),
         cause=night.cause,
     )
