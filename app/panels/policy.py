@@ -52,7 +52,7 @@ def ask(services: Services, user: User, *, name: str) -> None:
             "Risk model": _risk,
             "Index": lambda: _index(market),
         }
-        kind = st.segmented_control("What is to change", list(parts), default="Setting", required=True, key="policy")
+        kind = st.radio("What is to change", list(parts), key="policy", horizontal=True)
         wanted = parts[str(kind)]()
         sample = _sample(services)
         if st.button("Rehearse tonight's book", key="rehearse", type="primary", icon=":material/theater_comedy:",

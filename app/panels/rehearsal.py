@@ -165,9 +165,9 @@ def _accounts(found: Rehearsal) -> None:
     if points and points[0].get("customdata"):
         navigation.go(navigation.ACCOUNT, account=points[0]["customdata"][0])
     counts = {name: sum(map(keeps, found.pairs)) for name, keeps in CHOICES.items()}
-    wanted = st.segmented_control(
-        "Show", list(CHOICES), default=DIFFERS if counts[DIFFERS] else next(iter(CHOICES)), required=True,
-        key="rehearsed_choice", format_func=lambda name: f"{name} ({counts[name]:,})",
+    wanted = st.radio(
+        "Show", list(CHOICES), list(CHOICES).index(DIFFERS) if counts[DIFFERS] else 0, key="rehearsed_choice",
+        format_func=lambda name: f"{name} ({counts[name]:,})", horizontal=True,
     )  # fmt: skip
     table = _table_of(found, str(wanted))
     row = frame.picked(table, key=_TABLE, alt="Accounts by how much changes", height=_HEIGHT,
