@@ -31,7 +31,15 @@ from data.reference import (
 from data.refresh import hold_firm
 from data.snapshots import read_prices, risk_document
 from data.suggest import unknown
-from engine.domain.accounts import Account, AccountBook, AccountSnapshot, FirmReference, Household, Transaction
+from engine.domain.accounts import (
+    Account,
+    AccountBook,
+    AccountSnapshot,
+    FirmReference,
+    Household,
+    Restriction,
+    Transaction,
+)
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
 from engine.domain.market import CorporateAction, PriceHistory, RiskModel
@@ -180,6 +188,12 @@ class FirmStore:
             _require(connection)
             return read_households(connection)
 
+    def restrictions(self) -> tuple[Restriction, ...]:
+        """Return every restriction, whenever it holds, in the order of the import."""
+        with self._database.read() as connection:
+            _require(connection)
+            return read_restrictions(connection)
+
     def settings(self, name: str) -> str:
         """Return the TOML text of a settings file. Raises DataError for an unknown name, with a near match."""
         with self._database.read() as connection:
@@ -266,6 +280,11 @@ class FirmStore:
         """Return the corporate actions with an ex-date from a day on."""
         with self._database.read() as connection:
             return read_actions(connection, tables.corporate_actions.c.ex_date >= since)
+
+    def has_risk(self) -> bool:
+        """Return whether a risk model was imported with the firm."""
+        with self._database.read() as connection:
+            return _require(connection).risk_hash is not None
 
     def risk(self, *, estimator: str = "") -> RiskModel | None:
         """Return the imported risk model, or the one saved for exactly these prices, securities and day, or None.

@@ -20,7 +20,7 @@ def firm_reference(read: Mapping[str, Rows], risk: RiskModel | None, settings: M
         name=firm["name"],
         securities=tuple(sorted((Security(**r) for r in _records(read["securities"])), key=lambda s: s.security_id)),
         prices=price_histories(read["prices"]),
-        models=_models(read["models"]),
+        models=models(read["models"]),
         households=tuple(sorted((Household(**r) for r in _records(read["households"])), key=lambda h: h.household_id)),
         restrictions=_restrictions(read.get("restrictions")),
         substitutes=_substitutes(read.get("substitutes")),
@@ -60,7 +60,8 @@ def corporate_actions(rows: Rows | None) -> tuple[CorporateAction, ...]:
     return tuple(sorted(found, key=lambda action: (action.security_id, action.ex_date, action.kind)))
 
 
-def _models(rows: Rows) -> tuple[Model, ...]:
+def models(rows: Rows) -> tuple[Model, ...]:
+    """Return the rows of models as one model an id, ordered by model and security."""
     weights = sorted(zip(rows.value["model_id"], rows.value["security_id"], rows.value["weight"], strict=True))
     return tuple(
         Model(model_id=ModelId(model_id), weights=tuple((SecurityId(name), weight) for _, name, weight in group))

@@ -32,9 +32,9 @@ from connectors.firm_folder.schema import (
     File,
 )
 from connectors.firm_folder.spool import Spool
-from engine.domain.accounts import AccountBook, FirmReference
+from engine.domain.accounts import AccountBook, FirmReference, Restriction
 from engine.domain.errors import DataError
-from engine.domain.market import RiskModel
+from engine.domain.market import Model, RiskModel
 
 _SETTINGS_NAME: Final = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,63}")
 
@@ -70,6 +70,23 @@ def write_firm(folder: Path, reference: FirmReference, books: Iterable[AccountBo
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def models_text(models: Iterable[Model]) -> str:
+    """Return models as models.csv has them."""
+    return _text(_models_table(models))
+
+
+def restrictions_text(restrictions: Iterable[Restriction]) -> str:
+    """Return restrictions as restrictions.csv has them, in their order."""
+    return _text(_table(RESTRICTIONS, restrictions))
+
+
+def _text(table: _Table) -> str:
+    stream = io.StringIO()
+    _write_rows(stream, table.name, [table.header])
+    _write_rows(stream, table.name, table.rows)
+    return stream.getvalue()
+
+
 def _refuse_foreign(folder: Path) -> None:
     if not folder.exists():
         return
@@ -99,8 +116,7 @@ def _reference_tables(reference: FirmReference) -> Iterator[_Table]:
     if reference.actions:
         order = sorted(reference.actions, key=lambda action: (action.security_id, action.ex_date, action.kind))
         yield _table(ACTIONS, order)
-    weights = ((model.model_id, *weight) for model in reference.models for weight in model.weights)
-    yield _Table(name=MODELS.name, header=_names(MODELS), rows=sorted(weights))
+    yield _models_table(reference.models)
     yield _table(HOUSEHOLDS, sorted(reference.households, key=lambda h: h.household_id))
     if reference.restrictions:
         yield _table(RESTRICTIONS, reference.restrictions)
@@ -108,6 +124,11 @@ def _reference_tables(reference: FirmReference) -> Iterator[_Table]:
         yield _table(SUBSTITUTES, sorted(reference.substitutes, key=lambda s: (s.security_id, s.rank, s.substitute_id)))
     if reference.risk:
         yield from _risk_tables(reference.risk)
+
+
+def _models_table(models: Iterable[Model]) -> _Table:
+    weights = ((model.model_id, *weight) for model in models for weight in model.weights)
+    return _Table(name=MODELS.name, header=_names(MODELS), rows=sorted(weights))
 
 
 def _price_rows(reference: FirmReference) -> Iterator[tuple[Any, ...]]:

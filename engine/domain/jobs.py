@@ -14,6 +14,7 @@ class JobKind(StrEnum):
     PRICES = "prices"
     SCAN = "scan"
     NIGHT = "night"
+    REHEARSAL = "rehearsal"
     PLAN_BOOK = "plan book"
     RECONCILE = "reconcile"
 
