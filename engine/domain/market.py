@@ -106,9 +106,7 @@ class CorporateAction:
     @property
     def ends_the_name(self) -> bool:
         """Whether the security is no more from that day on: merged away, or going on under another id."""
-        return self.kind is ActionKind.MERGER or (
-            self.kind is ActionKind.TICKER_CHANGE and self.successor is not None
-        )
+        return self.kind is ActionKind.MERGER or (self.kind is ActionKind.TICKER_CHANGE and self.successor is not None)
 
 
 def action_key(action: CorporateAction) -> tuple[SecurityId, date, ActionKind, str]:

@@ -306,7 +306,7 @@ BAD_CELLS = [
         ("transactions.csv", 4, "trade_date", "'2026-07-02'", "a date up to as_of, 2026-06-30, for split")]),
     ("transactions.csv", ",split,", ",spinoff,", [
         ("transactions.csv", 4, "type", "'spinoff'",
-         "one of buy, sell, reinvest, transfer_in, transfer_out, split, gift")]),
+         "one of buy, sell, reinvest, transfer_in, transfer_out, split, gift, exchange_out, exchange_in, spin_off")]),
     ("restrictions.csv", "firm,S3", "Firm,S3", [
         ("restrictions.csv", 2, "scope", "'Firm'", "firm, a household_id or an account_id")]),
     ("restrictions.csv", "sector:Energy", "sector:Enerji", [
