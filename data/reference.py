@@ -16,6 +16,7 @@ from data.snapshots import prices_document, risk_document
 from engine.domain.accounts import FirmReference, Household, Restriction
 from engine.domain.identifiers import ModelId, SecurityId
 from engine.domain.market import (
+    ActionKind,
     CorporateAction,
     Mark,
     MarketSnapshot,
@@ -25,6 +26,7 @@ from engine.domain.market import (
     Security,
     Substitute,
 )
+from engine.domain.succession import Endings, endings
 from engine.plan.document import canonical_json
 
 T = TypeVar("T")
@@ -46,6 +48,7 @@ _CLEARED: Final = (
     tables.account_sources,
     tables.scan_queue,
 )
+ENDING: Final = (ActionKind.MERGER, ActionKind.TICKER_CHANGE)
 _CLEARED_OF_ANOTHER: Final = (tables.scan, tables.scan_days)
 
 
@@ -148,6 +151,11 @@ def read_restrictions(connection: Connection, scopes: Sequence[str] | None = Non
 def read_actions(connection: Connection, *conditions: Any) -> tuple[CorporateAction, ...]:
     """Return the corporate actions that meet the conditions, in the order of their source."""
     return _read(connection, tables.corporate_actions, CorporateAction, *conditions)
+
+
+def read_endings(connection: Connection, *, as_of: date) -> Endings:
+    """Return which names ended or got another ticker up to a day."""
+    return endings(read_actions(connection, tables.corporate_actions.c.kind.in_(ENDING)), as_of=as_of)
 
 
 def read_models(connection: Connection) -> tuple[Model, ...]:
