@@ -16,8 +16,8 @@ from data.database import FIRM_LOCK, Database, insert_new, serialise
 from data.household import StoredHousehold, read_stored_households
 from data.pending import read_pending
 from data.reference import (
-    MarketParts,
     ENDING,
+    MarketParts,
     clear,
     read_actions,
     read_endings,

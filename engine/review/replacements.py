@@ -22,9 +22,12 @@ from engine.review.case import ACQUIRES, WINDOW, Case, basis_of
 
 _NOTHING: Final = Decimal("1e-9")  # shares or dollars below it come from divisions that do not come out even
 _POSTED: Final = timedelta(days=7)  # rows of one ratio within so many days are one split, told by several custodians
-_LEAVES: Final = frozenset({TransactionType.SELL, TransactionType.GIFT, TransactionType.TRANSFER_OUT})
+_LEAVES: Final = frozenset(
+    {TransactionType.SELL, TransactionType.GIFT, TransactionType.TRANSFER_OUT, TransactionType.EXCHANGE_OUT}
+)
 _ORDER_OF_DAY: Final = (
-    *(TransactionType.SPLIT, TransactionType.BUY, TransactionType.REINVEST),
+    *(TransactionType.SPLIT, TransactionType.SPIN_OFF, TransactionType.EXCHANGE_OUT, TransactionType.EXCHANGE_IN),
+    *(TransactionType.BUY, TransactionType.REINVEST),
     *(TransactionType.TRANSFER_OUT, TransactionType.TRANSFER_IN, TransactionType.SELL, TransactionType.GIFT),
 )
 
@@ -101,6 +104,7 @@ class _Record:
         self.open: list[LossSold] = []
         self.moving: list[tuple[Transaction, list[Shares], int]] = []  # and how many splits came before they left
         self.splits: list[tuple[Transaction, set[AccountId]]] = []  # the first row of each, and who posted it
+        self.given: dict[str, tuple[Transaction, list[Shares]]] = {}  # what an exchange or spin-off turns into others
         self.taxable = {b.account.account_id: b.account.registration.is_taxable for b in case.snapshot.household_books}
         self.lots = {
             (lot.account_id, lot.lot_id): lot
@@ -144,14 +148,19 @@ class _Record:
         rows = [row for book in self.case.snapshot.household_books for row in self._of_book(book)]
         rows += [replace(r, trade_date=self.day) for r in self.case.snapshot.pending if self._is_ours(r)]
         arrivals: dict[str, tuple[AccountId, LotId]] = {}
-        named = {(r.account_id, r.lot_id) for r in rows if r.type not in _LEAVES and r.lot_id is not None}
-        unnamed = [lot for key, lot in self.lots.items() if key not in named]
+        were = _LEAVES | {TransactionType.SPIN_OFF}
+        named = {(r.account_id, r.lot_id) for r in rows if r.type not in were and r.lot_id is not None}
+        unnamed: list[Lot | Transaction] = [lot for key, lot in self.lots.items() if key not in named]
+        unnamed += [
+            row for row in rows if row.type is TransactionType.EXCHANGE_OUT
+        ]  # of lots that were there until then
+        come = (TransactionType.TRANSFER_IN, TransactionType.EXCHANGE_IN)
         for row in rows:
-            if row.type in ACQUIRES or (row.type is TransactionType.TRANSFER_IN and row.lot_id is not None):
+            if row.type in ACQUIRES or (row.type in come and row.lot_id is not None):
                 lot_id = row.lot_id
                 if lot_id is None:
                     same_day = [lot for lot in unnamed if _is_alike(row, lot) and lot.acquired == row.trade_date]
-                    lot_id = same_day[0].lot_id if same_day else LotId(row.transaction_id)
+                    lot_id = (same_day[0].lot_id if same_day else None) or LotId(row.transaction_id)
                     unnamed = [lot for lot in unnamed if lot not in same_day[:1]]
                 arrivals[row.transaction_id] = (row.account_id, lot_id)
         return rows, arrivals
@@ -188,13 +197,61 @@ class _Record:
             self._arrive(shares, row.trade_date)
         elif row.type is TransactionType.TRANSFER_IN:
             self._move_in(row, made)
+        elif row.type is TransactionType.SPIN_OFF:
+            self._spin_off(row)
+        elif row.type is TransactionType.EXCHANGE_IN:
+            self._come_instead(row)
         else:
             taken = self._take(row)
+            if row.type is TransactionType.EXCHANGE_OUT:
+                self.given[row.transaction_id] = row, [_paid(row, shares) for shares in self._with_older(row, taken)]
             if row.type is TransactionType.TRANSFER_OUT:
                 self.moving.append((row, taken, len(self.splits)))
             if row.type is TransactionType.SELL and self.taxable.get(row.account_id, True):
                 return self._losses(row, taken)
         return []
+
+    def _spin_off(self, row: Transaction) -> None:
+        """Let a part of a lot's cost leave it; what comes for it was not bought. A book's own lots are past it already."""
+        part, children = row.basis_fraction or Decimal(0), []
+        for at, s in enumerate(self.held):
+            if _is_alike(row, s) and s.lot_id == row.lot_id and not s.standing:
+                self.held[at] = replace(s, cost=s.cost * (1 - part))
+                children.append(replace(s, cost=s.cost * part, bought=None, free=False))
+        if children:
+            self.given[row.transaction_id] = row, children
+
+    def _with_older(self, row: Transaction, taken: list[Shares]) -> list[Shares]:
+        """Return the shares that an exchange ends, those that no row brought as the row tells them."""
+        missing = row.quantity - sum((s.quantity for s in taken), Decimal(0))
+        if missing <= _NOTHING:
+            return taken
+        older = Shares(security_id=row.security_id, account_id=row.account_id, lot_id=row.lot_id or LotId(""),
+                       bought=row.acquired, quantity=missing, cost=(row.basis or Decimal(0)) / row.quantity,
+                       free=row.gift_date is None, standing=False)  # fmt: skip
+        return [older, *taken]
+
+    def _come_instead(self, row: Transaction) -> None:
+        """Let shares come for those that an exchange or spin-off took, as old as these; open losses follow the name."""
+        out, shares = self.given.pop(row.origin or "", (None, []))
+        lot_id = row.lot_id or LotId(row.transaction_id)
+        if out is None:
+            cost = (row.basis or Decimal(0)) / row.quantity
+            self.held.append(Shares(security_id=row.security_id, account_id=row.account_id, lot_id=lot_id, bought=None,
+                                    quantity=row.quantity, cost=cost, free=False, standing=False))  # fmt: skip
+            return
+        ratio = row.quantity / out.quantity
+        self.held += [
+            replace(s, security_id=row.security_id, lot_id=lot_id, quantity=s.quantity * ratio, cost=s.cost / ratio)
+            for s in shares
+        ]
+        if out.type is TransactionType.EXCHANGE_OUT:
+            self.open = [
+                replace(o, security_id=row.security_id, quantity=o.quantity * ratio, loss=o.loss / ratio)
+                if o.security_id == out.security_id
+                else o
+                for o in self.open
+            ]
 
     def _split(self, row: Transaction) -> None:
         ratio = row.quantity
@@ -343,6 +400,13 @@ class _Record:
         at = next(i for i, candidate in enumerate(self.held) if candidate is shares)
         left = replace(shares, quantity=shares.quantity - part)
         self.held[at : at + 1] = [left] if left.quantity > _NOTHING else []
+
+
+def _paid(row: Transaction, shares: Shares) -> Shares:
+    """Return shares with the cost that an exchange leaves them: less the money, more the gain on it (358(a)(1))."""
+    cash = (row.cash or Decimal(0)) / row.quantity
+    gain = min(cash, max(row.price - shares.cost, Decimal(0)))
+    return replace(shares, cost=shares.cost - cash + gain)
 
 
 def _standing(lot: Lot, later_splits: Decimal) -> Shares:
