@@ -250,7 +250,7 @@ class FirmStore:
             return read_pending(connection, [household_id], _require(connection).as_of).get(household_id, ())
 
     def market_parts(self) -> MarketParts:
-        """Return the market of the firm's day but its risk model; see risk. Names that ended gave way to what followed."""
+        """Return the market of the firm's day but its risk model; see risk. Names that ended gave way."""
         with self._database.read() as connection:
             as_of = _require(connection).as_of
             ended = read_endings(connection, as_of=as_of)

@@ -10,61 +10,22 @@ is still free by then is all that can touch the plan.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from math import prod
 from typing import Final
 
 from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
-from engine.domain.identifiers import AccountId, LotId, SecurityId
+from engine.domain.identifiers import AccountId, LotId
 from engine.review.case import ACQUIRES, WINDOW, Case, basis_of
+from engine.review.shares import LossSold, Shares, is_alike, paid, place_in_day, standing
 
 _NOTHING: Final = Decimal("1e-9")  # shares or dollars below it come from divisions that do not come out even
 _POSTED: Final = timedelta(days=7)  # rows of one ratio within so many days are one split, told by several custodians
 _LEAVES: Final = frozenset(
     {TransactionType.SELL, TransactionType.GIFT, TransactionType.TRANSFER_OUT, TransactionType.EXCHANGE_OUT}
 )
-_ORDER_OF_DAY: Final = (
-    *(TransactionType.SPLIT, TransactionType.SPIN_OFF, TransactionType.EXCHANGE_OUT, TransactionType.EXCHANGE_IN),
-    *(TransactionType.BUY, TransactionType.REINVEST),
-    *(TransactionType.TRANSFER_OUT, TransactionType.TRANSFER_IN, TransactionType.SELL, TransactionType.GIFT),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
-    """Shares that came in together. bought: the day, None where they came by a transfer; cost: USD a share,
-    what a loss is held against; free: bought, and not used by a loss yet.
-
-    standing: seen only in a book's lots of today; the history that sold others of them is not to take them again.
-    """
-
-    security_id: SecurityId
-    account_id: AccountId
-    lot_id: LotId
-    bought: date | None
-    quantity: Decimal
-    cost: Decimal
-    free: bool
-    standing: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossSold:
-    """Shares sold at a loss on a day; loss is USD a share, lot_id and acquired are those of the lot sold.
-
-    cause: the transaction; None where the plan under review sells, not the history.
-    """
-
-    cause: str | None
-    security_id: SecurityId
-    account_id: AccountId
-    lot_id: LotId
-    acquired: date
-    on: date
-    quantity: Decimal
-    loss: Decimal
 
 
 def disallowed_losses(case: Case) -> Mapping[LotId, Decimal]:
@@ -135,9 +96,9 @@ class _Record:
         for day in sorted({row.trade_date for row in rows} | {lot.acquired for lot in opening} | {self.day}):
             for lot in opening:
                 if lot.acquired == day:
-                    self._arrive(_standing(lot, self._later_splits(lot, rows)), day)
+                    self._arrive(standing(lot, self._later_splits(lot, rows)), day)
             found[day] = []
-            for row in sorted((row for row in rows if row.trade_date == day), key=_place_in_day):
+            for row in sorted((row for row in rows if row.trade_date == day), key=place_in_day):
                 found[day] += self._play(row, arrivals.get(row.transaction_id))
             if day < self.day:
                 self._match(found[day])
@@ -151,15 +112,13 @@ class _Record:
         were = _LEAVES | {TransactionType.SPIN_OFF}
         named = {(r.account_id, r.lot_id) for r in rows if r.type not in were and r.lot_id is not None}
         unnamed: list[Lot | Transaction] = [lot for key, lot in self.lots.items() if key not in named]
-        unnamed += [
-            row for row in rows if row.type is TransactionType.EXCHANGE_OUT
-        ]  # of lots that were there until then
+        unnamed += [row for row in rows if row.type is TransactionType.EXCHANGE_OUT]  # their lots were there
         come = (TransactionType.TRANSFER_IN, TransactionType.EXCHANGE_IN)
         for row in rows:
             if row.type in ACQUIRES or (row.type in come and row.lot_id is not None):
                 lot_id = row.lot_id
                 if lot_id is None:
-                    same_day = [lot for lot in unnamed if _is_alike(row, lot) and lot.acquired == row.trade_date]
+                    same_day = [lot for lot in unnamed if is_alike(row, lot) and lot.acquired == row.trade_date]
                     lot_id = (same_day[0].lot_id if same_day else None) or LotId(row.transaction_id)
                     unnamed = [lot for lot in unnamed if lot not in same_day[:1]]
                 arrivals[row.transaction_id] = (row.account_id, lot_id)
@@ -169,7 +128,7 @@ class _Record:
         """Return the purchases of the next 30 days that are arranged, by day."""
         rows = [row for book in self.case.snapshot.household_books for row in book.transactions if self._is_ours(row)]
         ahead = [r for r in rows if r.type in ACQUIRES and timedelta(0) < r.trade_date - self.day <= WINDOW]
-        return sorted(ahead, key=lambda row: (row.trade_date, _place_in_day(row)))
+        return sorted(ahead, key=lambda row: (row.trade_date, place_in_day(row)))
 
     def _of_book(self, book: AccountBook) -> Iterable[Transaction]:
         return (row for row in book.transactions if self._is_ours(row) and row.trade_date <= self.day)
@@ -180,7 +139,7 @@ class _Record:
     def _later_splits(self, lot: Lot, rows: Sequence[Transaction]) -> Decimal:
         ratio = Decimal(1)
         for row in rows:
-            if row.type is TransactionType.SPLIT and _is_alike(row, lot) and row.trade_date >= lot.acquired:
+            if row.type is TransactionType.SPLIT and is_alike(row, lot) and row.trade_date >= lot.acquired:
                 ratio *= row.quantity
         return ratio
 
@@ -204,7 +163,7 @@ class _Record:
         else:
             taken = self._take(row)
             if row.type is TransactionType.EXCHANGE_OUT:
-                self.given[row.transaction_id] = row, [_paid(row, shares) for shares in self._with_older(row, taken)]
+                self.given[row.transaction_id] = row, [paid(row, shares) for shares in self._with_older(row, taken)]
             if row.type is TransactionType.TRANSFER_OUT:
                 self.moving.append((row, taken, len(self.splits)))
             if row.type is TransactionType.SELL and self.taxable.get(row.account_id, True):
@@ -212,10 +171,10 @@ class _Record:
         return []
 
     def _spin_off(self, row: Transaction) -> None:
-        """Let a part of a lot's cost leave it; what comes for it was not bought. A book's own lots are past it already."""
+        """Let a part of a lot's cost leave it; what comes for it was not bought. A book's own lots are past it."""
         part, children = row.basis_fraction or Decimal(0), []
         for at, s in enumerate(self.held):
-            if _is_alike(row, s) and s.lot_id == row.lot_id and not s.standing:
+            if is_alike(row, s) and s.lot_id == row.lot_id and not s.standing:
                 self.held[at] = replace(s, cost=s.cost * (1 - part))
                 children.append(replace(s, cost=s.cost * part, bought=None, free=False))
         if children:
@@ -256,10 +215,10 @@ class _Record:
     def _split(self, row: Transaction) -> None:
         ratio = row.quantity
         self.held = [
-            replace(s, quantity=s.quantity * ratio, cost=s.cost / ratio) if _is_alike(row, s) else s for s in self.held
+            replace(s, quantity=s.quantity * ratio, cost=s.cost / ratio) if is_alike(row, s) else s for s in self.held
         ]
         self.open = [
-            replace(o, quantity=o.quantity * ratio, loss=o.loss / ratio) if _is_alike(row, o) else o for o in self.open
+            replace(o, quantity=o.quantity * ratio, loss=o.loss / ratio) if is_alike(row, o) else o for o in self.open
         ]
         for first, posted in self.splits:
             same = (first.security_id, first.quantity) == (row.security_id, row.quantity)
@@ -296,7 +255,7 @@ class _Record:
     def _splits_after(self, row: Transaction) -> Decimal:
         """Return how many of today's shares one of a row's is."""
         later = (r for book in self.case.snapshot.household_books for r in self._of_book(book))
-        ratios = [r.quantity for r in later if r.type is TransactionType.SPLIT and _is_alike(row, r)
+        ratios = [r.quantity for r in later if r.type is TransactionType.SPLIT and is_alike(row, r)
                   and r.trade_date > row.trade_date]  # fmt: skip
         return prod(ratios, start=Decimal(1))
 
@@ -317,7 +276,7 @@ class _Record:
     def _take(self, row: Transaction) -> list[Shares]:
         """Take the shares of the lot that a row names, else the oldest, out of what is held."""
         today = row.trade_date == self.day and row in self.case.snapshot.pending
-        may = [s for s in self.held if _is_alike(row, s) and (today or not s.standing)]
+        may = [s for s in self.held if is_alike(row, s) and (today or not s.standing)]
         may = [s for s in may if row.lot_id is None or s.lot_id == row.lot_id]
         taken, missing = [], row.quantity
         for shares in sorted(may, key=lambda s: s.bought or date.min):
@@ -400,32 +359,3 @@ class _Record:
         at = next(i for i, candidate in enumerate(self.held) if candidate is shares)
         left = replace(shares, quantity=shares.quantity - part)
         self.held[at : at + 1] = [left] if left.quantity > _NOTHING else []
-
-
-def _paid(row: Transaction, shares: Shares) -> Shares:
-    """Return shares with the cost that an exchange leaves them: less the money, more the gain on it (358(a)(1))."""
-    cash = (row.cash or Decimal(0)) / row.quantity
-    gain = min(cash, max(row.price - shares.cost, Decimal(0)))
-    return replace(shares, cost=shares.cost - cash + gain)
-
-
-def _standing(lot: Lot, later_splits: Decimal) -> Shares:
-    return Shares(
-        security_id=lot.security_id,
-        account_id=lot.account_id,
-        lot_id=lot.lot_id,
-        bought=lot.acquired,
-        quantity=lot.quantity / later_splits,
-        cost=basis_of(lot, Decimal(0)) / lot.quantity * later_splits,
-        free=not lot.wash_adjustment and lot.gift_date is None,
-        standing=True,
-    )
-
-
-def _place_in_day(row: Transaction) -> int:
-    return _ORDER_OF_DAY.index(row.type)
-
-
-def _is_alike(row: Transaction, other: Lot | Shares | LossSold | Transaction) -> bool:
-    """Return whether a row is of the same security in the same account as another, or as shares."""
-    return (row.account_id, row.security_id) == (other.account_id, other.security_id)

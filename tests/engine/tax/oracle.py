@@ -129,13 +129,8 @@ class Oracle:
         for row in rows:
             shelf = shelves[row.account, row.security]
             moved = self._that_moved(row, travelling) if row.kind == "transfer_in" else None
-            if row.kind in ("exchange_out", "spin_off"):
-                given[row.name] = row, [share for share in shelf if share.lot == row.lot]
-                assert len(given[row.name][1]) * self.piece(row.security, row.day) == row.quantity
-                if row.kind == "exchange_out":
-                    shelves[row.account, row.security] = [share for share in shelf if share.lot != row.lot]
-            elif row.kind == "exchange_in":
-                shelf += self._that_came(row, *given[row.origin])
+            if row.kind in BOOKS_AN_ACTION:
+                self._act(row, given, shelves)
             elif moved:
                 travelling.remove(moved)
                 for share in moved[1]:
@@ -160,6 +155,18 @@ class Oracle:
                         share.left_on = row.day
                     if row.kind == "sell" and row.account in TAXABLE:
                         self.sold.append((row, share))
+
+    def _act(
+        self, row: Row, given: dict[str, tuple[Row, list[Share]]], shelves: dict[tuple[str, str], list[Share]]
+    ) -> None:
+        shelf = shelves[row.account, row.security]
+        if row.kind == "exchange_in":
+            shelf += self._that_came(row, *given[row.origin])
+            return
+        given[row.name] = row, [share for share in shelf if share.lot == row.lot]
+        assert len(given[row.name][1]) * self.piece(row.security, row.day) == row.quantity
+        if row.kind == "exchange_out":
+            shelves[row.account, row.security] = [share for share in shelf if share.lot != row.lot]
 
     def _that_came(self, row: Row, out: Row, shares: list[Share]) -> list[Share]:
         if out.kind == "exchange_out":
