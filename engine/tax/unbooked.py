@@ -19,8 +19,11 @@ def unbooked(book: AccountBook, actions: Iterable[CorporateAction], *, as_of: da
     It knows of the end of a name where it has none of it left, and of a spin-off where shares of it came, or were sold,
     within a week of the day, or are there with a day of acquisition before it.
     """
+    in_force = [action for action in actions if action.ex_date <= as_of and _changes_lots(action)]
+    if not in_force:
+        return ()
     held = {lot.security_id for lot in book.lots}
-    meant = (action for action in actions if action.ex_date <= as_of and action.security_id in held)
+    meant = [action for action in in_force if action.security_id in held]
     found = [action for action in meant if shares_before(book, action) and not _is_booked(book, action, as_of)]
     return tuple(sorted(found, key=lambda action: (action.ex_date, action_key(action))))
 
@@ -30,11 +33,15 @@ def shares_before(book: AccountBook, action: CorporateAction) -> Sequence[Lot]:
     return [lot for lot in book.lots if lot.security_id == action.security_id and lot.acquired < action.ex_date]
 
 
+def _changes_lots(action: CorporateAction) -> bool:
+    return action.ends_the_name or action.kind is ActionKind.SPIN_OFF
+
+
 def _is_booked(book: AccountBook, action: CorporateAction, as_of: date) -> bool:
     """Return whether an account that holds shares from before an action knows of it, or has nothing to know."""
     if action.ends_the_name:
         return False
-    if action.kind is not ActionKind.SPIN_OFF or as_of - action.ex_date > SPIN_OFF_NOTICE:
+    if as_of - action.ex_date > SPIN_OFF_NOTICE:
         return True
     near = [row for row in book.transactions if abs(row.trade_date - action.ex_date) <= BOOKED_WITHIN]
     return (
