@@ -23,7 +23,10 @@ def what_happened(action: CorporateAction, market: MarketSnapshot) -> str:
     ratio = f"{action.value.normalize():f}"
     match action.kind:
         case ActionKind.TICKER_CHANGE:
-            return f"{name} became {action.ticker or successor} on {action.ex_date}"
+            known = market.securities.get(action.security_id)
+            if action.ticker is not None:
+                return f"{known.name if known else name} trades as {action.ticker} from {action.ex_date} on"
+            return f"{name} became {successor} on {action.ex_date}"
         case ActionKind.SPIN_OFF:
             return f"{name} spun off {ratio} {successor} a share on {action.ex_date}"
         case ActionKind.MERGER:
