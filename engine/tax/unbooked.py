@@ -10,14 +10,14 @@ from engine.domain.market import ActionKind, CorporateAction, action_key
 SPIN_OFF_NOTICE: Final = timedelta(days=30)  # one not booked for longer is in the lots by other means, or was none
 BOOKED_WITHIN: Final = timedelta(days=7)  # of the ex-date: custodians post an action days before or after it
 
-_TOLD: Final = frozenset({TransactionType.EXCHANGE_IN, TransactionType.TRANSFER_IN, TransactionType.SELL})
+_CAME: Final = frozenset({TransactionType.EXCHANGE_IN, TransactionType.TRANSFER_IN})
 
 
 def unbooked(book: AccountBook, actions: Iterable[CorporateAction], *, as_of: date) -> tuple[CorporateAction, ...]:
     """Return the mergers, spin-offs and changes of id in force on a day that an account does not know of, by day.
 
     It knows of the end of a name where it has none of it left, and of a spin-off where shares of it came, or were sold,
-    within a week of the day, or are there with a day of acquisition before it.
+    within a week of the day, or are there with the day of acquisition of a lot that gave them.
     """
     in_force = [action for action in actions if action.ex_date <= as_of and _changes_lots(action)]
     if not in_force:
@@ -44,9 +44,16 @@ def _is_booked(book: AccountBook, action: CorporateAction, as_of: date) -> bool:
     if as_of - action.ex_date > SPIN_OFF_NOTICE:
         return True
     near = [row for row in book.transactions if abs(row.trade_date - action.ex_date) <= BOOKED_WITHIN]
+    days = {lot.acquired for lot in shares_before(book, action)}
     return (
-        any(lot.security_id == action.successor and lot.acquired < action.ex_date for lot in book.lots)
-        or any(row.security_id == action.successor and row.type in _TOLD for row in near)
+        any(lot.security_id == action.successor and lot.acquired in days for lot in book.lots)
+        or any(row.security_id == action.successor and row.type in _CAME for row in near)
+        or any(
+            row.security_id == action.successor
+            and row.type is TransactionType.SELL
+            and row.trade_date >= action.ex_date
+            for row in near
+        )
         or any(row.security_id == action.security_id and row.type is TransactionType.SPIN_OFF for row in near)
     )
 

@@ -165,7 +165,9 @@ def test_an_action_is_booked_once(story):
 KNOWN = [
     (lambda story: None, False),
     (lambda story: story.holds("C", "2024-01-10", 25, 9, security="NEW"), True),
+    (lambda story: story.holds("C", "2024-01-11", 25, 9, security="NEW"), False),  # held for itself
     (lambda story: story.holds("C", "2026-06-20", 25, 9, security="NEW"), False),  # bought since
+    (lambda story: story.sell("2026-06-14", 5, 30, security="NEW", basis=20), False),  # sold before
     (lambda story: story.move_in("2026-06-18", 25, account="taxable", security="NEW", lot="C", basis=900), True),
     (lambda story: story.move_in("2026-06-25", 25, account="taxable", security="NEW", lot="C", basis=900), False),
     (lambda story: story.sell("2026-06-16", "0.5", 30, security="NEW", basis=20), True),  # the fraction, in money
