@@ -12,6 +12,7 @@ class JobKind(StrEnum):
     SYNC_ADDEPAR = "sync addepar"
     CHECK_SALESFORCE = "check salesforce"
     PRICES = "prices"
+    BOOK_ACTIONS = "book corporate actions"
     SCAN = "scan"
     NIGHT = "night"
     REHEARSAL = "rehearsal"
