@@ -20,6 +20,11 @@ _AMOUNT: Final = r"[0-9]{1,15}(?:\.[0-9]{1,12})?"
 _USUAL_NUMBERS: Final = re.compile(rf"(?:(?:-?{_AMOUNT})?\n)*(?:-?{_AMOUNT})?")  # so are these, one a line, or blank
 _USUAL_AMOUNTS: Final = re.compile(rf"(?:(?:{_AMOUNT})?\n)*(?:{_AMOUNT})?")
 _USUAL_POSITIVES: Final = re.compile(rf"(?:(?:(?=[0.]*[1-9]){_AMOUNT})?\n)*(?:(?=[0.]*[1-9]){_AMOUNT})?")
+_USUAL_OF: Final[Mapping[tuple[int | None, int | None, int | None], re.Pattern[str]]] = {
+    (None, None, None): _USUAL_NUMBERS,
+    (None, 0, None): _USUAL_AMOUNTS,
+    (0, None, None): _USUAL_POSITIVES,
+}
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FIRST_DAY: Final = date(1900, 1, 1)
@@ -52,8 +57,7 @@ def number(*, above: int | None = None, least: int | None = None, most: int | No
         return value
 
     words = " and ".join(f"{sign} {bound}" for sign, bound, _ in bounds)
-    usual = {(None, None, None): _USUAL_NUMBERS, (None, 0, None): _USUAL_AMOUNTS, (0, None, None): _USUAL_POSITIVES}
-    pattern = usual.get((above, least, most))
+    pattern = _USUAL_OF.get((above, least, most))
     return Kind(
         expected=f"a number such as 0.50 {words}".strip(),
         parse=parse,

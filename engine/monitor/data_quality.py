@@ -10,6 +10,7 @@ from typing import Final
 from engine.domain.accounts import AccountSnapshot, TransactionType
 from engine.domain.identifiers import SecurityId
 from engine.domain.market import ActionKind, CorporateAction, MarketSnapshot
+from engine.monitor.corporate_actions import actions_not_booked
 from engine.monitor.positions import Measured
 from engine.tax.balance import imbalances as household_imbalances
 from engine.tax.history import Place
@@ -53,7 +54,12 @@ def data_problems(
     if imbalances is None:
         imbalances = household_imbalances(snapshot.household_books, as_of=market.as_of)
     found += _quantities(snapshot, imbalances)
+    actions = tuple(actions)
     found += _splits(snapshot, market, measured, actions)
+    found += [
+        _fence(code, sentence, action.security_id)
+        for code, sentence, action in actions_not_booked(snapshot, market, actions)
+    ]
     return tuple(sorted(found, key=lambda problem: (problem.severity, problem.code, problem.security_id or "")))
 
 

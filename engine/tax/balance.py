@@ -23,6 +23,7 @@ from engine.tax.parcels import FRACTION
 
 Flags = NDArray[np.bool_]
 
+_TAKE_FROM_A_LOT: Final = DISPOSALS - {TransactionType.EXCHANGE_OUT}  # which has more to tell than what it took
 _NEAR: Final = float(FRACTION) / 2  # shares: what floats find below it is below FRACTION,
 _MUCH: Final = 1e9  # unless more shares than this went in and out
 
@@ -59,21 +60,17 @@ def _doubtful(book: AccountBook, as_of: date) -> set[SecurityId]:
     lot, sold, ids = _together(lots.texts("lot_id"), rows.texts("lot_id"))
     kind, past = rows.texts("type"), rows.days("trade_date") <= as_of.toordinal()
     named, split = past & (sold >= 0), past & kind.among({TransactionType.SPLIT})
-    came, went = named & made_a_lot(rows), named & kind.among(DISPOSALS)
-    other = past & ~(came | went | split)
+    came, went = named & made_a_lot(rows), named & kind.among(_TAKE_FROM_A_LOT)
     doubt = np.zeros(len(names), dtype=bool)
-    doubt[of_row[other]] = True
+    doubt[of_row[past & ~(came | went | split)]] = True
 
-    # One lot is one security's, and once in the book. A row without a lot may make one of its own name.
+    # One lot is one security's, and once in the book.
     of_id = np.zeros(len(ids) + 1, dtype=np.int32)  # the last one is that of rows without a lot
     of_id[sold[named]] = of_row[named]
     of_id[lot] = of_lot
     strange = named & (of_id[sold] != of_row)
     doubt[of_row[strange]], doubt[of_id[sold[strange]]] = True, True
     doubt[of_lot[np.bincount(lot, minlength=len(ids))[lot] > 1]] = True
-    if other.any():
-        own = frozenset(rows.where(other).texts("transaction_id").items())
-        doubt[of_id[[k for k, each in enumerate(ids) if each in own]]] = True
 
     created = np.zeros(len(ids) + 1, dtype=bool)
     created[sold[came]] = True

@@ -15,6 +15,11 @@ from engine.tax.matching import WASH_SALE_DAYS
 from engine.tax.recent_losses import Dated, dated
 from engine.tax.scheduled import between, scheduled_loss_sales, scheduled_purchases
 
+_MAY_MAKE_A_LOT: Final = PURCHASES | {
+    TransactionType.TRANSFER_IN,
+    TransactionType.EXCHANGE_IN,
+    TransactionType.EXCHANGE_OUT,  # it tells of the lot that it ended
+}
 _FIRST_FREE: Final = WASH_SALE_DAYS + timedelta(days=1)
 
 
@@ -60,14 +65,17 @@ def _purchases(books: Sequence[AccountBook], pending: Sequence[Transaction], as_
         history = read_history(recent, as_of=as_of)
         bought += _named(t for t in history.events if t.type in PURCHASES)
         return bought + [
-            (x.security_id, TransactionId(x.lot_id), x.acquired) for x in history.opening if x.gift_date is None
+            (x.security_id, TransactionId(x.lot_id), x.acquired)
+            for x in history.opening
+            if x.gift_date is None and x.acquired >= opens  # an exchange tells of lots of any age
         ]
     for book in recent:
-        lots, rows = book.lot_rows, book.history
-        known = frozenset(rows.where(made_a_lot(rows)).texts("lot_id").items())
-        opening = lots.where(~lots.texts("lot_id").among(known) & (lots.days("gift_date") == NO_DAY))
-        purchases = rows.where(rows.texts("type").among(PURCHASES))
-        bought += dated(purchases, "transaction_id", "trade_date") + dated(opening, "lot_id", "acquired")
+        rows, lots = book.history, book.lot_rows
+        made = rows.where(made_a_lot(rows))
+        known = set(zip(made.texts("security_id").items(), made.texts("lot_id").items(), strict=True))
+        bought_lots = lots.where(lots.days("gift_date") == NO_DAY)
+        bought += dated(rows.where(rows.texts("type").among(PURCHASES)), "transaction_id", "trade_date")
+        bought += [lot for lot in dated(bought_lots, "lot_id", "acquired") if lot[:2] not in known]
     return bought
 
 
@@ -78,7 +86,7 @@ def _acquired(lots: Rows[Lot], first: date, last: date) -> Rows[Lot]:
 
 def _has_riddles(rows: Rows[Transaction]) -> bool:
     """Return whether it takes a reading of the history to tell which lots these rows made."""
-    arrived = rows.texts("type").among(PURCHASES | {TransactionType.TRANSFER_IN})
+    arrived = rows.texts("type").among(_MAY_MAKE_A_LOT)
     return bool((arrived & ~made_a_lot(rows)).any())
 
 
