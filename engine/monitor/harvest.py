@@ -19,7 +19,7 @@ from engine.domain.plans import Lock, LockRule, Term
 from engine.domain.policy import restrictions_in_force
 from engine.domain.rows import NO_DAY, Decimals, Rows
 from engine.domain.settings import PlanSettings
-from engine.monitor.market_columns import Codes, Flags, MarketColumns, columns_of
+from engine.monitor.market_columns import Codes, Flags, MarketColumns, codes_of, columns_of
 from engine.monitor.on_demand import OnDemand
 from engine.tax.holding import last_long_term
 from engine.tax.netting import plan_liability
@@ -104,7 +104,7 @@ class _Losses:
 def _losses(snapshot: AccountSnapshot, market: MarketColumns) -> _Losses:
     """Return the lots worth less than gifts.basis_at says of them at their mark: every lot at once, digit for digit."""
     lots = snapshot.book.lot_rows
-    code = market.codes(lots.texts("security_id"))
+    code = codes_of(market, lots.texts("security_id"))
     marked = (code >= 0) & market.marked[code]
     quantity, cost = units(lots.decimals("quantity")), units(lots.decimals("cost_per_share"))
     gift_price, adjustment = _or_zero(lots.decimals("gift_price")), _or_zero(lots.decimals("wash_adjustment"))

@@ -60,11 +60,6 @@ class MarketColumns:
     targets: Mapping[ModelId, tuple[Codes, Array]]
     groups: Mapping[SecurityId, str]
 
-    def codes(self, names: Texts) -> Codes:
-        """Return the code of each of these names, -1 of one that the market does not know: (n,)."""
-        known = [*map(self.code.get, names.values, repeat(-1)), -1]  # place -1 is None
-        return np.array(known, dtype=np.intp)[names.codes]
-
     def names(self, these: Flags) -> list[SecurityId]:
         """Return the names of a mask (m,), in their order."""
         return [self.ids[code] for code in np.flatnonzero(these).tolist()]
@@ -159,6 +154,13 @@ def columns_of(market: MarketSnapshot) -> MarketColumns:
         },
         groups=groups,
     )
+
+
+@remembered
+def codes_of(market: MarketColumns, names: Texts) -> Codes:
+    """Return the code of each of these names, -1 of one that the market does not know: (n,)."""
+    known = [*map(market.code.get, names.values, repeat(-1)), -1]  # place -1 is None
+    return np.array(known, dtype=np.intp)[names.codes]
 
 
 @remembered

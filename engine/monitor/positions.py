@@ -12,7 +12,7 @@ from engine.domain.accounts import AccountSnapshot
 from engine.domain.exact import Whole, decimal_of, product, quotients, sums_by, total, units
 from engine.domain.identifiers import SecurityId
 from engine.domain.market import Array, MarketSnapshot
-from engine.monitor.market_columns import Flags, MarketColumns, columns_of
+from engine.monitor.market_columns import Flags, MarketColumns, codes_of, columns_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ def measure(snapshot: AccountSnapshot, market: MarketSnapshot) -> Measured:
     columns, lots = columns_of(market), snapshot.book.lot_rows
     names, quantity = lots.texts("security_id"), units(lots.decimals("quantity"))
     size = len(columns.ids)
-    code = columns.codes(names)
+    code = codes_of(columns, names)
     known = code >= 0
     share = sums_by(quantity.whole[known], code[known], size)
     held = np.bincount(code[known], minlength=size) > 0
