@@ -68,7 +68,7 @@ def _work(gate: Barrier, answers: "Queue[Any]", database: Path, part: int, parts
         for household in services.firm.households()[part::parts]:
             snapshots = services.firm.snapshots(household.household_id)
             for book in snapshots[0].household_books:
-                _ = book.lot_rows.columns, book.history.columns
+                _ = dict(book.lot_rows.columns), dict(book.history.columns)
             households.append([(snapshot, settings_of(services, snapshot.account)) for snapshot in snapshots])
             if accounts is not None and sum(map(len, households)) * parts >= accounts:
                 break
