@@ -9,16 +9,18 @@ The history of one group of substantially identical securities is played once, d
 is still free by then is all that can touch the plan.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from math import prod
 from typing import Final
 
-from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
+from engine.domain.accounts import Lot, Transaction, TransactionType
 from engine.domain.identifiers import AccountId, LotId, SecurityId
-from engine.review.case import ACQUIRES, WINDOW, Case, basis_of
+from engine.review.basis import basis_of
+from engine.review.case import Case
+from engine.review.household import ACQUIRES, WINDOW, Row
 
 _NOTHING: Final = Decimal("1e-9")  # shares or dollars below it come from divisions that do not come out even
 _POSTED: Final = timedelta(days=7)  # rows of one ratio within so many days are one split, told by several custodians
@@ -74,7 +76,8 @@ def disallowed_losses(case: Case) -> Mapping[LotId, Decimal]:
     if not case.snapshot.account.registration.is_taxable:
         return found
     for group in sorted(case.loss_groups - case.twin_groups):
-        found |= _Record(case, group).plan_day()
+        if case.household.acquires_nearby(group):
+            found |= _Record(case, group).plan_day()
     return found
 
 
@@ -84,7 +87,7 @@ def losses_of_history(case: Case, groups: frozenset[str]) -> Iterable[LossSold]:
     What is approved and not booked yet counts; the basis is the row's own, or else that of the lots it closed.
     """
     since = case.snapshot.as_of - WINDOW
-    rows = (row for row in case.history() if row.type is TransactionType.SELL and row.trade_date >= since)
+    rows = (row for row in case.household.sold_lately() if row.basis is None or row.basis / row.quantity > row.price)
     for group in sorted({case.group(row.security_id) for row in rows} & groups):
         for day, losses in _Record(case, group).history().items():
             yield from losses if day >= since else ()
@@ -101,13 +104,9 @@ class _Record:
         self.open: list[LossSold] = []
         self.moving: list[tuple[Transaction, list[Shares], int]] = []  # and how many splits came before they left
         self.splits: list[tuple[Transaction, set[AccountId]]] = []  # the first row of each, and who posted it
-        self.taxable = {b.account.account_id: b.account.registration.is_taxable for b in case.snapshot.household_books}
-        self.lots = {
-            (lot.account_id, lot.lot_id): lot
-            for book in case.snapshot.household_books
-            for lot in book.lots
-            if case.group(lot.security_id) == group
-        }
+        self.taxable = case.household.taxable
+        self.lots = {(lot.account_id, lot.lot_id): lot for lot in case.household.lots(group)}
+        self.booked = [row for row in case.household.rows(group) if row.trade_date <= self.day]
 
     def plan_day(self) -> dict[LotId, Decimal]:
         """Return what the plan's losses lose, USD, by lot."""
@@ -128,12 +127,12 @@ class _Record:
         made = set(arrivals.values())
         opening = [lot for key, lot in self.lots.items() if key not in made and lot.acquired <= self.day]
         found: dict[date, list[LossSold]] = {}
-        for day in sorted({row.trade_date for row in rows} | {lot.acquired for lot in opening} | {self.day}):
-            for lot in opening:
-                if lot.acquired == day:
-                    self._arrive(_standing(lot, self._later_splits(lot, rows)), day)
+        lots_of, rows_of = _by_day(opening, lambda lot: lot.acquired), _by_day(rows, lambda row: row.trade_date)
+        for day in sorted({*lots_of, *rows_of, self.day}):
+            for lot in lots_of.get(day, ()):
+                self._arrive(_standing(lot, self._later_splits(lot, rows)), day)
             found[day] = []
-            for row in sorted((row for row in rows if row.trade_date == day), key=_place_in_day):
+            for row in sorted(rows_of.get(day, ()), key=_place_in_day):
                 found[day] += self._play(row, arrivals.get(row.transaction_id))
             if day < self.day:
                 self._match(found[day])
@@ -141,8 +140,7 @@ class _Record:
 
     def _rows(self) -> tuple[list[Transaction], dict[str, tuple[AccountId, LotId]]]:
         """Return the group's rows, and the lot that each arrival of shares made."""
-        rows = [row for book in self.case.snapshot.household_books for row in self._of_book(book)]
-        rows += [replace(r, trade_date=self.day) for r in self.case.snapshot.pending if self._is_ours(r)]
+        rows = self.booked + [replace(row, trade_date=self.day) for row in self.case.household.pending(self.group)]
         arrivals: dict[str, tuple[AccountId, LotId]] = {}
         named = {(r.account_id, r.lot_id) for r in rows if r.type not in _LEAVES and r.lot_id is not None}
         unnamed = [lot for key, lot in self.lots.items() if key not in named]
@@ -158,15 +156,9 @@ class _Record:
 
     def _to_come(self) -> list[Transaction]:
         """Return the purchases of the next 30 days that are arranged, by day."""
-        rows = [row for book in self.case.snapshot.household_books for row in book.transactions if self._is_ours(row)]
+        rows = self.case.household.rows(self.group)
         ahead = [r for r in rows if r.type in ACQUIRES and timedelta(0) < r.trade_date - self.day <= WINDOW]
         return sorted(ahead, key=lambda row: (row.trade_date, _place_in_day(row)))
-
-    def _of_book(self, book: AccountBook) -> Iterable[Transaction]:
-        return (row for row in book.transactions if self._is_ours(row) and row.trade_date <= self.day)
-
-    def _is_ours(self, row: Transaction) -> bool:
-        return self.case.group(row.security_id) == self.group
 
     def _later_splits(self, lot: Lot, rows: Sequence[Transaction]) -> Decimal:
         ratio = Decimal(1)
@@ -238,8 +230,7 @@ class _Record:
 
     def _splits_after(self, row: Transaction) -> Decimal:
         """Return how many of today's shares one of a row's is."""
-        later = (r for book in self.case.snapshot.household_books for r in self._of_book(book))
-        ratios = [r.quantity for r in later if r.type is TransactionType.SPLIT and _is_alike(row, r)
+        ratios = [r.quantity for r in self.booked if r.type is TransactionType.SPLIT and _is_alike(row, r)
                   and r.trade_date > row.trade_date]  # fmt: skip
         return prod(ratios, start=Decimal(1))
 
@@ -259,7 +250,7 @@ class _Record:
 
     def _take(self, row: Transaction) -> list[Shares]:
         """Take the shares of the lot that a row names, else the oldest, out of what is held."""
-        today = row.trade_date == self.day and row in self.case.snapshot.pending
+        today = row.trade_date == self.day and row in self.case.household.pending(self.group)
         may = [s for s in self.held if _is_alike(row, s) and (today or not s.standing)]
         may = [s for s in may if row.lot_id is None or s.lot_id == row.lot_id]
         taken, missing = [], row.quantity
@@ -356,6 +347,13 @@ def _standing(lot: Lot, later_splits: Decimal) -> Shares:
         free=not lot.wash_adjustment and lot.gift_date is None,
         standing=True,
     )
+
+
+def _by_day(rows: Iterable[Row], day_of: Callable[[Row], date]) -> dict[date, list[Row]]:
+    found: dict[date, list[Row]] = {}
+    for row in rows:
+        found.setdefault(day_of(row), []).append(row)
+    return found
 
 
 def _place_in_day(row: Transaction) -> int:

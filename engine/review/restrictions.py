@@ -8,7 +8,9 @@ from engine.domain.accounts import Lot, Restriction, Rule
 from engine.domain.identifiers import SecurityId
 from engine.domain.plans import Side, Trade
 from engine.domain.settings import LotMethod, WashSalePolicy
-from engine.review.case import DUST, WINDOW, Case, basis_of, gain_of, is_meant
+from engine.review.basis import basis_of, gain_of
+from engine.review.case import DUST, Case
+from engine.review.household import WINDOW
 
 _FIRST_GOES_THE_LEAST: Final[Mapping[LotMethod, Callable[[Lot, Decimal], Decimal]]] = {
     LotMethod.FIFO: lambda lot, _: Decimal(lot.acquired.toordinal()),
@@ -19,14 +21,15 @@ _FIRST_GOES_THE_LEAST: Final[Mapping[LotMethod, Callable[[Lot, Decimal], Decimal
 
 def restrictions(case: Case) -> Iterable[str]:
     """Nothing is traded that a restriction in force, the settings or the market forbids to trade."""
+    meant = [(restriction, case.meant(restriction.target)) for restriction in case.in_force]
+    excluded = [case.meant(target) for target in case.settings.exclude]
     for trade in case.plan.trades:
-        security = case.security(trade.security_id)
-        for restriction in case.in_force:
-            if is_meant(restriction.target, security):
+        for restriction, names in meant:
+            if trade.security_id in names:
                 yield from _broken(restriction, trade)
-        if trade.side is Side.BUY and any(is_meant(target, security) for target in case.settings.exclude):
+        if trade.side is Side.BUY and any(trade.security_id in names for names in excluded):
             yield f"{trade.security_id}: bought, but excluded by the settings"
-        if security.tradable is False:
+        if case.security(trade.security_id).tradable is False:
             yield f"{trade.security_id}: traded, but not tradable"
 
 
@@ -43,7 +46,7 @@ def exits(case: Case) -> Iterable[str]:
     if case.settings.liquidate:
         return
     for name, shares in case.shares_after.items():
-        if shares > DUST and case.must_go(name) and name not in case.plan.edited and not is_kept(case, name):
+        if case.must_go(name) and shares > DUST and name not in case.plan.edited and not is_kept(case, name):
             yield f"{name}: {shares.normalize():f} shares stay, though it may not be held"
 
 
@@ -68,9 +71,9 @@ def is_kept(case: Case, name: SecurityId) -> bool:
     if security.tradable is False or price <= 0:
         return True
     for restriction in case.in_force:
-        if restriction.rule is Rule.DO_NOT_SELL and is_meant(restriction.target, security):
+        if restriction.rule is Rule.DO_NOT_SELL and name in case.meant(restriction.target):
             return True
-    own = [lot for lot in case.snapshot.lots if lot.security_id == name]
+    own = case.lots_of(name)
     losing = any(gain_of(lot, lot.quantity, price) < 0 for lot in own)
     if not losing or not case.snapshot.account.registration.is_taxable:
         return False
@@ -82,7 +85,7 @@ def is_kept(case: Case, name: SecurityId) -> bool:
     if may_wash:  # only shares that are themselves replacements stay, and those go too where everything does
         since = case.snapshot.as_of - WINDOW
         return not case.settings.liquidate and any(lot.acquired >= since and lot.gift_date is None for lot in own)
-    return case.group(name) in case.bought_lately
+    return bool(case.household.bought_lately(case.group(name)))
 
 
 def lot_order(case: Case) -> Iterable[str]:
@@ -91,8 +94,11 @@ def lot_order(case: Case) -> Iterable[str]:
     if first is None:
         return
     for trade in case.plan.trades:
-        own = [lot for lot in case.snapshot.lots if lot.security_id == trade.security_id]
-        left = [lot for lot in own if lot.quantity - case.sold.get(lot.lot_id, Decimal(0)) > DUST]
+        left = [
+            lot
+            for lot in case.lots_of(trade.security_id)
+            if lot.quantity - case.sold.get(lot.lot_id, Decimal(0)) > DUST
+        ]
         for sale in trade.lots:
             place = first(case.lots[sale.lot_id], trade.price)
             skipped = [lot.lot_id for lot in left if first(lot, trade.price) < place]
@@ -106,10 +112,11 @@ def small_losses(case: Case) -> Iterable[str]:
     if settings.liquidate or not case.snapshot.account.registration.is_taxable:
         return
     least_part = Decimal(str(settings.harvest_min_loss_pct))
-    for trade, sale in case.sales:
+    for trade, sale, lot, basis, _ in case.sold_lots:
+        if basis <= lot.quantity * trade.price:
+            continue
         if case.must_go(trade.security_id) or trade.security_id in case.plan.edited:
             continue
-        lot = case.lots[sale.lot_id]
         loss = -gain_of(lot, lot.quantity, trade.price)
-        if 0 < loss < max(settings.harvest_min_loss_usd, least_part * basis_of(lot, trade.price)) - DUST:
+        if 0 < loss < max(settings.harvest_min_loss_usd, least_part * basis) - DUST:
             yield f"lot {sale.lot_id}: loses {loss:.2f} in all, too little to be sold"
