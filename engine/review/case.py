@@ -14,6 +14,7 @@ from engine.domain.plans import LotSale, Plan, Side, Trade
 from engine.domain.settings import PlanSettings
 from engine.review.basis import basis_of
 from engine.review.household import Household
+from engine.review.lots import OwnLots
 from engine.review.unrealised import Unsold
 from engine.review.weights import ActiveWeights, Names
 
@@ -42,26 +43,20 @@ class Case:
 
     @cached_property
     def unsold(self) -> Unsold:
-        return Unsold(lots=self.snapshot.lots, marks=self.market.marks, on=self.snapshot.as_of)
+        return Unsold(own=self.own, marks=self.market.marks, on=self.snapshot.as_of)
 
     @property
     def settings(self) -> PlanSettings:
         return self.plan.settings
 
     @cached_property
-    def lots(self) -> Mapping[LotId, Lot]:
-        return {lot.lot_id: lot for lot in self.snapshot.lots}
-
-    def lots_of(self, security_id: SecurityId) -> Sequence[Lot]:
-        """Return the account's own lots of a security."""
-        return self._lots_by_name.get(security_id, ())
+    def own(self) -> OwnLots:
+        return OwnLots(rows=self.snapshot.book.lot_rows)
 
     @cached_property
-    def _lots_by_name(self) -> Mapping[SecurityId, list[Lot]]:
-        found: dict[SecurityId, list[Lot]] = {}
-        for lot in self.snapshot.lots:
-            found.setdefault(lot.security_id, []).append(lot)
-        return found
+    def lots(self) -> Mapping[LotId, Lot]:
+        """The lots that the plan names."""
+        return self.own.named(sale.lot_id for _, sale in self.sales)
 
     @cached_property
     def flow(self) -> Decimal:
@@ -77,12 +72,9 @@ class Case:
         """Net asset value as the account stands, USD."""
         return self.snapshot.account.cash + self.worth(self.shares_before)
 
-    @cached_property
+    @property
     def shares_before(self) -> Mapping[SecurityId, Decimal]:
-        held: dict[SecurityId, Decimal] = {}
-        for lot in self.snapshot.lots:
-            held[lot.security_id] = held.get(lot.security_id, Decimal(0)) + lot.quantity
-        return held
+        return self.own.shares
 
     def worth(self, shares: Mapping[SecurityId, Decimal]) -> Decimal:
         """Return the market value of these shares, USD."""
@@ -209,9 +201,17 @@ class Case:
         return found
 
     @cached_property
+    def sold_of_group(self) -> Mapping[str, Sequence[Sold]]:
+        """What the plan sells, by wash-sale group."""
+        found: dict[str, list[Sold]] = {}
+        for sold in self.sold_lots:
+            found.setdefault(self.group(sold.trade.security_id), []).append(sold)
+        return found
+
+    @cached_property
     def loss_groups(self) -> frozenset[str]:
         """Wash-sale groups of which the plan sells at least one share at a loss."""
-        return frozenset(self.group(sold.trade.security_id) for sold in self.sold_lots if sold.gain < 0)
+        return frozenset(group for group, sold in self.sold_of_group.items() if any(each.gain < 0 for each in sold))
 
     @cached_property
     def bought_groups(self) -> frozenset[str]:

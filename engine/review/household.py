@@ -1,14 +1,18 @@
 """What has the household bought and sold, and what does it hold? Its raw rows and lots by wash-sale group."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
-from itertools import chain
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.domain.accounts import AccountBook, AccountSnapshot, Lot, Transaction, TransactionType
 from engine.domain.identifiers import AccountId, LotId, SecurityId
+from engine.domain.rows import Rows, Texts
+from engine.review.lots import among
 
 WINDOW: Final = timedelta(days=30)  # each side of a sale at a loss; 26 U.S.C. 1091(a)
 ACQUIRES: Final = frozenset({TransactionType.BUY, TransactionType.REINVEST})
@@ -17,105 +21,119 @@ _ARRIVES: Final = ACQUIRES | {TransactionType.TRANSFER_IN}
 Row = TypeVar("Row", Lot, Transaction)
 
 
+class Records(NamedTuple):
+    """What there is of one wash-sale group, in the order of the books: rows booked, later ones too; trades approved and
+    not booked yet; lots."""
+
+    rows: Sequence[Transaction]
+    pending: Sequence[Transaction]
+    lots: Sequence[Lot]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Household:
-    """group_of: the wash-sale group of a security. Rows and lots come in the order of the books."""
+    """group_of: the wash-sale group of a security. Rows are made of what is asked for alone."""
 
     snapshot: AccountSnapshot
     group_of: Callable[[SecurityId], str]
+    _groups: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def taxable(self) -> Mapping[AccountId, bool]:
         return {b.account.account_id: b.account.registration.is_taxable for b in self.snapshot.household_books}
 
-    def lots(self, group: str) -> list[Lot]:
-        return self._lots.get(group, [])
-
-    def rows(self, group: str) -> list[Transaction]:
-        """Return what is booked, later rows too."""
-        return self._rows.get(group, [])
-
-    def pending(self, group: str) -> list[Transaction]:
-        """Return the trades approved and not booked yet."""
-        return self._pending.get(group, [])
+    def records(self, groups: Collection[str]) -> Mapping[str, Records]:
+        """Return what there is of each of these groups."""
+        rows: dict[str, list[Transaction]] = {group: [] for group in groups}
+        lots: dict[str, list[Lot]] = {group: [] for group in groups}
+        for book in self.snapshot.household_books if groups else ():
+            self._sort(book.history, rows)
+            self._sort(book.lot_rows, lots)
+        return {group: Records(rows[group], self._pending.get(group, ()), lots[group]) for group in groups}
 
     def sold_lately(self) -> Iterable[Transaction]:
-        """Return the sales of the last 30 days in taxable accounts, those not booked yet as if they were today's."""
-        for row in chain.from_iterable(self._near.values()):
-            done = row.type is TransactionType.SELL and row.trade_date <= self.snapshot.as_of
-            if done and self.taxable.get(row.account_id, True):
+        """Return the sales of the last 30 days in taxable accounts, and those approved and not booked yet."""
+        booked = (row for _, rows in self._sales_near for row in rows if row.trade_date <= self.snapshot.as_of)
+        for row in (*booked, *self.snapshot.pending):
+            if row.type is TransactionType.SELL and self.taxable.get(row.account_id, True):
                 yield row
 
     def to_be_sold(self) -> Iterable[Transaction]:
         """Return the sales of the next 30 days that are arranged in taxable accounts."""
-        for book, rows in self._booked_near:
-            for row in rows if book.account.registration.is_taxable else ():
-                if row.type is TransactionType.SELL and row.trade_date > self.snapshot.as_of:
-                    yield row
+        for book, rows in self._sales_near:
+            if book.account.registration.is_taxable:
+                yield from (row for row in rows if row.trade_date > self.snapshot.as_of)
 
-    def acquires_nearby(self, group: str) -> bool:
-        """Return whether shares of a group came, or are to come, within 30 days of today."""
-        return group in self._new_lots or any(row.type in ACQUIRES for row in self._near.get(group, ()))
+    @cached_property
+    def acquired_near(self) -> frozenset[str]:
+        """Groups of which shares came, or are to come, within 30 days of today, however they came."""
+        found = {self._group(row.security_id) for row in self.snapshot.pending if row.type in ACQUIRES}
+        since = (self.snapshot.as_of - WINDOW).toordinal()
+        for book in self.snapshot.household_books:
+            rows, lots = book.history, book.lot_rows
+            found |= self._groups_of(
+                rows.texts("security_id"), self._is_near(rows) & among(rows.texts("type"), ACQUIRES)
+            )
+            found |= self._groups_of(lots.texts("security_id"), lots.days("acquired") >= since)
+        return frozenset(found)
 
-    def bought_lately(self, group: str) -> list[str]:
-        """Return what the household bought of a group in the last 30 days or is to buy in the next, in words.
+    def bought_lately(self, groups: Iterable[str]) -> Mapping[str, Sequence[str]]:
+        """Return what the household bought in the last 30 days or is to buy in the next, in words, by group.
 
         A lot of those days that no row explains was bought too; one that was moved in or given was not.
         """
-        found = []
-        for row in self._near.get(group, ()):
-            if row.type in ACQUIRES:
-                done = "bought" if row.trade_date <= self.snapshot.as_of else "to be bought"
-                found.append(f"{done} on {row.trade_date} in account {row.account_id} ({row.transaction_id})")
-        explained = self._explained(group) if group in self._new_lots else frozenset()
-        for lot in self._new_lots.get(group, ()):
+        records = self.records(sorted(self.acquired_near.intersection(groups)))
+        told = {group: [*self._purchases(found), *self._unexplained(found)] for group, found in records.items()}
+        return {group: words for group, words in told.items() if words}
+
+    def _purchases(self, found: Records) -> Iterable[str]:
+        today = self.snapshot.as_of
+        for row in (*found.rows, *(replace(row, trade_date=today) for row in found.pending)):
+            if row.type in ACQUIRES and abs(row.trade_date - today) <= WINDOW:
+                done = "bought" if row.trade_date <= today else "to be bought"
+                yield f"{done} on {row.trade_date} in account {row.account_id} ({row.transaction_id})"
+
+    def _unexplained(self, found: Records) -> Iterable[str]:
+        today = self.snapshot.as_of
+        explained: set[tuple[AccountId, SecurityId, date | LotId | None]] = set()
+        for row in (*found.rows, *(replace(row, trade_date=today) for row in found.pending)):
+            if row.type in _ARRIVES:
+                explained |= {(row.account_id, row.security_id, mark) for mark in (row.trade_date, row.lot_id)}
+        for lot in found.lots:
             keys = {(lot.account_id, lot.security_id, mark) for mark in (lot.acquired, lot.lot_id)}
-            if not keys & explained and lot.gift_date is None:
-                found.append(f"bought on {lot.acquired} in account {lot.account_id} (lot {lot.lot_id})")
+            if lot.acquired >= today - WINDOW and lot.gift_date is None and not keys & explained:
+                yield f"bought on {lot.acquired} in account {lot.account_id} (lot {lot.lot_id})"
+
+    @cached_property
+    def _sales_near(self) -> Sequence[tuple[AccountBook, Rows[Transaction]]]:
+        """What is sold within 30 days before or after today, by book."""
+        sells = {TransactionType.SELL}
+        found = []
+        for book in self.snapshot.household_books:
+            rows = book.history
+            found.append((book, rows.where(self._is_near(rows) & among(rows.texts("type"), sells))))
         return found
 
-    def _explained(self, group: str) -> set[tuple[AccountId, SecurityId, date | LotId | None]]:
-        today = self.snapshot.as_of
-        arrived = [row for row in self.rows(group) if row.type in _ARRIVES]
-        arrived += [replace(row, trade_date=today) for row in self.pending(group) if row.type in _ARRIVES]
-        return {(row.account_id, row.security_id, mark) for row in arrived for mark in (row.trade_date, row.lot_id)}
-
-    @cached_property
-    def _lots(self) -> Mapping[str, list[Lot]]:
-        return self._by_group(lot for book in self.snapshot.household_books for lot in book.lots)
-
-    @cached_property
-    def _rows(self) -> Mapping[str, list[Transaction]]:
-        return self._by_group(row for book in self.snapshot.household_books for row in book.transactions)
+    def _is_near(self, rows: Rows[Transaction]) -> NDArray[np.bool_]:
+        return np.abs(rows.days("trade_date") - self.snapshot.as_of.toordinal()) <= WINDOW.days
 
     @cached_property
     def _pending(self) -> Mapping[str, list[Transaction]]:
-        return self._by_group(self.snapshot.pending)
-
-    @cached_property
-    def _booked_near(self) -> list[tuple[AccountBook, list[Transaction]]]:
-        """What is booked within 30 days before or after today, by book."""
-        first, last = self.snapshot.as_of - WINDOW, self.snapshot.as_of + WINDOW
-        books = self.snapshot.household_books
-        return [(book, [row for row in book.transactions if first <= row.trade_date <= last]) for book in books]
-
-    @cached_property
-    def _near(self) -> Mapping[str, list[Transaction]]:
-        """What happens within 30 days of today, approved trades as if they were today's."""
-        booked = [row for _, rows in self._booked_near for row in rows]
-        today = self.snapshot.as_of
-        return self._by_group([*booked, *(replace(row, trade_date=today) for row in self.snapshot.pending)])
-
-    @cached_property
-    def _new_lots(self) -> Mapping[str, list[Lot]]:
-        """Lots acquired in the last 30 days, however they came."""
-        since = self.snapshot.as_of - WINDOW
-        return self._by_group(
-            lot for book in self.snapshot.household_books for lot in book.lots if lot.acquired >= since
-        )
-
-    def _by_group(self, rows: Iterable[Row]) -> Mapping[str, list[Row]]:
-        found: dict[str, list[Row]] = {}
-        for row in rows:
-            found.setdefault(self.group_of(row.security_id), []).append(row)
+        found: dict[str, list[Transaction]] = {}
+        for row in self.snapshot.pending:
+            found.setdefault(self._group(row.security_id), []).append(row)
         return found
+
+    def _sort(self, rows: Rows[Row], into: dict[str, list[Row]]) -> None:
+        names = rows.texts("security_id")
+        for row in rows.where(among(names, [n for n in names.values if self._group(SecurityId(n)) in into])):
+            into[self._group(row.security_id)].append(row)
+
+    def _groups_of(self, names: Texts, which: NDArray[np.bool_]) -> set[str]:
+        return {self._group(SecurityId(names.values[code])) for code in set(names.codes[which].tolist())}
+
+    def _group(self, security_id: SecurityId) -> str:
+        """Return group_of it, asked once."""
+        if security_id not in self._groups:
+            self._groups[security_id] = self.group_of(security_id)
+        return self._groups[security_id]

@@ -20,7 +20,7 @@ from engine.domain.accounts import Lot, Transaction, TransactionType
 from engine.domain.identifiers import AccountId, LotId, SecurityId
 from engine.review.basis import basis_of
 from engine.review.case import Case
-from engine.review.household import ACQUIRES, WINDOW, Row
+from engine.review.household import ACQUIRES, WINDOW, Records, Row
 
 _NOTHING: Final = Decimal("1e-9")  # shares or dollars below it come from divisions that do not come out even
 _POSTED: Final = timedelta(days=7)  # rows of one ratio within so many days are one split, told by several custodians
@@ -75,9 +75,9 @@ def disallowed_losses(case: Case) -> Mapping[LotId, Decimal]:
     found: dict[LotId, Decimal] = {}
     if not case.snapshot.account.registration.is_taxable:
         return found
-    for group in sorted(case.loss_groups - case.twin_groups):
-        if case.household.acquires_nearby(group):
-            found |= _Record(case, group).plan_day()
+    groups = (case.loss_groups - case.twin_groups) & case.household.acquired_near
+    for group, records in case.household.records(sorted(groups)).items():
+        found |= _Record(case, group, records).plan_day()
     return found
 
 
@@ -88,25 +88,27 @@ def losses_of_history(case: Case, groups: frozenset[str]) -> Iterable[LossSold]:
     """
     since = case.snapshot.as_of - WINDOW
     rows = (row for row in case.household.sold_lately() if row.basis is None or row.basis / row.quantity > row.price)
-    for group in sorted({case.group(row.security_id) for row in rows} & groups):
-        for day, losses in _Record(case, group).history().items():
+    groups &= {case.group(row.security_id) for row in rows}
+    for group, records in case.household.records(sorted(groups)).items():
+        for day, losses in _Record(case, group, records).history().items():
             yield from losses if day >= since else ()
 
 
 class _Record:
     """One wash-sale group in every account of the household, from the first transaction to the plan's own sales."""
 
-    def __init__(self, case: Case, group: str) -> None:
+    def __init__(self, case: Case, group: str, records: Records) -> None:
         self.case = case
         self.group = group
+        self.records = records
         self.day = case.snapshot.as_of
         self.held: list[Shares] = []
         self.open: list[LossSold] = []
         self.moving: list[tuple[Transaction, list[Shares], int]] = []  # and how many splits came before they left
         self.splits: list[tuple[Transaction, set[AccountId]]] = []  # the first row of each, and who posted it
         self.taxable = case.household.taxable
-        self.lots = {(lot.account_id, lot.lot_id): lot for lot in case.household.lots(group)}
-        self.booked = [row for row in case.household.rows(group) if row.trade_date <= self.day]
+        self.lots = {(lot.account_id, lot.lot_id): lot for lot in records.lots}
+        self.booked = [row for row in records.rows if row.trade_date <= self.day]
 
     def plan_day(self) -> dict[LotId, Decimal]:
         """Return what the plan's losses lose, USD, by lot."""
@@ -140,7 +142,7 @@ class _Record:
 
     def _rows(self) -> tuple[list[Transaction], dict[str, tuple[AccountId, LotId]]]:
         """Return the group's rows, and the lot that each arrival of shares made."""
-        rows = self.booked + [replace(row, trade_date=self.day) for row in self.case.household.pending(self.group)]
+        rows = self.booked + [replace(row, trade_date=self.day) for row in self.records.pending]
         arrivals: dict[str, tuple[AccountId, LotId]] = {}
         named = {(r.account_id, r.lot_id) for r in rows if r.type not in _LEAVES and r.lot_id is not None}
         unnamed = [lot for key, lot in self.lots.items() if key not in named]
@@ -156,8 +158,9 @@ class _Record:
 
     def _to_come(self) -> list[Transaction]:
         """Return the purchases of the next 30 days that are arranged, by day."""
-        rows = self.case.household.rows(self.group)
-        ahead = [r for r in rows if r.type in ACQUIRES and timedelta(0) < r.trade_date - self.day <= WINDOW]
+        ahead = [
+            r for r in self.records.rows if r.type in ACQUIRES and timedelta(0) < r.trade_date - self.day <= WINDOW
+        ]
         return sorted(ahead, key=lambda row: (row.trade_date, _place_in_day(row)))
 
     def _later_splits(self, lot: Lot, rows: Sequence[Transaction]) -> Decimal:
@@ -250,7 +253,7 @@ class _Record:
 
     def _take(self, row: Transaction) -> list[Shares]:
         """Take the shares of the lot that a row names, else the oldest, out of what is held."""
-        today = row.trade_date == self.day and row in self.case.household.pending(self.group)
+        today = row.trade_date == self.day and row in self.records.pending
         may = [s for s in self.held if _is_alike(row, s) and (today or not s.standing)]
         may = [s for s in may if row.lot_id is None or s.lot_id == row.lot_id]
         taken, missing = [], row.quantity
@@ -283,15 +286,13 @@ class _Record:
     def _sell_by_plan(self) -> list[LossSold]:
         """Take out what the plan sells of this security; return the pieces that lose, by the lots of the book."""
         losses = []
-        for trade, sale in self.case.sales:
-            if self.case.group(trade.security_id) != self.group:
-                continue
-            lot, missing = self.case.lots[sale.lot_id], sale.quantity
+        for trade, sale, lot, basis, _ in self.case.sold_of_group.get(self.group, ()):
+            missing = sale.quantity
             for shares in [s for s in self.held if (s.account_id, s.lot_id) == (lot.account_id, lot.lot_id)]:
                 part = min(shares.quantity, missing)
                 self._reduce(shares, part)
                 missing -= part
-            loss = basis_of(lot, trade.price) / lot.quantity - trade.price
+            loss = basis / lot.quantity - trade.price
             if loss * sale.quantity > _NOTHING:
                 losses.append(
                     LossSold(cause=None, security_id=lot.security_id, account_id=lot.account_id, lot_id=lot.lot_id,

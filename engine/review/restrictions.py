@@ -73,7 +73,7 @@ def is_kept(case: Case, name: SecurityId) -> bool:
     for restriction in case.in_force:
         if restriction.rule is Rule.DO_NOT_SELL and name in case.meant(restriction.target):
             return True
-    own = case.lots_of(name)
+    own = case.own.of(name)
     losing = any(gain_of(lot, lot.quantity, price) < 0 for lot in own)
     if not losing or not case.snapshot.account.registration.is_taxable:
         return False
@@ -85,7 +85,7 @@ def is_kept(case: Case, name: SecurityId) -> bool:
     if may_wash:  # only shares that are themselves replacements stay, and those go too where everything does
         since = case.snapshot.as_of - WINDOW
         return not case.settings.liquidate and any(lot.acquired >= since and lot.gift_date is None for lot in own)
-    return bool(case.household.bought_lately(case.group(name)))
+    return bool(case.household.bought_lately([case.group(name)]))
 
 
 def lot_order(case: Case) -> Iterable[str]:
@@ -95,9 +95,7 @@ def lot_order(case: Case) -> Iterable[str]:
         return
     for trade in case.plan.trades:
         left = [
-            lot
-            for lot in case.lots_of(trade.security_id)
-            if lot.quantity - case.sold.get(lot.lot_id, Decimal(0)) > DUST
+            lot for lot in case.own.of(trade.security_id) if lot.quantity - case.sold.get(lot.lot_id, Decimal(0)) > DUST
         ]
         for sale in trade.lots:
             place = first(case.lots[sale.lot_id], trade.price)

@@ -103,10 +103,8 @@ def wash_sales(case: Case) -> Iterable[str]:
         yield f"{group}: the plan both buys it and sells it at a loss"
     allowed = case.settings.wash_sales is WashSalePolicy.ALLOW
     barred = case.loss_groups & case.twin_groups if allowed else case.loss_groups
-    for group in sorted(barred):
-        bought = case.household.bought_lately(group)
-        if bought:
-            yield f"{group}: sold at a loss, but {', '.join(bought)}"
+    for group, bought in case.household.bought_lately(barred).items():
+        yield f"{group}: sold at a loss, but {', '.join(bought)}"
     # Where everything is sold, the purchase goes too: shares sold together replace each other no more.
     for _, sale, lot, _, gain in case.sold_lots if allowed and not case.settings.liquidate else ():
         itself_new = lot.gift_date is None and case.snapshot.as_of - lot.acquired <= WINDOW

@@ -1,6 +1,6 @@
 """What gains and losses are not realised? Of the lots as they are held, and of what a plan leaves of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from engine.domain.accounts import Lot
 from engine.domain.identifiers import LotId, SecurityId
 from engine.domain.market import Array, Mark
+from engine.domain.rows import NO_DAY
 from engine.review.basis import gain_of, held_over_a_year, starts_on
+from engine.review.lots import OwnLots
 
 FIGURES: Final = ("st_gain", "st_loss", "lt_gain", "lt_loss")
 _ZERO: Final = Decimal(0)
@@ -22,29 +24,27 @@ _ROUNDED: Final = 2.3e-16  # of a float's value, by each sum and product
 
 @dataclass(frozen=True, kw_only=True)
 class Unsold:
-    """The account's lots at the marks of a day. Arrays are (n,), one entry for each lot that was not a gift."""
+    """The account's lots at the marks of a day. Arrays are (n,); a gift's entries say nothing, for it has two bases."""
 
-    lots: tuple[Lot, ...]
+    own: OwnLots
     marks: Mapping[SecurityId, Mark]
     on: date
 
     def exact(self, sold: Mapping[LotId, Decimal]) -> dict[str, Decimal]:
         """Return the figures, USD, with so many shares of each lot sold."""
-        return self._sums(self.lots, sold)
+        return self._sums(self.own.rows, sold)
 
     def rough(self, sold: Mapping[LotId, Decimal]) -> tuple[dict[str, float], float]:
         """Return the figures as floats, USD, and how far they may be off."""
         gain = self._gain.copy()
-        for lot_id, quantity in sold.items():
-            at = self._place.get(lot_id)
-            if at is not None:
-                gain[at] *= 1 - float(quantity) / self._quantity[at]
+        places = np.array([self.own.place[lot_id] for lot_id in sold], dtype=np.intp)
+        gain[places] *= 1 - np.array([float(quantity) for quantity in sold.values()]) / self._quantity[places]
         sums = np.bincount(2 * self._long + (gain < 0), weights=gain, minlength=4).tolist()
         given = self._sums(self._given, sold)
         off = _ROUNDED * (len(gain) + 8) * self._size
         return {name: rough + float(given[name]) for name, rough in zip(FIGURES, sums, strict=True)}, off
 
-    def _sums(self, lots: tuple[Lot, ...], sold: Mapping[LotId, Decimal]) -> dict[str, Decimal]:
+    def _sums(self, lots: Iterable[Lot], sold: Mapping[LotId, Decimal]) -> dict[str, Decimal]:
         totals = dict.fromkeys(FIGURES, _ZERO)
         for lot in lots:
             price = self.marks[lot.security_id].price
@@ -54,35 +54,34 @@ class Unsold:
         return totals
 
     @cached_property
+    def _is_given(self) -> NDArray[np.bool_]:
+        return np.not_equal(self.own.rows.days("gift_date"), NO_DAY)
+
+    @cached_property
     def _given(self) -> tuple[Lot, ...]:
-        """Gifts, which have two bases: each is worked out by itself."""
-        return tuple(lot for lot in self.lots if lot.gift_price is not None)
-
-    @cached_property
-    def _bought(self) -> tuple[Lot, ...]:
-        return tuple(lot for lot in self.lots if lot.gift_price is None)
-
-    @cached_property
-    def _place(self) -> Mapping[LotId, int]:
-        return {lot.lot_id: at for at, lot in enumerate(self._bought)}
+        return tuple(self.own.rows.where(self._is_given)) if self._is_given.any() else ()
 
     @cached_property
     def _quantity(self) -> Array:
-        return np.array([float(lot.quantity) for lot in self._bought])
+        return self.own.rows.floats("quantity")
 
     @cached_property
     def _worth(self) -> Array:
+        names = self.own.rows.texts("security_id")
+        held = np.bincount(names.codes, minlength=len(names.values)).tolist()
         marks = self.marks
-        return self._quantity * np.array([float(marks[lot.security_id].price) for lot in self._bought])
+        price = [float(marks[SecurityId(name)].price) if n else 0.0 for name, n in zip(names.values, held, strict=True)]
+        return self._quantity * np.array(price)[names.codes]
 
     @cached_property
     def _cost(self) -> Array:
-        cost = self._quantity * np.array([float(lot.cost_per_share) for lot in self._bought])
-        return cost + np.array([float(lot.wash_adjustment or 0) for lot in self._bought])
+        rows = self.own.rows
+        adjustment: Array = np.nan_to_num(rows.floats("wash_adjustment"))
+        return self._quantity * rows.floats("cost_per_share") + adjustment
 
     @cached_property
     def _gain(self) -> Array:
-        return self._worth - self._cost
+        return np.where(self._is_given, 0.0, self._worth - self._cost)
 
     @cached_property
     def _size(self) -> float:
@@ -90,6 +89,8 @@ class Unsold:
 
     @cached_property
     def _long(self) -> NDArray[np.bool_]:
-        starts = [lot.acquired if lot.holding_start is None else lot.holding_start for lot in self._bought]
-        is_long = {start: held_over_a_year(start, self.on) for start in set(starts)}
-        return np.array([is_long[start] for start in starts], dtype=bool)
+        acquired, tacked = self.own.rows.days("acquired"), self.own.rows.days("holding_start")
+        today = self.on.toordinal()
+        near_a_year = range(today - 368, today + 1)
+        first_short = next(day for day in near_a_year if not held_over_a_year(date.fromordinal(day), self.on))
+        return np.where(tacked == NO_DAY, acquired, tacked) < first_short
