@@ -2,19 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from engine.domain.accounts import AccountSnapshot, Lot, Restriction, Rule
+from engine.domain.accounts import AccountSnapshot, Restriction, Rule
 from engine.domain.identifiers import LotId, SecurityId
 from engine.domain.market import MarketSnapshot, Security
 from engine.domain.plans import LotSale, Plan, Side, Trade
 from engine.domain.settings import PlanSettings
 from engine.review.basis import basis_of
 from engine.review.household import Household
-from engine.review.lots import OwnLots
+from engine.review.lots import HeldLot, OwnLots
 from engine.review.unrealised import Unsold
 from engine.review.weights import ActiveWeights, Names
 
@@ -28,7 +28,7 @@ class Sold(NamedTuple):
 
     trade: Trade
     sale: LotSale
-    lot: Lot
+    lot: HeldLot
     basis: Decimal
     gain: Decimal
 
@@ -54,7 +54,7 @@ class Case:
         return OwnLots(rows=self.snapshot.book.lot_rows)
 
     @cached_property
-    def lots(self) -> Mapping[LotId, Lot]:
+    def lots(self) -> Mapping[LotId, HeldLot]:
         """The lots that the plan names."""
         return self.own.named(sale.lot_id for _, sale in self.sales)
 
@@ -177,16 +177,20 @@ class Case:
         """The account before the plan, as fractions of the value before the flow."""
         if self.value_before == self.value:
             return self.before
-        return ActiveWeights(names=self.names, shares=self.shares_before, value=self.value_before)
+        return replace(self.before, value=self.value_before)
 
     @cached_property
     def before(self) -> ActiveWeights:
         """The account before the plan, as fractions of the value after the flow."""
-        return ActiveWeights(names=self.names, shares=self.shares_before, value=self.value)
+        held = self.own.rough_shares(self.names.place)
+        return ActiveWeights(names=self.names, shares=self.shares_before, rough_shares=held, value=self.value)
 
     @cached_property
     def after(self) -> ActiveWeights:
-        return ActiveWeights(names=self.names, shares=self.shares_after, value=self.value)
+        held, place = self.before.rough_shares.copy(), self.names.place
+        for trade in self.plan.trades:
+            held[place[trade.security_id]] += float(signed(trade))
+        return ActiveWeights(names=self.names, shares=self.shares_after, rough_shares=held, value=self.value)
 
     @cached_property
     def sold_lots(self) -> Sequence[Sold]:

@@ -51,23 +51,21 @@ class Household:
             self._sort(book.lot_rows, lots)
         return {group: Records(rows[group], self._pending.get(group, ()), lots[group]) for group in groups}
 
-    def sold_lately(self) -> Iterable[Transaction]:
-        """Return the sales of the last 30 days in taxable accounts, and those approved and not booked yet."""
-        booked = (row for _, rows in self._sales_near for row in rows if row.trade_date <= self.snapshot.as_of)
-        for row in (*booked, *self.snapshot.pending):
-            if row.type is TransactionType.SELL and self.taxable.get(row.account_id, True):
-                yield row
+    def sold_lately(self, groups: Collection[str]) -> Iterable[Transaction]:
+        """Return what was sold of these groups in taxable accounts in the last 30 days, or is approved to be."""
+        pending = (row for group in groups for row in self._pending.get(group, ()) if row.type is TransactionType.SELL)
+        booked = (row for book in self.snapshot.household_books for row in self._sales(book, groups, -WINDOW.days, 0))
+        return (row for row in (*booked, *pending) if self.taxable.get(row.account_id, True))
 
-    def to_be_sold(self) -> Iterable[Transaction]:
-        """Return the sales of the next 30 days that are arranged in taxable accounts."""
-        for book, rows in self._sales_near:
-            if book.account.registration.is_taxable:
-                yield from (row for row in rows if row.trade_date > self.snapshot.as_of)
+    def to_be_sold(self, groups: Collection[str]) -> Iterable[Transaction]:
+        """Return the sales of these groups that are arranged in taxable accounts for the next 30 days."""
+        taxable = (book for book in self.snapshot.household_books if book.account.registration.is_taxable)
+        return (row for book in taxable for row in self._sales(book, groups, 1, WINDOW.days))
 
     @cached_property
     def acquired_near(self) -> frozenset[str]:
         """Groups of which shares came, or are to come, within 30 days of today, however they came."""
-        found = {self._group(row.security_id) for row in self.snapshot.pending if row.type in ACQUIRES}
+        found = {group for group, rows in self._pending.items() if any(row.type in ACQUIRES for row in rows)}
         since = (self.snapshot.as_of - WINDOW).toordinal()
         for book in self.snapshot.household_books:
             rows, lots = book.history, book.lot_rows
@@ -104,18 +102,21 @@ class Household:
             if lot.acquired >= today - WINDOW and lot.gift_date is None and not keys & explained:
                 yield f"bought on {lot.acquired} in account {lot.account_id} (lot {lot.lot_id})"
 
-    @cached_property
-    def _sales_near(self) -> Sequence[tuple[AccountBook, Rows[Transaction]]]:
-        """What is sold within 30 days before or after today, by book."""
-        sells = {TransactionType.SELL}
-        found = []
-        for book in self.snapshot.household_books:
-            rows = book.history
-            found.append((book, rows.where(self._is_near(rows) & among(rows.texts("type"), sells))))
-        return found
+    def _sales(self, book: AccountBook, groups: Collection[str], first: int, last: int) -> Iterable[Transaction]:
+        """Return what a book sells of these groups so many days after today."""
+        rows = book.history
+        sells = self._is_near(rows, first, last) & among(rows.texts("type"), {TransactionType.SELL})
+        names, places = rows.texts("security_id"), np.flatnonzero(sells)
+        codes = zip(places.tolist(), names.codes[places].tolist(), strict=True)
+        wanted = [at for at, code in codes if self._group(SecurityId(names.values[code])) in groups]
+        return rows.where(np.array(wanted, dtype=np.intp)) if wanted else ()
 
-    def _is_near(self, rows: Rows[Transaction]) -> NDArray[np.bool_]:
-        return np.abs(rows.days("trade_date") - self.snapshot.as_of.toordinal()) <= WINDOW.days
+    def _is_near(
+        self, rows: Rows[Transaction], first: int = -WINDOW.days, last: int = WINDOW.days
+    ) -> NDArray[np.bool_]:
+        """Return which rows are of these days, counted from today: (n,)."""
+        days = rows.days("trade_date") - self.snapshot.as_of.toordinal()
+        return (first <= days) & (days <= last)
 
     @cached_property
     def _pending(self) -> Mapping[str, list[Transaction]]:

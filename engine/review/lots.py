@@ -1,20 +1,36 @@
 """What does the account hold? Its lots as columns; a lot is made only where a rule looks at that lot."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.accounts import Lot
-from engine.domain.identifiers import LotId, SecurityId
+from engine.domain.identifiers import AccountId, LotId, SecurityId
 from engine.domain.rows import Decimals, Rows, Texts
 
 _ZERO: Final = Decimal(0)
 _SUMMABLE: Final = 2.0**62  # whole numbers below it add up in 64 bits
+
+
+class HeldLot(NamedTuple):
+    """A Lot, field by field; it is made in a tenth of the time."""
+
+    account_id: AccountId
+    lot_id: LotId
+    security_id: SecurityId
+    quantity: Decimal
+    cost_per_share: Decimal
+    acquired: date
+    wash_adjustment: Decimal | None
+    holding_start: date | None
+    gift_price: Decimal | None
+    gift_date: date | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,14 +44,27 @@ class OwnLots:
         """The place of each lot by its id."""
         return dict(zip(self.rows.texts("lot_id").items(), range(len(self.rows)), strict=True))
 
-    def named(self, ids: Iterable[LotId]) -> dict[LotId, Lot]:
+    def named(self, ids: Iterable[LotId]) -> dict[LotId, HeldLot]:
         """Return those that there are of the lots named."""
         places = [self.place[lot_id] for lot_id in dict.fromkeys(ids) if lot_id in self.place]
-        return {lot.lot_id: lot for lot in self.rows.where(np.array(places, dtype=np.intp))}
+        return {lot.lot_id: lot for lot in self.where(np.array(places, dtype=np.intp))}
 
-    def of(self, security_id: SecurityId) -> Rows[Lot]:
+    def of(self, security_id: SecurityId) -> Sequence[HeldLot]:
         """Return the lots of a security."""
-        return self.rows.where(among(self.rows.texts("security_id"), {security_id}))
+        return self.where(among(self.rows.texts("security_id"), {security_id}))
+
+    def where(self, keep: NDArray[np.intp] | NDArray[np.bool_]) -> Sequence[HeldLot]:
+        """Return the lots of a mask (n,) or of places."""
+        columns = self.rows.where(keep).columns
+        values: list[list[Any]] = [columns[name].items() for name in HeldLot._fields]
+        return list(map(HeldLot, *values))
+
+    def rough_shares(self, place: Mapping[SecurityId, int]) -> NDArray[np.float64]:
+        """Return the shares held of each name of these, as floats."""
+        names = self.rows.texts("security_id")
+        # A word that no lot has any more has no place either, and counts nowhere.
+        places = np.array([place.get(SecurityId(name), 0) for name in names.values], dtype=np.intp)
+        return np.bincount(places[names.codes], weights=self.rows.floats("quantity"), minlength=len(place))
 
     @cached_property
     def shares(self) -> Mapping[SecurityId, Decimal]:
@@ -64,4 +93,5 @@ def _sums(column: Decimals, codes: NDArray[np.int32], size: int) -> list[Decimal
         return sums
     totals = np.zeros(size, dtype=np.int64)
     np.add.at(totals, codes, column.coefficient * up.astype(np.int64))
-    return [Decimal(total).scaleb(least) for total in totals.tolist()]
+    unit = Decimal(1).scaleb(least)
+    return [total * unit for total in map(Decimal, totals.tolist())]

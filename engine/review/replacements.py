@@ -87,7 +87,9 @@ def losses_of_history(case: Case, groups: frozenset[str]) -> Iterable[LossSold]:
     What is approved and not booked yet counts; the basis is the row's own, or else that of the lots it closed.
     """
     since = case.snapshot.as_of - WINDOW
-    rows = (row for row in case.household.sold_lately() if row.basis is None or row.basis / row.quantity > row.price)
+    rows = (
+        row for row in case.household.sold_lately(groups) if row.basis is None or row.basis / row.quantity > row.price
+    )
     groups &= {case.group(row.security_id) for row in rows}
     for group, records in case.household.records(sorted(groups)).items():
         for day, losses in _Record(case, group, records).history().items():

@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
-from engine.domain.accounts import Lot, Restriction, Rule
+from engine.domain.accounts import Restriction, Rule
 from engine.domain.identifiers import SecurityId
 from engine.domain.plans import Side, Trade
 from engine.domain.settings import LotMethod, WashSalePolicy
 from engine.review.basis import basis_of, gain_of
 from engine.review.case import DUST, Case
 from engine.review.household import WINDOW
+from engine.review.lots import HeldLot
 
-_FIRST_GOES_THE_LEAST: Final[Mapping[LotMethod, Callable[[Lot, Decimal], Decimal]]] = {
+_FIRST_GOES_THE_LEAST: Final[Mapping[LotMethod, Callable[[HeldLot, Decimal], Decimal]]] = {
     LotMethod.FIFO: lambda lot, _: Decimal(lot.acquired.toordinal()),
     LotMethod.LIFO: lambda lot, _: -Decimal(lot.acquired.toordinal()),
     LotMethod.HIFO: lambda lot, price: -basis_of(lot, price) / lot.quantity,

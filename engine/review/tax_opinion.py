@@ -94,9 +94,8 @@ def wash_sales(case: Case) -> Iterable[str]:
         where = f"on {loss.on} in account {loss.account_id} ({loss.cause})"
         yield f"{case.group(loss.security_id)}: bought, but sold at a loss {where}"
     for row in _losses_to_come(case):
-        if case.group(row.security_id) in case.bought_groups:
-            where = f"on {row.trade_date} in account {row.account_id} ({row.transaction_id})"
-            yield f"{case.group(row.security_id)}: bought, but to be sold at a loss {where}"
+        where = f"on {row.trade_date} in account {row.account_id} ({row.transaction_id})"
+        yield f"{case.group(row.security_id)}: bought, but to be sold at a loss {where}"
     if not case.snapshot.account.registration.is_taxable:
         return
     for group in sorted(case.loss_groups & case.bought_groups):
@@ -113,7 +112,7 @@ def wash_sales(case: Case) -> Iterable[str]:
 
 
 def _losses_to_come(case: Case) -> Iterable[Transaction]:
-    """Return the sales of the next 30 days that are arranged in taxable accounts below the basis they state."""
-    for row in case.household.to_be_sold():
+    """Return what the plan buys and is to be sold in the next 30 days in taxable accounts, below the basis stated."""
+    for row in case.household.to_be_sold(case.bought_groups):
         if row.basis is not None and row.quantity * row.price < row.basis:
             yield row

@@ -1,6 +1,6 @@
 """What gains and losses are not realised? Of the lots as they are held, and of what a plan leaves of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,11 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.domain.accounts import Lot
 from engine.domain.identifiers import LotId, SecurityId
 from engine.domain.market import Array, Mark
 from engine.domain.rows import NO_DAY
-from engine.review.basis import gain_of, held_over_a_year, starts_on
+from engine.review.basis import AnyLot, gain_of, held_over_a_year, starts_on
 from engine.review.lots import OwnLots
 
 FIGURES: Final = ("st_gain", "st_loss", "lt_gain", "lt_loss")
@@ -44,7 +43,7 @@ class Unsold:
         off = _ROUNDED * (len(gain) + 8) * self._size
         return {name: rough + float(given[name]) for name, rough in zip(FIGURES, sums, strict=True)}, off
 
-    def _sums(self, lots: Iterable[Lot], sold: Mapping[LotId, Decimal]) -> dict[str, Decimal]:
+    def _sums(self, lots: Iterable[AnyLot], sold: Mapping[LotId, Decimal]) -> dict[str, Decimal]:
         totals = dict.fromkeys(FIGURES, _ZERO)
         for lot in lots:
             price = self.marks[lot.security_id].price
@@ -58,8 +57,8 @@ class Unsold:
         return np.not_equal(self.own.rows.days("gift_date"), NO_DAY)
 
     @cached_property
-    def _given(self) -> tuple[Lot, ...]:
-        return tuple(self.own.rows.where(self._is_given)) if self._is_given.any() else ()
+    def _given(self) -> Sequence[AnyLot]:
+        return self.own.where(self._is_given) if self._is_given.any() else ()
 
     @cached_property
     def _quantity(self) -> Array:

@@ -27,6 +27,10 @@ class Names:
     market: MarketSnapshot
 
     @cached_property
+    def place(self) -> Mapping[SecurityId, int]:
+        return {name: at for at, name in enumerate(self.ids)}
+
+    @cached_property
     def target(self) -> Array:
         return np.array([float(self.targets.get(name, _ZERO)) for name in self.ids])
 
@@ -67,10 +71,14 @@ class Names:
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveWeights:
-    """Weight less target of every name, fractions of a value in USD. An account worth nothing has no weights."""
+    """Weight less target of every name, fractions of a value in USD. An account worth nothing has no weights.
+
+    rough_shares: the shares of every name as floats, (n,).
+    """
 
     names: Names
     shares: Mapping[SecurityId, Decimal]
+    rough_shares: Array
     value: Decimal
 
     @cached_property
@@ -78,8 +86,7 @@ class ActiveWeights:
         """Of all names, (n,), as floats."""
         if self.value <= 0:
             return -self.names.target
-        held = np.array([float(self.shares.get(name, _ZERO)) for name in self.names.ids])
-        return held * self.names.price / float(self.value) - self.names.target
+        return self.rough_shares * self.names.price / float(self.value) - self.names.target
 
     def exact(self, name: SecurityId) -> Decimal:
         """Return that of one name."""
