@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,14 +46,19 @@ class Household:
         """Return what there is of each of these groups."""
         rows: dict[str, list[Transaction]] = {group: [] for group in groups}
         lots: dict[str, list[Lot]] = {group: [] for group in groups}
+        pending: dict[str, list[Transaction]] = {group: [] for group in groups}
         for book in self.snapshot.household_books if groups else ():
             self._sort(book.history, rows)
             self._sort(book.lot_rows, lots)
-        return {group: Records(rows[group], self._pending.get(group, ()), lots[group]) for group in groups}
+        for row in self.snapshot.pending if groups else ():
+            if self._group(row.security_id) in pending:
+                pending[self._group(row.security_id)].append(row)
+        return {group: Records(rows[group], pending[group], lots[group]) for group in groups}
 
     def sold_lately(self, groups: Collection[str]) -> Iterable[Transaction]:
         """Return what was sold of these groups in taxable accounts in the last 30 days, or is approved to be."""
-        pending = (row for group in groups for row in self._pending.get(group, ()) if row.type is TransactionType.SELL)
+        sells = (row for row in self.snapshot.pending if row.type is TransactionType.SELL)
+        pending = (row for row in sells if self._group(row.security_id) in groups)
         booked = (row for book in self.snapshot.household_books for row in self._sales(book, groups, -WINDOW.days, 0))
         return (row for row in (*booked, *pending) if self.taxable.get(row.account_id, True))
 
@@ -65,7 +70,7 @@ class Household:
     @cached_property
     def acquired_near(self) -> frozenset[str]:
         """Groups of which shares came, or are to come, within 30 days of today, however they came."""
-        found = {group for group, rows in self._pending.items() if any(row.type in ACQUIRES for row in rows)}
+        found = {self._group(name) for name in {r.security_id for r in self.snapshot.pending if r.type in ACQUIRES}}
         since = (self.snapshot.as_of - WINDOW).toordinal()
         for book in self.snapshot.household_books:
             rows, lots = book.history, book.lot_rows
@@ -75,12 +80,12 @@ class Household:
             found |= self._groups_of(lots.texts("security_id"), lots.days("acquired") >= since)
         return frozenset(found)
 
-    def bought_lately(self, groups: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    def bought_lately(self, groups: Collection[str]) -> Mapping[str, Sequence[str]]:
         """Return what the household bought in the last 30 days or is to buy in the next, in words, by group.
 
         A lot of those days that no row explains was bought too; one that was moved in or given was not.
         """
-        records = self.records(sorted(self.acquired_near.intersection(groups)))
+        records = self.records(sorted(self.acquired_near.intersection(groups)) if groups else ())
         told = {group: [*self._purchases(found), *self._unexplained(found)] for group, found in records.items()}
         return {group: words for group, words in told.items() if words}
 
@@ -107,8 +112,9 @@ class Household:
         rows = book.history
         sells = self._is_near(rows, first, last) & among(rows.texts("type"), {TransactionType.SELL})
         names, places = rows.texts("security_id"), np.flatnonzero(sells)
+        ids = cast("tuple[SecurityId, ...]", names.values)
         codes = zip(places.tolist(), names.codes[places].tolist(), strict=True)
-        wanted = [at for at, code in codes if self._group(SecurityId(names.values[code])) in groups]
+        wanted = [at for at, code in codes if self._group(ids[code]) in groups]
         return rows.where(np.array(wanted, dtype=np.intp)) if wanted else ()
 
     def _is_near(
@@ -118,20 +124,15 @@ class Household:
         days = rows.days("trade_date") - self.snapshot.as_of.toordinal()
         return (first <= days) & (days <= last)
 
-    @cached_property
-    def _pending(self) -> Mapping[str, list[Transaction]]:
-        found: dict[str, list[Transaction]] = {}
-        for row in self.snapshot.pending:
-            found.setdefault(self._group(row.security_id), []).append(row)
-        return found
-
     def _sort(self, rows: Rows[Row], into: dict[str, list[Row]]) -> None:
         names = rows.texts("security_id")
-        for row in rows.where(among(names, [n for n in names.values if self._group(SecurityId(n)) in into])):
+        ids = cast("tuple[SecurityId, ...]", names.values)
+        for row in rows.where(among(names, {name for name in ids if self._group(name) in into})):
             into[self._group(row.security_id)].append(row)
 
     def _groups_of(self, names: Texts, which: NDArray[np.bool_]) -> set[str]:
-        return {self._group(SecurityId(names.values[code])) for code in set(names.codes[which].tolist())}
+        ids = cast("tuple[SecurityId, ...]", names.values)
+        return {self._group(ids[code]) for code in set(names.codes[which].tolist())}
 
     def _group(self, security_id: SecurityId) -> str:
         """Return group_of it, asked once."""

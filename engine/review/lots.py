@@ -1,11 +1,11 @@
 """What does the account hold? Its lots as columns; a lot is made only where a rule looks at that lot."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +49,12 @@ class OwnLots:
         places = [self.place[lot_id] for lot_id in dict.fromkeys(ids) if lot_id in self.place]
         return {lot.lot_id: lot for lot in self.where(np.array(places, dtype=np.intp))}
 
-    def of(self, security_id: SecurityId) -> Sequence[HeldLot]:
-        """Return the lots of a security."""
-        return self.where(among(self.rows.texts("security_id"), {security_id}))
+    def of(self, names: Collection[SecurityId]) -> Mapping[SecurityId, Sequence[HeldLot]]:
+        """Return the lots of each of these securities."""
+        found: dict[SecurityId, list[HeldLot]] = {name: [] for name in names}
+        for lot in self.where(among(self.rows.texts("security_id"), found)) if found else ():
+            found[lot.security_id].append(lot)
+        return found
 
     def where(self, keep: NDArray[np.intp] | NDArray[np.bool_]) -> Sequence[HeldLot]:
         """Return the lots of a mask (n,) or of places."""
@@ -62,9 +65,12 @@ class OwnLots:
     def rough_shares(self, place: Mapping[SecurityId, int]) -> NDArray[np.float64]:
         """Return the shares held of each name of these, as floats."""
         names = self.rows.texts("security_id")
+        ids = cast("tuple[SecurityId, ...]", names.values)
         # A word that no lot has any more has no place either, and counts nowhere.
-        places = np.array([place.get(SecurityId(name), 0) for name in names.values], dtype=np.intp)
-        return np.bincount(places[names.codes], weights=self.rows.floats("quantity"), minlength=len(place))
+        places = np.array([place.get(name, 0) for name in ids], dtype=np.intp)
+        quantity = self.rows.floats("quantity")
+        sums = np.bincount(places[names.codes], weights=quantity, minlength=len(place)).astype(np.float64)
+        return sums
 
     @cached_property
     def shares(self) -> Mapping[SecurityId, Decimal]:
@@ -72,13 +78,13 @@ class OwnLots:
         names = self.rows.texts("security_id")
         codes, first = np.unique(names.codes, return_index=True)
         sums = _sums(self.rows.decimals("quantity"), names.codes, len(names.values))
-        return {SecurityId(names.values[code]): sums[code] for code in codes[np.argsort(first)].tolist()}
+        ids = cast("tuple[SecurityId, ...]", names.values)
+        return {ids[code]: sums[code] for code in codes[np.argsort(first)].tolist()}
 
 
-def among(column: Texts, words: Iterable[str]) -> NDArray[np.bool_]:
+def among(column: Texts, words: Container[str]) -> NDArray[np.bool_]:
     """Return which rows hold one of these words, (n,)."""
-    wanted = frozenset(words)
-    is_wanted = [value in wanted for value in column.values]
+    is_wanted = [value in words for value in column.values]
     return np.array([*is_wanted, False])[column.codes]  # the last one is for rows without a word
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,15 +68,17 @@ class Unsold:
     def _worth(self) -> Array:
         names = self.own.rows.texts("security_id")
         held = np.bincount(names.codes, minlength=len(names.values)).tolist()
-        marks = self.marks
-        price = [float(marks[SecurityId(name)].price) if n else 0.0 for name, n in zip(names.values, held, strict=True)]
-        return self._quantity * np.array(price)[names.codes]
+        marks, ids = self.marks, cast("tuple[SecurityId, ...]", names.values)
+        price: Array = np.array([float(marks[name].price) if n else 0.0 for name, n in zip(ids, held, strict=True)])
+        return self._quantity * price[names.codes]
 
     @cached_property
     def _cost(self) -> Array:
         rows = self.own.rows
-        adjustment: Array = np.nan_to_num(rows.floats("wash_adjustment"))
-        return self._quantity * rows.floats("cost_per_share") + adjustment
+        cost, adjusted = self._quantity * rows.floats("cost_per_share"), rows.decimals("wash_adjustment").given
+        if adjusted.any():
+            cost[adjusted] += rows.floats("wash_adjustment")[adjusted]
+        return cost
 
     @cached_property
     def _gain(self) -> Array:
