@@ -69,8 +69,7 @@ class OwnLots:
         # A word that no lot has any more has no place either, and counts nowhere.
         places = np.array([place.get(name, 0) for name in ids], dtype=np.intp)
         quantity = self.rows.floats("quantity")
-        sums = np.bincount(places[names.codes], weights=quantity, minlength=len(place)).astype(np.float64)
-        return sums
+        return np.bincount(places[names.codes], weights=quantity, minlength=len(place)).astype(np.float64)
 
     @cached_property
     def shares(self) -> Mapping[SecurityId, Decimal]:
