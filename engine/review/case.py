@@ -14,6 +14,7 @@ from engine.domain.plans import LotSale, Plan, Side, Trade
 from engine.domain.settings import PlanSettings
 from engine.review.basis import basis_of
 from engine.review.household import Household
+from engine.review.listed import Listed, listed
 from engine.review.lots import HeldLot, OwnLots
 from engine.review.unrealised import Unsold
 from engine.review.weights import ActiveWeights, Names
@@ -110,8 +111,8 @@ class Case:
         total = Decimal(0)
         for trade in self.plan.trades:
             own = self.security(trade.security_id).cost_bp
-            total += trade.quantity * trade.price * (default if own is None else own) / 10_000
-        return total
+            total += trade.quantity * trade.price * (default if own is None else own)
+        return total / 10_000
 
     @cached_property
     def cash_after(self) -> Decimal:
@@ -123,8 +124,11 @@ class Case:
 
     def group(self, security_id: SecurityId) -> str:
         """Return the wash-sale group of a security, which need not be one of today's market."""
-        known = self.market.securities.get(security_id)
-        return security_id if known is None else known.identical_group or security_id
+        return self.listed.group_of.get(security_id, security_id)
+
+    @cached_property
+    def listed(self) -> Listed:
+        return listed(self.market)
 
     def must_go(self, security_id: SecurityId) -> bool:
         """Return whether the account may not hold a security: restricted, or excluded by the settings."""
@@ -170,7 +174,7 @@ class Case:
         """Every name that is in the model, held or traded; those without shares after the plan come last."""
         others = [name for name in self.shares_after if name not in self.targets]
         others.sort(key=lambda name: not self.shares_after[name])
-        return Names(ids=(*sorted(self.targets), *others), targets=self.targets, market=self.market)
+        return Names(ids=(*sorted(self.targets), *others), targets=self.targets, listed=self.listed)
 
     @cached_property
     def as_it_stands(self) -> ActiveWeights:
@@ -230,7 +234,7 @@ class Case:
 
     @cached_property
     def household(self) -> Household:
-        return Household(snapshot=self.snapshot, group_of=self.group)
+        return Household(snapshot=self.snapshot, listed=self.listed)
 
 
 def signed(trade: Trade) -> Decimal:

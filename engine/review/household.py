@@ -1,7 +1,7 @@
 """What has the household bought and sold, and what does it hold? Its raw rows and lots by wash-sale group."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Final, NamedTuple, TypeVar, cast
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.domain.accounts import AccountBook, AccountSnapshot, Lot, Transaction, TransactionType
 from engine.domain.identifiers import AccountId, LotId, SecurityId
 from engine.domain.rows import Rows, Texts
+from engine.review.listed import Listed
 from engine.review.lots import among
 
 WINDOW: Final = timedelta(days=30)  # each side of a sale at a loss; 26 U.S.C. 1091(a)
@@ -32,11 +33,10 @@ class Records(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Household:
-    """group_of: the wash-sale group of a security. Rows are made of what is asked for alone."""
+    """Rows are made of what is asked for alone. listed: the market, which knows the groups."""
 
     snapshot: AccountSnapshot
-    group_of: Callable[[SecurityId], str]
-    _groups: dict[str, str] = field(default_factory=dict)
+    listed: Listed
 
     @cached_property
     def taxable(self) -> Mapping[AccountId, bool]:
@@ -125,9 +125,9 @@ class Household:
         return (first <= days) & (days <= last)
 
     def _sort(self, rows: Rows[Row], into: dict[str, list[Row]]) -> None:
-        names = rows.texts("security_id")
-        ids = cast("tuple[SecurityId, ...]", names.values)
-        for row in rows.where(among(names, {name for name in ids if self._group(name) in into})):
+        wanted = {name for group in into for name in self.listed.members.get(group, ())}
+        wanted |= {SecurityId(group) for group in into if group not in self.listed.group_of}  # not of today's market
+        for row in rows.where(among(rows.texts("security_id"), wanted)):
             into[self._group(row.security_id)].append(row)
 
     def _groups_of(self, names: Texts, which: NDArray[np.bool_]) -> set[str]:
@@ -135,7 +135,4 @@ class Household:
         return {self._group(ids[code]) for code in set(names.codes[which].tolist())}
 
     def _group(self, security_id: SecurityId) -> str:
-        """Return group_of it, asked once."""
-        if security_id not in self._groups:
-            self._groups[security_id] = self.group_of(security_id)
-        return self._groups[security_id]
+        return self.listed.group_of.get(security_id, security_id)
