@@ -1,6 +1,6 @@
 """How long does the second checker take for one plan? Over the plans of a firm.
 
-python -m benchmarks.checker DATABASE [--plans N] prints JSON. DATABASE: a SQLite file with a firm in it, which is copied.
+python -m benchmarks.checker DATABASE [--plans N] prints JSON. DATABASE: a SQLite file with a firm in it; it is copied.
 Each plan is checked with its rows still columns, as they come from the database, in milliseconds of CPU: the least of
 five runs, for other processes share the machine.
 """
