@@ -70,15 +70,25 @@ class Household:
     @cached_property
     def acquired_near(self) -> frozenset[str]:
         """Groups of which shares came, or are to come, within 30 days of today, however they came."""
-        found = {self._group(name) for name in {r.security_id for r in self.snapshot.pending if r.type in ACQUIRES}}
         since = (self.snapshot.as_of - WINDOW).toordinal()
+        lots = [book.lot_rows for book in self.snapshot.household_books]
+        new = [self._groups_of(each.texts("security_id"), each.days("acquired") >= since) for each in lots]
+        return self._purchased_near.union(*new)
+
+    @cached_property
+    def _purchased_near(self) -> frozenset[str]:
+        """Groups of which a row tells a purchase within 30 days of today, pending ones with them."""
+        found = {self._group(name) for name in {r.security_id for r in self.snapshot.pending if r.type in ACQUIRES}}
         for book in self.snapshot.household_books:
-            rows, lots = book.history, book.lot_rows
-            found |= self._groups_of(
-                rows.texts("security_id"), self._is_near(rows) & among(rows.texts("type"), ACQUIRES)
-            )
-            found |= self._groups_of(lots.texts("security_id"), lots.days("acquired") >= since)
+            rows = book.history
+            bought = self._is_near(rows) & among(rows.texts("type"), ACQUIRES)
+            found |= self._groups_of(rows.texts("security_id"), bought)
         return frozenset(found)
+
+    def of_those_bought_lately(self, groups: Collection[str]) -> frozenset[str]:
+        """Return which of these groups bought_lately has words on."""
+        told = self._purchased_near.intersection(groups)
+        return told.union(self.bought_lately(frozenset(groups) - told))
 
     def bought_lately(self, groups: Collection[str]) -> Mapping[str, Sequence[str]]:
         """Return what the household bought in the last 30 days or is to buy in the next, in words, by group.

@@ -88,7 +88,7 @@ def _washed(case: Case, losing: Mapping[SecurityId, Sequence[HeldLot]]) -> froze
     may_wash: frozenset[SecurityId] = frozenset()
     if losing and allowed and case.settings.lot_method not in (LotMethod.HIFO, LotMethod.LIFO):
         may_wash = frozenset(name for name in losing if case.group(name) not in case.twin_groups)
-    bought = case.household.bought_lately({case.group(name) for name in losing.keys() - may_wash})
+    bought = case.household.of_those_bought_lately({case.group(name) for name in losing.keys() - may_wash})
     since = case.snapshot.as_of - WINDOW
     return frozenset(
         name
