@@ -17,7 +17,7 @@ from engine.review.lots import among
 
 WINDOW: Final = timedelta(days=30)  # each side of a sale at a loss; 26 U.S.C. 1091(a)
 ACQUIRES: Final = frozenset({TransactionType.BUY, TransactionType.REINVEST})
-_ARRIVES: Final = ACQUIRES | {TransactionType.TRANSFER_IN}
+_ARRIVES: Final = ACQUIRES | {TransactionType.TRANSFER_IN, TransactionType.EXCHANGE_IN}
 
 Row = TypeVar("Row", Lot, Transaction)
 
@@ -73,6 +73,10 @@ class Household:
         since = (self.snapshot.as_of - WINDOW).toordinal()
         lots = [book.lot_rows for book in self.snapshot.household_books]
         new = [self._groups_of(each.texts("security_id"), each.days("acquired") >= since) for each in lots]
+        for book in self.snapshot.household_books:
+            rows = book.history  # an exchange alone may tell of shares bought lately, which it ended
+            ended = among(rows.texts("type"), {TransactionType.EXCHANGE_OUT}) & (rows.days("acquired") >= since)
+            new.append(self._groups_of(rows.texts("security_id"), ended))
         return self._purchased_near.union(*new)
 
     @cached_property
