@@ -8,11 +8,19 @@ from typing import Final
 
 import click
 
-<<<<<<< HEAD
-from app.commands import addepar, connections, control, execute, firm, meeting, monitor, plan, rehearse, review
-=======
-from app.commands import addepar, connections, control, corporate_actions, execute, firm, meeting, monitor, plan, review
->>>>>>> actions
+from app.commands import (
+    addepar,
+    connections,
+    control,
+    corporate_actions,
+    execute,
+    firm,
+    meeting,
+    monitor,
+    plan,
+    rehearse,
+    review,
+)
 from app.commands.terminal import CHECK_FAILED, say
 from engine.domain.errors import DataError, ExternalRefusal, LotsmithError
 

@@ -61,15 +61,10 @@ def corporate_actions(rows: Rows | None) -> tuple[CorporateAction, ...]:
     return tuple(sorted(found, key=action_key))
 
 
-<<<<<<< HEAD
 def models(rows: Rows) -> tuple[Model, ...]:
-    """Return the rows of models as one model an id, ordered by model and security."""
-    weights = sorted(zip(rows.value["model_id"], rows.value["security_id"], rows.value["weight"], strict=True))
-=======
-def _models(rows: Rows) -> tuple[Model, ...]:
+    """Return the rows of models as one model an id and day it begins, ordered by model and security."""
     columns = (rows.value[name] for name in ("model_id", "effective", "security_id", "weight"))
     weights = sorted(zip(*columns, strict=True), key=_undated_first)
->>>>>>> actions
     return tuple(
         Model(
             model_id=ModelId(model_id),

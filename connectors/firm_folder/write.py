@@ -35,11 +35,7 @@ from connectors.firm_folder.schema import (
 from connectors.firm_folder.spool import Spool
 from engine.domain.accounts import AccountBook, FirmReference, Restriction
 from engine.domain.errors import DataError
-<<<<<<< HEAD
-from engine.domain.market import Model, RiskModel
-=======
-from engine.domain.market import RiskModel, action_key
->>>>>>> actions
+from engine.domain.market import Model, RiskModel, action_key
 
 _SETTINGS_NAME: Final = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,63}")
 
@@ -119,16 +115,8 @@ def _reference_tables(reference: FirmReference) -> Iterator[_Table]:
     yield _table(SECURITIES, sorted(reference.securities, key=lambda s: s.security_id))
     yield _Table(name=PRICES.name, header=_names(PRICES), rows=_price_rows(reference))
     if reference.actions:
-<<<<<<< HEAD
-        order = sorted(reference.actions, key=lambda action: (action.security_id, action.ex_date, action.kind))
-        yield _table(ACTIONS, order)
-    yield _models_table(reference.models)
-=======
         yield _table(ACTIONS, sorted(reference.actions, key=action_key))
-    weights = ((model.model_id, *weight, model.effective) for model in reference.models for weight in model.weights)
-    in_order = sorted(weights, key=lambda row: (row[0], row[3] or date.min, row[1]))
-    yield _trimmed(MODELS, in_order)
->>>>>>> actions
+    yield _models_table(reference.models)
     yield _table(HOUSEHOLDS, sorted(reference.households, key=lambda h: h.household_id))
     if reference.restrictions:
         yield _table(RESTRICTIONS, reference.restrictions)
@@ -139,8 +127,8 @@ def _reference_tables(reference: FirmReference) -> Iterator[_Table]:
 
 
 def _models_table(models: Iterable[Model]) -> _Table:
-    weights = ((model.model_id, *weight) for model in models for weight in model.weights)
-    return _Table(name=MODELS.name, header=_names(MODELS), rows=sorted(weights))
+    weights = ((model.model_id, *weight, model.effective) for model in models for weight in model.weights)
+    return _trimmed(MODELS, sorted(weights, key=lambda row: (row[0], row[3] or date.min, row[1])))
 
 
 def _price_rows(reference: FirmReference) -> Iterator[tuple[Any, ...]]:
