@@ -25,6 +25,7 @@ _NONE: Final = np.iinfo(np.int64).min
 _EXACT: Final = 2**53  # whole numbers below it are floats without a rounding
 _LARGEST: Final = 10**18
 _FARTHEST: Final = 127
+_UNITS: Final = {exponent: Decimal((0, (1,), exponent)) for exponent in range(-_FARTHEST, _FARTHEST + 1)}
 _TENS: Final = 10.0 ** np.arange(23)  # each exact
 
 
@@ -111,7 +112,7 @@ class Decimals:
 
     def items(self) -> list[Decimal | None]:
         found = [
-            None if coefficient == _NONE else Decimal(coefficient).scaleb(exponent)
+            None if coefficient == _NONE else Decimal(coefficient) * _UNITS[exponent]
             for coefficient, exponent in zip(self.coefficient.tolist(), self.exponent.tolist(), strict=True)
         ]
         for place, item in self.odd.items():

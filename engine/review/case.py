@@ -1,25 +1,37 @@
 """What does a second opinion look at? A plan beside its raw inputs, with what every rule needs worked out once."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
-from engine.domain.accounts import AccountSnapshot, Lot, Restriction, Rule, Transaction, TransactionType
-from engine.domain.identifiers import AccountId, LotId, SecurityId
+from engine.domain.accounts import AccountSnapshot, Restriction, Rule
+from engine.domain.identifiers import LotId, SecurityId
 from engine.domain.market import MarketSnapshot, Security
 from engine.domain.plans import LotSale, Plan, Side, Trade
 from engine.domain.settings import PlanSettings
+from engine.review.basis import basis_of
+from engine.review.household import Household
+from engine.review.listed import Listed, listed
+from engine.review.lots import HeldLot, OwnLots
+from engine.review.unrealised import Unsold
+from engine.review.weights import ActiveWeights, Names
 
 CENT: Final = Decimal("0.01")
 WEIGHT_SLACK: Final = Decimal("0.000002")  # a limit is a float, and a document's shares have six decimals
 DUST: Final = Decimal("0.0000005")  # shares; a document states six decimals
-WINDOW: Final = timedelta(days=30)  # each side of a sale at a loss; 26 U.S.C. 1091(a)
-_MOVES_IN: Final = frozenset({TransactionType.TRANSFER_IN, TransactionType.EXCHANGE_IN})
-ACQUIRES: Final = frozenset({TransactionType.BUY, TransactionType.REINVEST})
+
+
+class Sold(NamedTuple):
+    """A lot that a trade of the plan sells of. basis: of the whole lot at the trade's price, USD; gain: of the sale."""
+
+    trade: Trade
+    sale: LotSale
+    lot: HeldLot
+    basis: Decimal
+    gain: Decimal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +42,22 @@ class Case:
     snapshot: AccountSnapshot
     market: MarketSnapshot
 
+    @cached_property
+    def unsold(self) -> Unsold:
+        return Unsold(own=self.own, marks=self.market.marks, on=self.snapshot.as_of)
+
     @property
     def settings(self) -> PlanSettings:
         return self.plan.settings
 
     @cached_property
-    def lots(self) -> Mapping[LotId, Lot]:
-        return {lot.lot_id: lot for lot in self.snapshot.lots}
+    def own(self) -> OwnLots:
+        return OwnLots(rows=self.snapshot.book.lot_rows)
+
+    @cached_property
+    def lots(self) -> Mapping[LotId, HeldLot]:
+        """The lots that the plan names."""
+        return self.own.named(sale.lot_id for _, sale in self.sales)
 
     @cached_property
     def flow(self) -> Decimal:
@@ -52,12 +73,9 @@ class Case:
         """Net asset value as the account stands, USD."""
         return self.snapshot.account.cash + self.worth(self.shares_before)
 
-    @cached_property
+    @property
     def shares_before(self) -> Mapping[SecurityId, Decimal]:
-        held: dict[SecurityId, Decimal] = {}
-        for lot in self.snapshot.lots:
-            held[lot.security_id] = held.get(lot.security_id, Decimal(0)) + lot.quantity
-        return held
+        return self.own.shares
 
     def worth(self, shares: Mapping[SecurityId, Decimal]) -> Decimal:
         """Return the market value of these shares, USD."""
@@ -93,8 +111,8 @@ class Case:
         total = Decimal(0)
         for trade in self.plan.trades:
             own = self.security(trade.security_id).cost_bp
-            total += trade.quantity * trade.price * (default if own is None else own) / 10_000
-        return total
+            total += trade.quantity * trade.price * (default if own is None else own)
+        return total / 10_000
 
     @cached_property
     def cash_after(self) -> Decimal:
@@ -106,14 +124,38 @@ class Case:
 
     def group(self, security_id: SecurityId) -> str:
         """Return the wash-sale group of a security, which need not be one of today's market."""
-        known = self.market.securities.get(security_id)
-        return security_id if known is None else known.identical_group or security_id
+        return self.listed.group_of.get(security_id, security_id)
+
+    @cached_property
+    def listed(self) -> Listed:
+        return listed(self.market)
 
     def must_go(self, security_id: SecurityId) -> bool:
         """Return whether the account may not hold a security: restricted, or excluded by the settings."""
-        barred = [r.target for r in self.in_force if r.rule is Rule.DO_NOT_HOLD]
-        security = self.security(security_id)
-        return any(is_meant(target, security) for target in (*barred, *self.settings.exclude))
+        return security_id in self.barred
+
+    @cached_property
+    def barred(self) -> frozenset[SecurityId]:
+        """All that the account may not hold."""
+        targets = [r.target for r in self.in_force if r.rule is Rule.DO_NOT_HOLD]
+        return frozenset[SecurityId]().union(*map(self.meant, (*targets, *self.settings.exclude)))
+
+    def meant(self, target: str) -> frozenset[SecurityId]:
+        """Return what a policy's word means of the market's securities: one's id, "sector:NAME" or "tag:NAME"."""
+        if target not in self._meant:
+            securities = self.market.securities
+            kind, _, name = target.partition(":")
+            found = {security_id for security_id in (SecurityId(target),) if security_id in securities}
+            if name and kind == "sector":
+                found.update(security_id for security_id, own in securities.items() if own.sector == name)
+            elif name and kind == "tag":
+                found.update(security_id for security_id, own in securities.items() if name in own.tags)
+            self._meant[target] = frozenset(found)
+        return self._meant[target]
+
+    @cached_property
+    def _meant(self) -> dict[str, frozenset[SecurityId]]:
+        return {}
 
     @cached_property
     def in_force(self) -> tuple[Restriction, ...]:
@@ -127,27 +169,57 @@ class Case:
         held = shares.get(security_id, Decimal(0))
         return held * self.market.marks[security_id].price / self.value if held else Decimal(0)
 
-    def active(self, shares: Mapping[SecurityId, Decimal], value: Decimal | None = None) -> dict[SecurityId, Decimal]:
-        """Return weight less target of every name held or in the model, fractions of value after the flow, or of this.
+    @cached_property
+    def names(self) -> Names:
+        """Every name that is in the model, held or traded; those without shares after the plan come last."""
+        others = [name for name in self.shares_after if name not in self.targets]
+        others.sort(key=lambda name: not self.shares_after[name])
+        return Names(ids=(*sorted(self.targets), *others), targets=self.targets, listed=self.listed)
 
-        An account worth nothing has no weights.
-        """
-        whole = self.value if value is None else value
-        active = {name: -target for name, target in sorted(self.targets.items())}
-        for name, held in shares.items():
-            if held and whole > 0:
-                weight = held * self.market.marks[name].price / whole
-                active[name] = active.get(name, Decimal(0)) + weight
-        return active
+    @cached_property
+    def as_it_stands(self) -> ActiveWeights:
+        """The account before the plan, as fractions of the value before the flow."""
+        if self.value_before == self.value:
+            return self.before
+        return replace(self.before, value=self.value_before)
+
+    @cached_property
+    def before(self) -> ActiveWeights:
+        """The account before the plan, as fractions of the value after the flow."""
+        held = self.own.rough_shares(self.names.place)
+        return ActiveWeights(names=self.names, shares=self.shares_before, rough_shares=held, value=self.value)
+
+    @cached_property
+    def after(self) -> ActiveWeights:
+        held, place = self.before.rough_shares.copy(), self.names.place
+        for trade in self.plan.trades:
+            held[place[trade.security_id]] += float(signed(trade))
+        return ActiveWeights(names=self.names, shares=self.shares_after, rough_shares=held, value=self.value)
+
+    @cached_property
+    def sold_lots(self) -> Sequence[Sold]:
+        """What the plan sells of lots that there are."""
+        found = []
+        for trade, sale in self.sales:
+            lot = self.lots.get(sale.lot_id)
+            if lot is not None:
+                basis = basis_of(lot, trade.price)
+                gain = (lot.quantity * trade.price - basis) * sale.quantity / lot.quantity
+                found.append(Sold(trade, sale, lot, basis, gain))
+        return found
+
+    @cached_property
+    def sold_of_group(self) -> Mapping[str, Sequence[Sold]]:
+        """What the plan sells, by wash-sale group."""
+        found: dict[str, list[Sold]] = {}
+        for sold in self.sold_lots:
+            found.setdefault(self.group(sold.trade.security_id), []).append(sold)
+        return found
 
     @cached_property
     def loss_groups(self) -> frozenset[str]:
         """Wash-sale groups of which the plan sells at least one share at a loss."""
-        return frozenset(
-            self.group(trade.security_id)
-            for trade, sale in self.sales
-            if sale.lot_id in self.lots and gain_of(self.lots[sale.lot_id], sale.quantity, trade.price) < 0
-        )
+        return frozenset(group for group, sold in self.sold_of_group.items() if any(each.gain < 0 for each in sold))
 
     @cached_property
     def bought_groups(self) -> frozenset[str]:
@@ -160,89 +232,11 @@ class Case:
         names = {*self.targets, *self.shares_after}
         return frozenset(group for group, members in Counter(map(self.group, names)).items() if members > 1)
 
-    def history(self) -> Iterable[Transaction]:
-        """Return what happened in the household, trades approved and not booked yet as if they were today's."""
-        for book in self.snapshot.household_books:
-            yield from book.transactions
-        for row in self.snapshot.pending:
-            yield replace(row, trade_date=self.snapshot.as_of)
-
     @cached_property
-    def bought_lately(self) -> Mapping[str, list[str]]:
-        """What the household bought in the last 30 days or is to buy in the next, in words, by wash-sale group.
-
-        A lot of those days that no row explains was bought too; one that was moved in or given was not.
-        """
-        since = self.snapshot.as_of - WINDOW
-        explained: set[tuple[AccountId, SecurityId, date | LotId | None]] = set()
-        found: dict[str, list[str]] = {}
-        for row in self.history():
-            if row.type in ACQUIRES or row.type in _MOVES_IN:
-                explained.add((row.account_id, row.security_id, row.trade_date))
-                explained.add((row.account_id, row.security_id, row.lot_id))
-            if row.type in ACQUIRES and abs(row.trade_date - self.snapshot.as_of) <= WINDOW:
-                done = "bought" if row.trade_date <= self.snapshot.as_of else "to be bought"
-                words = f"{done} on {row.trade_date} in account {row.account_id} ({row.transaction_id})"
-                found.setdefault(self.group(row.security_id), []).append(words)
-        for lot in (lot for book in self.snapshot.household_books for lot in book.lots if lot.acquired >= since):
-            keys = {(lot.account_id, lot.security_id, mark) for mark in (lot.acquired, lot.lot_id)}
-            if not keys & explained and lot.gift_date is None:
-                words = f"bought on {lot.acquired} in account {lot.account_id} (lot {lot.lot_id})"
-                found.setdefault(self.group(lot.security_id), []).append(words)
-        return found
+    def household(self) -> Household:
+        return Household(snapshot=self.snapshot, listed=self.listed)
 
 
 def signed(trade: Trade) -> Decimal:
     """Return a trade's shares, a sale's as a negative number."""
     return trade.quantity if trade.side is Side.BUY else -trade.quantity
-
-
-def is_meant(target: str, security: Security) -> bool:
-    """Return whether a policy's word means a security: its id, "sector:NAME" or "tag:NAME"."""
-    kind, _, name = target.partition(":")
-    is_group = bool(name) and (
-        (kind == "sector" and security.sector == name) or (kind == "tag" and name in security.tags)
-    )
-    return is_group or target == security.security_id
-
-
-def basis_of(lot: Lot, price: Decimal) -> Decimal:
-    """Return the cost that a sale of a whole lot at a price is held against, USD.
-
-    What was paid, with the losses that a wash sale put into it: 26 U.S.C. 1012, 1091(d). Of a gift that was worth less
-    than its donor's basis: for a gain that basis, for a loss that worth, and what the sale brings in between (1015(a)).
-    """
-    cost, worth_then = _costs(lot)
-    brings = lot.quantity * price
-    if worth_then >= cost or brings >= cost:
-        return cost
-    return worth_then if brings <= worth_then else brings
-
-
-def gain_of(lot: Lot, quantity: Decimal, price: Decimal) -> Decimal:
-    """Return the gain on selling so many shares of a lot at a price, USD."""
-    return (lot.quantity * price - basis_of(lot, price)) * quantity / lot.quantity
-
-
-def starts_on(lot: Lot, price: Decimal) -> date:
-    """Return the day before the first that counts as held, for a sale at a price.
-
-    That of acquisition, by the donor of a gift too (1223(2)), or as a wash sale tacks it (1223(3)); of a gift sold
-    below its worth of that day, the day of the gift.
-    """
-    cost, worth_then = _costs(lot)
-    if lot.gift_date is not None and lot.quantity * price < worth_then < cost:
-        return lot.gift_date
-    return lot.acquired if lot.holding_start is None else lot.holding_start
-
-
-def _costs(lot: Lot) -> tuple[Decimal, Decimal]:
-    """Return what a lot cost, and what it was worth when it was given: the same where it was bought. USD."""
-    disallowed = lot.wash_adjustment if lot.wash_adjustment is not None else Decimal(0)
-    cost = lot.cost_per_share * lot.quantity + disallowed
-    return cost, cost if lot.gift_price is None else lot.gift_price * lot.quantity + disallowed
-
-
-def held_over_a_year(held_from: date, on: date) -> bool:
-    """Long-term is more than one year, counted from the day after acquisition: 26 U.S.C. 1222, Rev. Rul. 66-7."""
-    return (on.year - held_from.year, on.month, on.day) > (1, held_from.month, held_from.day)

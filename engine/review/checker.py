@@ -118,13 +118,14 @@ def _cash_band(case: Case) -> Check:
         return Check(rule="cash band", verdict=Verdict.PASS, detail="does not apply: everything is to be sold")
     low, high = (Decimal(str(bound)) for bound in (case.settings.min_cash, case.settings.max_cash))
     weight, slack = case.cash_after / case.value, CENT / case.value + WEIGHT_SLACK
-    names = {*case.targets, *case.shares_after}
-    share = max((case.market.marks[name].price for name in names), default=Decimal(0)) / case.value
     verdict = Verdict.PASS
-    if weight < low - slack or weight > high + slack + (share if case.settings.whole_shares else 0):
+    if weight < low - slack:
         verdict = Verdict.FAIL
     elif weight > high + slack:
-        verdict = Verdict.WARN
+        marks = case.market.marks
+        share = max((marks[name].price for name in case.names.ids), default=Decimal(0)) / case.value
+        one_more = share if case.settings.whole_shares else 0
+        verdict = Verdict.FAIL if weight > high + slack + one_more else Verdict.WARN
     detail = f"cash after is {weight:.4%} of value; band {low:.2%} to {high:.2%}"
     return Check(rule="cash band", verdict=verdict, detail=detail)
 

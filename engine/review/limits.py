@@ -1,15 +1,14 @@
 """Does the plan keep its limits? Turnover, gains, counts, weights and tracking error, worked out from raw weights."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
-from math import sqrt
 from typing import Final
+
+import numpy as np
 
 from engine.domain.accounts import Rule
 from engine.domain.identifiers import SecurityId
-from engine.review.case import CENT, DUST, WEIGHT_SLACK, Case, is_meant
-
-Weights = Mapping[SecurityId, Decimal]
+from engine.review.case import CENT, DUST, WEIGHT_SLACK, Case
 
 RISK_SLACK: Final = 1e-6  # a fraction a year
 _ZERO: Final = Decimal(0)
@@ -33,12 +32,14 @@ def trade_limits(case: Case) -> Iterable[str]:
     if taxable and settings.max_net_gain is not None and gain > settings.max_net_gain + slack:
         yield f"net gain {gain:.2f}, limit {settings.max_net_gain}"
     for trade in trades:
-        exits = case.shares_after[trade.security_id] <= DUST or case.must_go(trade.security_id)
-        if trade.quantity * trade.price < settings.min_trade_usd and not exits:
+        if trade.quantity * trade.price >= settings.min_trade_usd:
+            continue
+        if case.shares_after[trade.security_id] > DUST and not case.must_go(trade.security_id):
             yield f"{trade.security_id}: trade of {trade.amount}, minimum {settings.min_trade_usd}"
-    held = sum(shares > DUST for shares in case.shares_after.values())
-    if settings.max_names is not None and held > settings.max_names:
-        yield f"{held} names held after the plan, limit {settings.max_names}"
+    if settings.max_names is not None:
+        held = sum(shares > DUST for shares in case.shares_after.values())
+        if held > settings.max_names:
+            yield f"{held} names held after the plan, limit {settings.max_names}"
 
 
 def active_weights(case: Case) -> Iterable[str]:
@@ -47,9 +48,10 @@ def active_weights(case: Case) -> Iterable[str]:
     if bound is None or case.settings.liquidate:
         return
     room = Decimal(str(bound))
-    before, after = case.active(case.shares_before), case.active(case.shares_after)
-    for name, now in after.items():
-        if not case.must_go(name) and _is_out(case, now, before.get(name, _ZERO), -room, room):
+    for at in np.flatnonzero(np.abs(case.after.rough) > bound):
+        name = case.names.ids[at]
+        now, was = case.after.exact(name), case.before.exact(name)
+        if not case.must_go(name) and _is_out(case, now, was, -room, room):
             yield f"{name}: active weight {now:.4f}, bound {bound}"
 
 
@@ -62,17 +64,12 @@ def sectors(case: Case) -> Iterable[str]:
     if bound is None or case.settings.liquidate:
         return
     room = Decimal(str(bound))
-    before, after = by_sector(case, case.active(case.shares_before)), by_sector(case, case.active(case.shares_after))
-    for sector, now in after.items():
-        gone = sum(
-            (
-                target
-                for name, target in case.targets.items()
-                if case.security(name).sector == sector and case.must_go(name)
-            ),
-            _ZERO,
-        )
-        if _is_out(case, now, before.get(sector, _ZERO), -room - gone, room):
+    for sector, rough in case.after.rough_of_sectors.items():
+        if abs(rough) <= bound:
+            continue
+        now, was = case.after.exact_of_sector(sector), case.before.exact_of_sector(sector)
+        gone = sum((case.targets.get(n, _ZERO) for n in case.names.of_sector[sector] if case.must_go(n)), _ZERO)
+        if _is_out(case, now, was, -room - gone, room):
             yield f"{sector}: active weight {now:.4f}, bound {bound}"
 
 
@@ -82,9 +79,8 @@ def factors(case: Case) -> Iterable[str]:
     if bound is None or case.settings.liquidate:
         return
     room = Decimal(str(bound))
-    before = exposures(case, case.active(case.shares_before))
-    after = exposures(case, case.active(case.shares_after))
-    for factor, was, now in zip(case.market.risk.factors, before, after, strict=True):
+    before, after = case.before.exposures, case.after.exposures
+    for factor, was, now in zip(case.market.risk.factors, before.tolist(), after.tolist(), strict=True):
         if _is_out(case, Decimal(now), Decimal(was), -room, room):
             yield f"{factor}: active exposure {now:.4f}, bound {bound}"
 
@@ -99,7 +95,8 @@ def weights(case: Case) -> Iterable[str]:
     for restriction in case.in_force:
         if restriction.rule not in (Rule.MIN_WEIGHT, Rule.MAX_WEIGHT) or restriction.value is None:
             continue
-        names = [n for n in case.shares_after if is_meant(restriction.target, case.security(n))]
+        meant = case.meant(restriction.target)
+        names = [name for name in case.shares_after if name in meant]
         if restriction.target in case.market.securities and case.must_go(SecurityId(restriction.target)):
             continue
         was = sum((case.weight(case.shares_before, name) for name in names), _ZERO)
@@ -111,7 +108,7 @@ def weights(case: Case) -> Iterable[str]:
 
 def tracking_error(case: Case) -> Iterable[str]:
     """The tracking error after the plan is within its limit, where there is one."""
-    found, limit = volatility(case, case.active(case.shares_after)), case.settings.max_tracking_error
+    found, limit = case.after.volatility, case.settings.max_tracking_error
     if limit is not None and found > limit + RISK_SLACK and not case.settings.liquidate:
         yield f"tracking error after {found:.4%}, limit {limit:.4%}"
 
@@ -124,32 +121,3 @@ def _is_out(case: Case, now: Decimal, was: Decimal, low: Decimal, high: Decimal)
     if not case.settings.enforce:
         low, high = min(low, was), max(high, was)
     return not low - WEIGHT_SLACK <= now <= high + WEIGHT_SLACK
-
-
-def by_sector(case: Case, active: Weights) -> dict[str, Decimal]:
-    """Return the active weight of each sector."""
-    totals: dict[str, Decimal] = {}
-    for name, weight in active.items():
-        sector = case.security(name).sector
-        totals[sector] = totals.get(sector, _ZERO) + weight
-    return totals
-
-
-def exposures(case: Case, active: Weights) -> list[float]:
-    """Return the active exposure to each factor."""
-    risk = case.market.risk
-    return [
-        sum(float(weight) * float(risk.exposures[risk.position[name]][k]) for name, weight in active.items())
-        for k in range(len(risk.factors))
-    ]
-
-
-def volatility(case: Case, active: Weights) -> float:
-    """Return the annual tracking error of these active weights: the root of d'(F Omega F' + diag D) d."""
-    risk, of_factors = case.market.risk, exposures(case, active)
-    variance = sum(
-        float(weight) ** 2 * float(risk.specific_variance[risk.position[name]]) for name, weight in active.items()
-    )
-    for i, own in enumerate(of_factors):
-        variance += sum(own * float(risk.factor_covariance[i][j]) * other for j, other in enumerate(of_factors))
-    return sqrt(max(variance, 0.0))

@@ -9,16 +9,18 @@ The history of one group of substantially identical securities is played once, d
 is still free by then is all that can touch the plan.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from math import prod
 from typing import Final
 
-from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
+from engine.domain.accounts import Lot, Transaction, TransactionType
 from engine.domain.identifiers import AccountId, LotId
-from engine.review.case import ACQUIRES, WINDOW, Case, basis_of
+from engine.review.basis import basis_of
+from engine.review.case import Case
+from engine.review.household import ACQUIRES, WINDOW, Records, Row
 from engine.review.shares import LossSold, Shares, is_alike, paid, place_in_day, standing
 
 _NOTHING: Final = Decimal("1e-9")  # shares or dollars below it come from divisions that do not come out even
@@ -37,8 +39,9 @@ def disallowed_losses(case: Case) -> Mapping[LotId, Decimal]:
     found: dict[LotId, Decimal] = {}
     if not case.snapshot.account.registration.is_taxable:
         return found
-    for group in sorted(case.loss_groups - case.twin_groups):
-        found |= _Record(case, group).plan_day()
+    groups = (case.loss_groups - case.twin_groups) & case.household.acquired_near
+    for group, records in case.household.records(sorted(groups)).items():
+        found |= _Record(case, group, records).plan_day()
     return found
 
 
@@ -48,31 +51,31 @@ def losses_of_history(case: Case, groups: frozenset[str]) -> Iterable[LossSold]:
     What is approved and not booked yet counts; the basis is the row's own, or else that of the lots it closed.
     """
     since = case.snapshot.as_of - WINDOW
-    rows = (row for row in case.history() if row.type is TransactionType.SELL and row.trade_date >= since)
-    for group in sorted({case.group(row.security_id) for row in rows} & groups):
-        for day, losses in _Record(case, group).history().items():
+    rows = (
+        row for row in case.household.sold_lately(groups) if row.basis is None or row.basis / row.quantity > row.price
+    )
+    groups &= {case.group(row.security_id) for row in rows}
+    for group, records in case.household.records(sorted(groups)).items():
+        for day, losses in _Record(case, group, records).history().items():
             yield from losses if day >= since else ()
 
 
 class _Record:
     """One wash-sale group in every account of the household, from the first transaction to the plan's own sales."""
 
-    def __init__(self, case: Case, group: str) -> None:
+    def __init__(self, case: Case, group: str, records: Records) -> None:
         self.case = case
         self.group = group
+        self.records = records
         self.day = case.snapshot.as_of
         self.held: list[Shares] = []
         self.open: list[LossSold] = []
         self.moving: list[tuple[Transaction, list[Shares], int]] = []  # and how many splits came before they left
         self.splits: list[tuple[Transaction, set[AccountId]]] = []  # the first row of each, and who posted it
         self.given: dict[str, tuple[Transaction, list[Shares]]] = {}  # what an exchange or spin-off turns into others
-        self.taxable = {b.account.account_id: b.account.registration.is_taxable for b in case.snapshot.household_books}
-        self.lots = {
-            (lot.account_id, lot.lot_id): lot
-            for book in case.snapshot.household_books
-            for lot in book.lots
-            if case.group(lot.security_id) == group
-        }
+        self.taxable = case.household.taxable
+        self.lots = {(lot.account_id, lot.lot_id): lot for lot in records.lots}
+        self.booked = [row for row in records.rows if row.trade_date <= self.day]
 
     def plan_day(self) -> dict[LotId, Decimal]:
         """Return what the plan's losses lose, USD, by lot."""
@@ -93,12 +96,12 @@ class _Record:
         made = set(arrivals.values())
         opening = [lot for key, lot in self.lots.items() if key not in made and lot.acquired <= self.day]
         found: dict[date, list[LossSold]] = {}
-        for day in sorted({row.trade_date for row in rows} | {lot.acquired for lot in opening} | {self.day}):
-            for lot in opening:
-                if lot.acquired == day:
-                    self._arrive(standing(lot, self._later_splits(lot, rows)), day)
+        lots_of, rows_of = _by_day(opening, lambda lot: lot.acquired), _by_day(rows, lambda row: row.trade_date)
+        for day in sorted({*lots_of, *rows_of, self.day}):
+            for lot in lots_of.get(day, ()):
+                self._arrive(standing(lot, self._later_splits(lot, rows)), day)
             found[day] = []
-            for row in sorted((row for row in rows if row.trade_date == day), key=place_in_day):
+            for row in sorted(rows_of.get(day, ()), key=place_in_day):
                 found[day] += self._play(row, arrivals.get(row.transaction_id))
             if day < self.day:
                 self._match(found[day])
@@ -106,8 +109,7 @@ class _Record:
 
     def _rows(self) -> tuple[list[Transaction], dict[str, tuple[AccountId, LotId]]]:
         """Return the group's rows, and the lot that each arrival of shares made."""
-        rows = [row for book in self.case.snapshot.household_books for row in self._of_book(book)]
-        rows += [replace(r, trade_date=self.day) for r in self.case.snapshot.pending if self._is_ours(r)]
+        rows = self.booked + [replace(row, trade_date=self.day) for row in self.records.pending]
         arrivals: dict[str, tuple[AccountId, LotId]] = {}
         were = _LEAVES | {TransactionType.SPIN_OFF}
         named = {(r.account_id, r.lot_id) for r in rows if r.type not in were and r.lot_id is not None}
@@ -126,15 +128,10 @@ class _Record:
 
     def _to_come(self) -> list[Transaction]:
         """Return the purchases of the next 30 days that are arranged, by day."""
-        rows = [row for book in self.case.snapshot.household_books for row in book.transactions if self._is_ours(row)]
-        ahead = [r for r in rows if r.type in ACQUIRES and timedelta(0) < r.trade_date - self.day <= WINDOW]
+        ahead = [
+            r for r in self.records.rows if r.type in ACQUIRES and timedelta(0) < r.trade_date - self.day <= WINDOW
+        ]
         return sorted(ahead, key=lambda row: (row.trade_date, place_in_day(row)))
-
-    def _of_book(self, book: AccountBook) -> Iterable[Transaction]:
-        return (row for row in book.transactions if self._is_ours(row) and row.trade_date <= self.day)
-
-    def _is_ours(self, row: Transaction) -> bool:
-        return self.case.group(row.security_id) == self.group
 
     def _later_splits(self, lot: Lot, rows: Sequence[Transaction]) -> Decimal:
         ratio = Decimal(1)
@@ -254,8 +251,7 @@ class _Record:
 
     def _splits_after(self, row: Transaction) -> Decimal:
         """Return how many of today's shares one of a row's is."""
-        later = (r for book in self.case.snapshot.household_books for r in self._of_book(book))
-        ratios = [r.quantity for r in later if r.type is TransactionType.SPLIT and is_alike(row, r)
+        ratios = [r.quantity for r in self.booked if r.type is TransactionType.SPLIT and is_alike(row, r)
                   and r.trade_date > row.trade_date]  # fmt: skip
         return prod(ratios, start=Decimal(1))
 
@@ -275,7 +271,7 @@ class _Record:
 
     def _take(self, row: Transaction) -> list[Shares]:
         """Take the shares of the lot that a row names, else the oldest, out of what is held."""
-        today = row.trade_date == self.day and row in self.case.snapshot.pending
+        today = row.trade_date == self.day and row in self.records.pending
         may = [s for s in self.held if is_alike(row, s) and (today or not s.standing)]
         may = [s for s in may if row.lot_id is None or s.lot_id == row.lot_id]
         taken, missing = [], row.quantity
@@ -308,15 +304,13 @@ class _Record:
     def _sell_by_plan(self) -> list[LossSold]:
         """Take out what the plan sells of this security; return the pieces that lose, by the lots of the book."""
         losses = []
-        for trade, sale in self.case.sales:
-            if self.case.group(trade.security_id) != self.group:
-                continue
-            lot, missing = self.case.lots[sale.lot_id], sale.quantity
+        for trade, sale, lot, basis, _ in self.case.sold_of_group.get(self.group, ()):
+            missing = sale.quantity
             for shares in [s for s in self.held if (s.account_id, s.lot_id) == (lot.account_id, lot.lot_id)]:
                 part = min(shares.quantity, missing)
                 self._reduce(shares, part)
                 missing -= part
-            loss = basis_of(lot, trade.price) / lot.quantity - trade.price
+            loss = basis / lot.quantity - trade.price
             if loss * sale.quantity > _NOTHING:
                 losses.append(
                     LossSold(cause=None, security_id=lot.security_id, account_id=lot.account_id, lot_id=lot.lot_id,
@@ -359,3 +353,10 @@ class _Record:
         at = next(i for i, candidate in enumerate(self.held) if candidate is shares)
         left = replace(shares, quantity=shares.quantity - part)
         self.held[at : at + 1] = [left] if left.quantity > _NOTHING else []
+
+
+def _by_day(rows: Iterable[Row], day_of: Callable[[Row], date]) -> dict[date, list[Row]]:
+    found: dict[date, list[Row]] = {}
+    for row in rows:
+        found.setdefault(day_of(row), []).append(row)
+    return found

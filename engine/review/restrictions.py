@@ -1,16 +1,19 @@
 """Does the plan do only what it may? Restrictions, exclusions, what must go, and which lots a sale may take."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from engine.domain.accounts import Lot, Restriction, Rule
+from engine.domain.accounts import Restriction, Rule
 from engine.domain.identifiers import SecurityId
 from engine.domain.plans import Side, Trade
 from engine.domain.settings import LotMethod, WashSalePolicy
-from engine.review.case import DUST, WINDOW, Case, basis_of, gain_of, is_meant
+from engine.review.basis import basis_of, gain_of
+from engine.review.case import DUST, Case
+from engine.review.household import WINDOW
+from engine.review.lots import HeldLot
 
-_FIRST_GOES_THE_LEAST: Final[Mapping[LotMethod, Callable[[Lot, Decimal], Decimal]]] = {
+_FIRST_GOES_THE_LEAST: Final[Mapping[LotMethod, Callable[[HeldLot, Decimal], Decimal]]] = {
     LotMethod.FIFO: lambda lot, _: Decimal(lot.acquired.toordinal()),
     LotMethod.LIFO: lambda lot, _: -Decimal(lot.acquired.toordinal()),
     LotMethod.HIFO: lambda lot, price: -basis_of(lot, price) / lot.quantity,
@@ -19,14 +22,15 @@ _FIRST_GOES_THE_LEAST: Final[Mapping[LotMethod, Callable[[Lot, Decimal], Decimal
 
 def restrictions(case: Case) -> Iterable[str]:
     """Nothing is traded that a restriction in force, the settings or the market forbids to trade."""
+    meant = [(restriction, case.meant(restriction.target)) for restriction in case.in_force]
+    excluded = [case.meant(target) for target in case.settings.exclude]
     for trade in case.plan.trades:
-        security = case.security(trade.security_id)
-        for restriction in case.in_force:
-            if is_meant(restriction.target, security):
+        for restriction, names in meant:
+            if trade.security_id in names:
                 yield from _broken(restriction, trade)
-        if trade.side is Side.BUY and any(is_meant(target, security) for target in case.settings.exclude):
+        if trade.side is Side.BUY and any(trade.security_id in names for names in excluded):
             yield f"{trade.security_id}: bought, but excluded by the settings"
-        if security.tradable is False:
+        if case.security(trade.security_id).tradable is False:
             yield f"{trade.security_id}: traded, but not tradable"
 
 
@@ -42,9 +46,10 @@ def exits(case: Case) -> Iterable[str]:
     """What may not be held is sold, unless a rule keeps it or a person has set its trade by hand."""
     if case.settings.liquidate:
         return
-    for name, shares in case.shares_after.items():
-        if shares > DUST and case.must_go(name) and name not in case.plan.edited and not is_kept(case, name):
-            yield f"{name}: {shares.normalize():f} shares stay, though it may not be held"
+    after = case.shares_after
+    staying = [name for name in after if name in case.barred and after[name] > DUST and name not in case.plan.edited]
+    for name in _not_kept(case, staying):
+        yield f"{name}: {after[name].normalize():f} shares stay, though it may not be held"
 
 
 def liquidation(case: Case) -> Iterable[str]:
@@ -56,33 +61,45 @@ def liquidation(case: Case) -> Iterable[str]:
             yield f"{trade.security_id}: bought, though everything is to be sold"
     if case.settings.max_trades is not None and len(case.plan.trades) >= case.settings.max_trades:
         return
-    for name, shares in case.shares_after.items():
-        if shares > DUST and not is_kept(case, name):
-            yield f"{name}: {shares.normalize():f} shares stay, though everything is to be sold"
+    after = case.shares_after
+    for name in _not_kept(case, [name for name in after if after[name] > DUST]):
+        yield f"{name}: {after[name].normalize():f} shares stay, though everything is to be sold"
 
 
-def is_kept(case: Case, name: SecurityId) -> bool:
-    """Return whether a rule may keep shares of a name that is to go: a restriction, a wash sale, no market."""
-    security = case.security(name)
-    price = case.market.marks[name].price
-    if security.tradable is False or price <= 0:
-        return True
-    for restriction in case.in_force:
-        if restriction.rule is Rule.DO_NOT_SELL and is_meant(restriction.target, security):
-            return True
-    own = [lot for lot in case.snapshot.lots if lot.security_id == name]
-    losing = any(gain_of(lot, lot.quantity, price) < 0 for lot in own)
-    if not losing or not case.snapshot.account.registration.is_taxable:
-        return False
-    may_wash = (
-        case.settings.wash_sales is WashSalePolicy.ALLOW
-        and case.group(name) not in case.twin_groups
-        and case.settings.lot_method not in (LotMethod.HIFO, LotMethod.LIFO)
+def _not_kept(case: Case, names: Sequence[SecurityId]) -> Iterable[SecurityId]:
+    """Return the names to go of which no rule may keep shares: a restriction, a wash sale, no market."""
+    kept = frozenset[SecurityId]().union(
+        *(case.meant(rule.target) for rule in case.in_force if rule.rule is Rule.DO_NOT_SELL)
     )
-    if may_wash:  # only shares that are themselves replacements stay, and those go too where everything does
-        since = case.snapshot.as_of - WINDOW
-        return not case.settings.liquidate and any(lot.acquired >= since and lot.gift_date is None for lot in own)
-    return case.group(name) in case.bought_lately
+    marks, lots = case.market.marks, case.own.of(names)
+    losing = {name: any(gain_of(lot, lot.quantity, marks[name].price) < 0 for lot in lots[name]) for name in names}
+    washed = _washed(case, {name: lots[name] for name in names if losing[name]})
+    for name in names:
+        sells = case.security(name).tradable is not False and marks[name].price > 0
+        if sells and name not in kept and name not in washed:
+            yield name
+
+
+def _washed(case: Case, losing: Mapping[SecurityId, Sequence[HeldLot]]) -> frozenset[SecurityId]:
+    """Return the names with a loss that a wash sale may keep."""
+    if not case.snapshot.account.registration.is_taxable:
+        return frozenset()
+    allowed = case.settings.wash_sales is WashSalePolicy.ALLOW
+    may_wash: frozenset[SecurityId] = frozenset()
+    if losing and allowed and case.settings.lot_method not in (LotMethod.HIFO, LotMethod.LIFO):
+        may_wash = frozenset(name for name in losing if case.group(name) not in case.twin_groups)
+    bought = case.household.of_those_bought_lately({case.group(name) for name in losing.keys() - may_wash})
+    since = case.snapshot.as_of - WINDOW
+    return frozenset(
+        name
+        for name, own in losing.items()
+        if (
+            # Only shares that are themselves replacements stay, and those go too where everything does.
+            not case.settings.liquidate and any(lot.acquired >= since and lot.gift_date is None for lot in own)
+            if name in may_wash
+            else case.group(name) in bought
+        )
+    )
 
 
 def lot_order(case: Case) -> Iterable[str]:
@@ -90,9 +107,9 @@ def lot_order(case: Case) -> Iterable[str]:
     first = _FIRST_GOES_THE_LEAST.get(case.settings.lot_method)
     if first is None:
         return
+    lots = case.own.of([trade.security_id for trade in case.plan.trades])
     for trade in case.plan.trades:
-        own = [lot for lot in case.snapshot.lots if lot.security_id == trade.security_id]
-        left = [lot for lot in own if lot.quantity - case.sold.get(lot.lot_id, Decimal(0)) > DUST]
+        left = [lot for lot in lots[trade.security_id] if lot.quantity - case.sold.get(lot.lot_id, Decimal(0)) > DUST]
         for sale in trade.lots:
             place = first(case.lots[sale.lot_id], trade.price)
             skipped = [lot.lot_id for lot in left if first(lot, trade.price) < place]
@@ -106,10 +123,11 @@ def small_losses(case: Case) -> Iterable[str]:
     if settings.liquidate or not case.snapshot.account.registration.is_taxable:
         return
     least_part = Decimal(str(settings.harvest_min_loss_pct))
-    for trade, sale in case.sales:
+    for trade, sale, lot, basis, _ in case.sold_lots:
+        if basis <= lot.quantity * trade.price:
+            continue
         if case.must_go(trade.security_id) or trade.security_id in case.plan.edited:
             continue
-        lot = case.lots[sale.lot_id]
         loss = -gain_of(lot, lot.quantity, trade.price)
-        if 0 < loss < max(settings.harvest_min_loss_usd, least_part * basis_of(lot, trade.price)) - DUST:
+        if 0 < loss < max(settings.harvest_min_loss_usd, least_part * basis) - DUST:
             yield f"lot {sale.lot_id}: loses {loss:.2f} in all, too little to be sold"

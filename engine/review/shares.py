@@ -7,7 +7,7 @@ from typing import Final
 
 from engine.domain.accounts import Lot, Transaction, TransactionType
 from engine.domain.identifiers import AccountId, LotId, SecurityId
-from engine.review.case import basis_of
+from engine.review.basis import basis_of
 
 _ORDER_OF_DAY: Final = (
     *(TransactionType.SPLIT, TransactionType.SPIN_OFF, TransactionType.EXCHANGE_OUT, TransactionType.EXCHANGE_IN),

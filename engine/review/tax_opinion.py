@@ -1,14 +1,15 @@
 """Is the tax right? Terms, gains, what a wash sale takes away, and the year's bill, from the law's own words."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from engine.domain.accounts import Transaction, TransactionType
+from engine.domain.accounts import Transaction
 from engine.domain.plans import Term
 from engine.domain.settings import WashSalePolicy
-from engine.review.case import CENT, WINDOW, Case, gain_of, held_over_a_year, starts_on
+from engine.review.basis import held_over_a_year, starts_on
+from engine.review.case import CENT, Case
+from engine.review.household import WINDOW
 from engine.review.replacements import disallowed_losses, losses_of_history
 
 INCOME_OFFSET_USD: Final = Decimal(3000)  # 26 U.S.C. 1211(b)(1): net loss that ordinary income takes up in a year
@@ -17,12 +18,10 @@ _ZERO: Final = Decimal(0)
 
 def terms_and_gains(case: Case) -> Iterable[str]:
     """Each lot sold has the term and the gain that its dates and basis give."""
-    for trade, sale in case.sales:
-        lot = case.lots[sale.lot_id]
+    for trade, sale, lot, _, gain in case.sold_lots:
         expected = Term.LONG if held_over_a_year(starts_on(lot, trade.price), case.snapshot.as_of) else Term.SHORT
         if sale.term is not expected:
             yield f"lot {sale.lot_id}: term {sale.term}, expected {expected}"
-        gain = gain_of(lot, sale.quantity, trade.price)
         if abs(gain - sale.gain) > CENT:
             yield f"lot {sale.lot_id}: gain {sale.gain}, expected {gain:.2f}"
 
@@ -95,30 +94,25 @@ def wash_sales(case: Case) -> Iterable[str]:
         where = f"on {loss.on} in account {loss.account_id} ({loss.cause})"
         yield f"{case.group(loss.security_id)}: bought, but sold at a loss {where}"
     for row in _losses_to_come(case):
-        if case.group(row.security_id) in case.bought_groups:
-            where = f"on {row.trade_date} in account {row.account_id} ({row.transaction_id})"
-            yield f"{case.group(row.security_id)}: bought, but to be sold at a loss {where}"
+        where = f"on {row.trade_date} in account {row.account_id} ({row.transaction_id})"
+        yield f"{case.group(row.security_id)}: bought, but to be sold at a loss {where}"
     if not case.snapshot.account.registration.is_taxable:
         return
     for group in sorted(case.loss_groups & case.bought_groups):
         yield f"{group}: the plan both buys it and sells it at a loss"
     allowed = case.settings.wash_sales is WashSalePolicy.ALLOW
     barred = case.loss_groups & case.twin_groups if allowed else case.loss_groups
-    for group in sorted(barred & case.bought_lately.keys()):
-        yield f"{group}: sold at a loss, but {', '.join(case.bought_lately[group])}"
+    for group, bought in case.household.bought_lately(barred).items():
+        yield f"{group}: sold at a loss, but {', '.join(bought)}"
     # Where everything is sold, the purchase goes too: shares sold together replace each other no more.
-    for trade, sale in case.sales if allowed and not case.settings.liquidate else ():
-        lot = case.lots[sale.lot_id]
-        bought = lot.gift_date is None and case.snapshot.as_of - lot.acquired <= WINDOW
-        if bought and gain_of(lot, sale.quantity, trade.price) < 0:
+    for _, sale, lot, _, gain in case.sold_lots if allowed and not case.settings.liquidate else ():
+        itself_new = lot.gift_date is None and case.snapshot.as_of - lot.acquired <= WINDOW
+        if itself_new and gain < 0:
             yield f"lot {sale.lot_id}: sold at a loss, but itself bought on {lot.acquired}"
 
 
 def _losses_to_come(case: Case) -> Iterable[Transaction]:
-    """Return the sales of the next 30 days that are arranged in taxable accounts below the basis they state."""
-    for book in case.snapshot.household_books:
-        for row in book.transactions if book.account.registration.is_taxable else ():
-            ahead = timedelta(0) < row.trade_date - case.snapshot.as_of <= WINDOW
-            stated = row.type is TransactionType.SELL and row.basis is not None
-            if ahead and stated and row.quantity * row.price < (row.basis or _ZERO):
-                yield row
+    """Return what the plan buys and is to be sold in the next 30 days in taxable accounts, below the basis stated."""
+    for row in case.household.to_be_sold(case.bought_groups):
+        if row.basis is not None and row.quantity * row.price < row.basis:
+            yield row
