@@ -6,12 +6,15 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.identifiers import ModelId, SecurityId
+
+if TYPE_CHECKING:
+    from engine.domain.listing import Listing
 
 Array = NDArray[np.float64]
 
@@ -169,8 +172,15 @@ class RiskModel:
         """Row of each security in exposures and specific_variance."""
         return {security_id: row for row, security_id in enumerate(self.security_ids)}
 
+    @cached_property
+    def covariance_root(self) -> Array:
+        """M (k, k) with M M' = factor_covariance. Tiny negative eigenvalues of an imported matrix count as zero."""
+        values, vectors = np.linalg.eigh((self.factor_covariance + self.factor_covariance.T) / 2)
+        root: Array = vectors * np.sqrt(np.clip(values, 0.0, None))
+        return root
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True)
 class MarketSnapshot:
     """All that the accounts of a firm share on one day. marks are the last closes on or before as_of."""
 
@@ -180,6 +190,13 @@ class MarketSnapshot:
     models: Mapping[ModelId, Model]
     substitutes: tuple[Substitute, ...]
     risk: RiskModel
+
+    @cached_property
+    def listing(self) -> "Listing":
+        """The securities as columns, made once for all accounts of the day."""
+        from engine.domain.listing import listing_of  # which is written in terms of a market
+
+        return listing_of(self)
 
     @property
     def priced_on(self) -> date:

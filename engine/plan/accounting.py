@@ -9,8 +9,9 @@ import numpy as np
 from engine.domain.market import Array
 from engine.domain.plans import Metrics, TaxSummary, Term, Unrealised
 from engine.plan.lots import SaleLot
+from engine.plan.names import Name
 from engine.plan.outcome import Outcome, liability_usd
-from engine.plan.problem import Name, Problem
+from engine.plan.problem import Problem
 
 _ZERO: Final = Decimal(0)
 _Buckets = Mapping[tuple[Term, bool], Decimal]

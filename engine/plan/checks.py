@@ -13,6 +13,7 @@ from engine.domain.settings import WashSalePolicy
 from engine.plan.accounting import turnover
 from engine.plan.explain import MAX_NAMES, MAX_TRACKING_ERROR, MAX_TRADES
 from engine.plan.lots import WASH_SALE_LOCK
+from engine.plan.names import Bound, Name
 from engine.plan.outcome import Outcome, names_held, row_values
 from engine.plan.problem import (
     ACTIVE_WEIGHT,
@@ -23,8 +24,6 @@ from engine.plan.problem import (
     NET_GAIN,
     SECTOR,
     TURNOVER,
-    Bound,
-    Name,
     Problem,
     Row,
 )

@@ -10,9 +10,10 @@ import numpy as np
 from engine.domain.identifiers import LotId
 from engine.domain.market import Array
 from engine.domain.plans import LotSale, Reason, Washed
+from engine.plan.names import Name
 from engine.plan.outcome import NOTHING, Counted, Outcome, liability_usd, rates
 from engine.plan.prices import Prices
-from engine.plan.problem import BP, CASH, Name, Problem
+from engine.plan.problem import BP, CASH, Problem
 from engine.tax.matching import WASH_SALE_DAYS
 from engine.tax.netting import plan_liability
 

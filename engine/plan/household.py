@@ -24,8 +24,9 @@ from engine.domain.settings import PlanSettings
 from engine.plan.certificate import certify, piece_minima
 from engine.plan.decided import plan_transactions, trade_transactions
 from engine.plan.lots import WASH_SALE_LOCK, sales
+from engine.plan.names import Name
 from engine.plan.pieces import piece_table
-from engine.plan.problem import Name, Problem, build_problem
+from engine.plan.problem import Problem, build_problem
 from engine.plan.propose import household_locks, propose_plan
 from engine.plan.rules import WASH_SALES
 from engine.plan.sale_order import FRACTION

@@ -12,8 +12,8 @@ import numpy as np
 
 from engine.domain.plans import Term
 from engine.plan.lots import RESTRICTED, WASH_SALE_LOCK, SaleLot
+from engine.plan.names import Name
 from engine.plan.prices import Prices
-from engine.plan.problem import Name
 from engine.plan.rules import NOT_TRADABLE, WASH_SALES
 
 _WORTH_TELLING: Final = 1e-8  # 1e-4 bp

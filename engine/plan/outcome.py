@@ -11,7 +11,8 @@ import numpy as np
 from engine.domain.market import Array
 from engine.domain.plans import LotSale, Term
 from engine.plan.lots import SaleLot, gain, sales
-from engine.plan.problem import Name, Problem
+from engine.plan.names import Name
+from engine.plan.problem import Problem
 from engine.tax.netting import YearToDate, netted_liability, plan_liability
 
 _ZERO: Final = Decimal(0)

@@ -10,7 +10,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import accumulate
 
 from engine.plan.lots import SaleLot
-from engine.plan.problem import CASH, Name, Problem
+from engine.plan.names import Name
+from engine.plan.problem import CASH, Problem
 from engine.plan.sale_order import FRACTION
 from engine.plan.share_book import TOUCH, open_book, settle, shares, spare_cash, steps_around
 from engine.plan.share_moves import SLACK, Shares, improve, repair

@@ -10,9 +10,10 @@ from typing import Final
 
 from engine.domain.market import Array
 from engine.plan.lots import SaleLot, part_of
+from engine.plan.names import Name
 from engine.plan.pieces import PieceTable
 from engine.plan.prepared import Indices
-from engine.plan.problem import Name, Problem
+from engine.plan.problem import Problem
 
 FRACTION: Final = Decimal("0.000001")  # the smallest part of a share where fractions are traded
 _SOME: Final = 1e-8  # weights closer than this are the same

@@ -13,10 +13,11 @@ from engine.domain.market import Array
 from engine.domain.plans import NotHarvested, Term
 from engine.plan.explain import MAX_TRACKING_ERROR, MAX_TRADES
 from engine.plan.lots import BELOW_THRESHOLD, LOT_METHOD, RESTRICTED, WASH_SALE_LOCK, SaleLot, gain
+from engine.plan.names import Name
 from engine.plan.netted import tax_of_year
 from engine.plan.outcome import Outcome
 from engine.plan.prices import Prices
-from engine.plan.problem import TURNOVER, Name, Problem
+from engine.plan.problem import TURNOVER, Problem
 from engine.plan.rules import NOT_TRADABLE
 
 BOUGHT: Final = "bought_in_plan"
