@@ -36,21 +36,8 @@ def loads(kind: type[T], content: str | bytes) -> T:
     return cast(T, codec(kind).read(json.loads(content)))
 
 
-def to_columns(kind: type[T], items: Sequence[T]) -> dict[str, list[Any]]:
-    """Return rows of one dataclass as JSON columns: far smaller, and read faster, than a list of objects.
-
-    A column that came later is left out where no row has a value of it.
-    """
-    later = _later(kind)
-    return {
-        name: [part.write(getattr(item, name)) for item in items]
-        for name, part in _parts_of(kind).items()
-        if name not in later or any(getattr(item, name) is not None for item in items)
-    }
-
-
 def from_columns(kind: type[T], columns: Mapping[str, Sequence[Any]]) -> tuple[T, ...]:
-    """Return the rows that to_columns wrote, in their order."""
+    """Return rows of one dataclass that were written as JSON columns; one that came later may be missing."""
     later = _later(kind)
     parts = {name: part for name, part in _parts_of(kind).items() if name not in later or name in columns}
     values = [map(part.read, columns[name]) for name, part in parts.items()]

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, TypeVar
 
-from data.codec import codec, dumps, from_columns, loads, to_columns
+from data.codec import codec, dumps, from_columns, loads
+from data.columnar import MAGIC, read_rows, write_rows
 from data.documents import Document
 from engine.domain.accounts import Account, AccountBook, AccountSnapshot, Household, Lot, Restriction, Transaction
 from engine.domain.errors import DataError
 from engine.domain.identifiers import AccountId, SecurityId
 from engine.domain.market import WRITTEN_IF_GIVEN, MarketSnapshot, PriceHistory, RiskModel
+from engine.domain.rows import Rows
 from engine.domain.sources import AccountSource
 from engine.plan.document import canonical_json
 
@@ -105,20 +107,20 @@ def risk_document(risk: RiskModel) -> Document:
 
 def lots_document(book: AccountBook) -> Document:
     """Return the document of a book's lots. Raises DataError where a lot belongs to another account."""
-    return _rows_document("lots", Lot, book.account.account_id, book.lots)
+    return _rows_document("lots", book.account.account_id, book.lot_rows)
 
 
 def transactions_document(book: AccountBook) -> Document:
     """Return the document of a book's transactions. Raises DataError where one belongs to another account."""
-    return _rows_document("transactions", Transaction, book.account.account_id, book.transactions)
+    return _rows_document("transactions", book.account.account_id, book.history)
 
 
-def read_lots(account_id: AccountId, content: bytes) -> tuple[Lot, ...]:
+def read_lots(account_id: AccountId, content: bytes) -> Rows[Lot]:
     """Return the lots that lots_document wrote for this account; they remember the document that they are from."""
     return _read_rows("lots", Lot, account_id, content)
 
 
-def read_transactions(account_id: AccountId, content: bytes) -> tuple[Transaction, ...]:
+def read_transactions(account_id: AccountId, content: bytes) -> Rows[Transaction]:
     """Return the transactions that transactions_document wrote for this account; they remember it, as lots do."""
     return _read_rows("transactions", Transaction, account_id, content)
 
@@ -169,30 +171,36 @@ def _book(reference: _BookReference, contents: Mapping[str, bytes]) -> AccountBo
     )
 
 
-class _Stored(tuple[T, ...]):
+class _Stored(Rows[T]):
     """Rows as they were read, with the document that says so: writing them again would only make it once more."""
 
     document: Document
 
 
-def _rows_document(kind: str, row: type[T], account_id: AccountId, rows: Sequence[T]) -> Document:
-    stray = next((item for item in rows if item.account_id != account_id), None)
+def _rows_document(kind: str, account_id: AccountId, rows: Rows[T]) -> Document:
+    owners = rows.texts(_OWNER)
+    stray = next(
+        (owners.values[code] for code in set(owners.codes.tolist()) if owners.values[code] != account_id), None
+    )
     if stray is not None:
-        raise DataError(f"account {account_id}: expected its own {kind}, found one of account {stray.account_id}")
+        raise DataError(f"account {account_id}: expected its own {kind}, found one of account {stray}")
     if isinstance(rows, _Stored):
         return rows.document
-    columns = to_columns(row, rows)
-    del columns["account_id"]
-    return Document(kind=kind, content=canonical_json(columns))
+    return Document(kind=kind, content=write_rows(rows, leave=[_OWNER]))
 
 
-def _read_rows(kind: str, row: type[T], account_id: AccountId, content: bytes) -> tuple[T, ...]:
-    columns: dict[str, Any] = json.loads(content)
-    rows = _Stored(from_columns(row, {"account_id": [account_id] * len(columns["security_id"]), **columns}))
+def _read_rows(kind: str, row: type[T], account_id: AccountId, content: bytes) -> Rows[T]:
+    if content.startswith(MAGIC):
+        held = read_rows(row, content, constant={_OWNER: account_id})
+    else:  # written before rows were held as columns
+        columns: dict[str, Any] = json.loads(content)
+        held = Rows.of(row, from_columns(row, {_OWNER: [account_id] * len(columns["security_id"]), **columns}))
+    rows = _Stored(row, len(held), lambda: held.columns)
     rows.document = Document(kind=kind, content=content)
     return rows
 
 
+_OWNER: Final = "account_id"
 _SNAPSHOT: Final = "snapshot"
 _MARKET: Final = "market"
 _CLOSES: Final = codec(PriceHistory.__annotations__["closes"])

@@ -71,7 +71,7 @@ def _known(services: Services, mapping: str) -> Known | None:
     ordered = services.sources.ordered()
 
     def history(account_id: AccountId) -> tuple[Transaction, ...]:
-        return services.sources.book(account_id).transactions
+        return tuple(services.sources.book(account_id).transactions)
 
     good = (
         source.account_id

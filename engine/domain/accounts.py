@@ -1,13 +1,15 @@
 """Whose portfolio is it, and what holds for it? Households, accounts, lots, transactions, restrictions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import cast
 
 from engine.domain.identifiers import AccountId, HouseholdId, LotId, ModelId, SecurityId, TransactionId
 from engine.domain.market import WRITTEN_IF_GIVEN, CorporateAction, Model, PriceHistory, RiskModel, Security, Substitute
+from engine.domain.rows import Rows
 from engine.domain.sources import AccountSource
 
 
@@ -170,11 +172,28 @@ class FirmReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountBook:
-    """One account with its open lots and its whole transaction history, oldest first. Streams of these make a firm."""
+    """One account with its open lots and its whole transaction history, oldest first. Streams of these make a firm.
+
+    Both are held as Rows, whatever sequence they are given as: lot_rows and history say so to the type checker.
+    """
 
     account: Account
-    lots: tuple[Lot, ...]
-    transactions: tuple[Transaction, ...]
+    lots: Sequence[Lot]
+    transactions: Sequence[Transaction]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lots", Rows.of(Lot, self.lots))
+        object.__setattr__(self, "transactions", Rows.of(Transaction, self.transactions))
+
+    @property
+    def lot_rows(self) -> Rows[Lot]:
+        """The lots, to be asked for whole columns."""
+        return cast(Rows[Lot], self.lots)
+
+    @property
+    def history(self) -> Rows[Transaction]:
+        """The transactions, to be asked for whole columns."""
+        return cast(Rows[Transaction], self.transactions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,5 +225,5 @@ class AccountSnapshot:
         return self.book.account
 
     @property
-    def lots(self) -> tuple[Lot, ...]:
+    def lots(self) -> Sequence[Lot]:
         return self.book.lots

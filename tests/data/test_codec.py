@@ -1,8 +1,6 @@
 """Values become JSON and come back equal, to the last exponent and bit."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -11,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from data.codec import codec, dumps, from_columns, loads, to_columns
+from data.codec import codec, dumps, from_columns, loads
 from engine.domain.accounts import Lot, Restriction, Rule
 from engine.domain.market import Mark, RiskModel, RiskMonth, RiskQuality
 from engine.domain.orders import Fill
@@ -40,19 +38,7 @@ def test_a_decimal_keeps_its_sign_digits_and_exponent(value):
     assert digits(codec(Decimal).read(codec(Decimal).write(value))) == digits(value)
 
 
-@given(some.lists(lots))
-def test_lots_survive_as_columns(rows):
-    columns = json.loads(json.dumps(to_columns(Lot, rows)))
-
-    back = from_columns(Lot, columns)
-
-    assert [[digits(getattr(lot, name)) for name in Lot.__slots__] for lot in back] == [
-        [digits(getattr(lot, name)) for name in Lot.__slots__] for lot in rows
-    ]
-
-
-def test_rows_without_a_later_column_are_written_as_before_it_came_and_read_again():
-    """A stored document of lots is named by the hash of these very bytes, written out by hand."""
+def test_lots_that_were_stored_as_json_columns_before_a_later_field_came_are_read():
     lot = Lot(account_id="A", lot_id="L", security_id="S", quantity=Decimal("1.50"), cost_per_share=Decimal(2),
               acquired=date(2025, 1, 2))  # fmt: skip
     before = {
@@ -60,19 +46,7 @@ def test_rows_without_a_later_column_are_written_as_before_it_came_and_read_agai
         "acquired": ["2025-01-02"], "wash_adjustment": [None], "holding_start": [None],
     }  # fmt: skip
 
-    assert to_columns(Lot, [lot]) == before
     assert from_columns(Lot, before) == (lot,)
-
-
-def test_one_gift_among_lots_is_kept_with_the_lots_that_are_none():
-    bought = Lot(account_id="A", lot_id="L", security_id="S", quantity=Decimal(1), cost_per_share=Decimal(2),
-                 acquired=date(2025, 1, 2))  # fmt: skip
-    given_to = replace(bought, lot_id="M", gift_price=Decimal("1.50"), gift_date=date(2025, 12, 24))
-
-    columns = to_columns(Lot, [bought, given_to])
-
-    assert columns["gift_price"] == [None, "1.50"]
-    assert from_columns(Lot, columns) == (bought, given_to)
 
 
 @given(some.floats(allow_nan=False, allow_infinity=False), some.floats(allow_nan=False, allow_infinity=False))
