@@ -3,7 +3,6 @@
 Products and sums of such columns are exact; only quotients become floats, and those are the nearest there are.
 """
 
-from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
@@ -11,9 +10,14 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.domain.rows import Decimals
+
 Whole = NDArray[Any]
 """Whole numbers: int64, or Python's own (dtype object) where 64 bits are too few."""
 
+_MOST_PLACES: Final = 18
+_TENS: Final = 10.0 ** np.arange(_MOST_PLACES + 1)
+_WHOLE_TENS: Final = np.array([10**k for k in range(_MOST_PLACES + 1)], dtype=np.int64)
 _IN_FLOAT: Final = 2**53  # below it every whole number is a float
 _ROOM: Final = 2.0**62
 _SPLIT: Final = 2.0**27 + 1.0
@@ -27,13 +31,19 @@ class Units(NamedTuple):
     decimals: int
 
 
-def units(values: Sequence[Decimal]) -> Units:
-    """Return finite decimals as whole numbers of the smallest decimal place that any of them needs."""
-    decimals = max((-_exponent(value) for value in values), default=0)
-    decimals = max(decimals, 0)
-    found = [int(value.scaleb(decimals)) for value in values]
-    small = all(-_IN_FLOAT < each < _IN_FLOAT for each in found)
-    return Units(np.array(found, dtype=np.int64 if small else object), decimals)
+def units(column: Decimals) -> Units:
+    """Return finite decimals, none of them missing, as whole numbers of the smallest decimal place in use."""
+    decimals = -int(column.exponent.min(initial=0))
+    places = (column.exponent + decimals).astype(np.intp)
+    wide = bool(column.odd) or int(places.max(initial=0)) > _MOST_PLACES
+    if not wide:
+        size = np.abs(column.coefficient).astype(float) * _TENS[places]
+        wide = float(size.max(initial=0.0)) >= _ROOM
+    if wide:
+        exact = [Fraction(item or 0) for item in column.items()]
+        decimals = max(decimals, *(-_exponent(item) for item in column.odd.values())) if column.odd else decimals
+        return Units(np.array([int(item * 10**decimals) for item in exact], dtype=object), decimals)
+    return Units(column.coefficient * _WHOLE_TENS[places], decimals)
 
 
 def product(left: Whole, right: Whole | int) -> Whole:
@@ -130,5 +140,5 @@ def _size(whole: Whole) -> float:
 def _exponent(value: Decimal) -> int:
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int):
-        raise ValueError(f"expected a finite decimal, found {value}")
+        raise ValueError(f"expected a finite decimal, found {value}")  # noqa: TRY004  it is the value that is wrong
     return exponent

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.domain.exact import Whole, units
 from engine.domain.identifiers import ModelId, SecurityId
+from engine.domain.rows import Decimals
 
 if TYPE_CHECKING:
     from engine.domain.market import Array, MarketSnapshot, Security
@@ -63,7 +64,7 @@ def listing_of(market: "MarketSnapshot") -> Listing:
     securities = tuple(market.securities[security_id] for security_id in ids)
     marks = [market.marks.get(security_id) for security_id in ids]
     price = tuple(_NO_PRICE if mark is None else mark.price for mark in marks)
-    exact = units(price)
+    exact = units(Decimals.of(price))
     group, groups, in_group = _numbered([security.group for security in securities])
     sector, sectors, _ = _numbered([security.sector for security in securities])
     words: dict[str, list[int]] = {}

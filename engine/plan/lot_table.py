@@ -1,4 +1,4 @@
-"""Which lots does each name have, in the order of their sale, at what tax? All of an account's lots at once, as columns.
+"""Which lots does each name have, in which order of sale, at what tax? All of an account's lots at once, as columns.
 
 It is what lots.sale_lots says of one name after the other, and a test holds them to each other. Names with a lot whose
 basis has more to it than a cost per share (a gift, an adjustment by a wash sale), and those whose losses a wash sale
@@ -15,12 +15,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.domain.accounts import Account, Lot
+from engine.domain.accounts import Account
 from engine.domain.exact import Whole, decimal_of, finer, product, quotients, ranks, ratios, units
 from engine.domain.listing import Listing
 from engine.domain.market import Array
 from engine.domain.plans import Term
+from engine.domain.rows import Decimals
 from engine.domain.settings import LotMethod, PlanSettings
+from engine.plan.holding import Flags, Holding, Indices
 from engine.plan.lots import (
     BELOW_THRESHOLD,
     LOT_METHOD,
@@ -34,48 +36,10 @@ from engine.plan.rules import NameRules
 from engine.plan.washes import Caught
 from engine.tax.holding import long_term_on
 
-Flags = NDArray[np.bool_]
-Indices = NDArray[np.intp]
 BLOCKS: Final = (None, RESTRICTED, WASH_SALE_LOCK, BELOW_THRESHOLD, LOT_METHOD)
 """Why a lot may not be sold, by number; 0 where it may."""
 
 _RESTRICTED, _LOCKED, _BELOW, _METHOD = 1, 2, 3, 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Holding:
-    """An account's lots as columns: (l,), as the account lists them.
-
-    code: of the security. quantity and cost a share, exactly: whole numbers of 10^-quantity_decimals and
-    10^-cost_decimals. acquired, held_from: ordinals. has_more: its basis is not its cost alone.
-    """
-
-    lots: Sequence[Lot]
-    code: Indices
-    quantity: Whole
-    quantity_decimals: int
-    cost: Whole
-    cost_decimals: int
-    acquired: Indices
-    held_from: Indices
-    has_more: Flags
-
-
-def holding_of(lots: Sequence[Lot], listing: Listing) -> Holding:
-    """Return the lots as columns. Their securities must be listed."""
-    quantity, cost = units([lot.quantity for lot in lots]), units([lot.cost_per_share for lot in lots])
-    code, size = listing.code, len(lots)
-    return Holding(
-        lots=lots,
-        code=np.fromiter((code[lot.security_id] for lot in lots), np.intp, size),
-        quantity=quantity.whole,
-        quantity_decimals=quantity.decimals,
-        cost=cost.whole,
-        cost_decimals=cost.decimals,
-        acquired=np.fromiter((lot.acquired.toordinal() for lot in lots), np.intp, size),
-        held_from=np.fromiter((lot.held_from.toordinal() for lot in lots), np.intp, size),
-        has_more=np.fromiter((bool(lot.wash_adjustment) or lot.gift_price is not None for lot in lots), np.bool_, size),
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,22 +71,30 @@ class LotTable:
 
     def entries(self, i: int) -> tuple[SaleLot, ...]:
         """Return the lots of one name."""
-        own = self.apart.get(i)
-        return tuple(map(self.entry, range(self.first[i], self.first[i + 1]))) if own is None else own
-
-    def entry(self, j: int) -> SaleLot:
-        """Return one lot of a name that is not apart."""
-        lot = self.holding.lots[self.row[j]]
-        return SaleLot(
-            lot=lot,
-            term=Term.LONG if self.is_long[j] else Term.SHORT,
-            quantity=lot.quantity,
-            weight=float(self.weight[j]),
-            tax=float(self.tax[j]),
-            gain=float(self.gain[j]),
-            gain_usd=decimal_of(int(self.gain_usd[j]), self.gain_decimals),
-            blocked=BLOCKS[self.blocked[j]],
+        if i in self.apart:
+            return self.apart[i]
+        own = range(self.first[i], self.first[i + 1])
+        lots = self.holding.some(self.row[own.start : own.stop].tolist()) if own else ()
+        return tuple(
+            SaleLot(
+                lot=lot,
+                term=self.term(j),
+                quantity=lot.quantity,
+                weight=float(self.weight[j]),
+                tax=float(self.tax[j]),
+                gain=float(self.gain[j]),
+                gain_usd=self.gain_of(j),
+                blocked=BLOCKS[self.blocked[j]],
+            )
+            for j, lot in zip(own, lots, strict=True)
         )
+
+    def term(self, j: int) -> Term:
+        return Term.LONG if self.is_long[j] else Term.SHORT
+
+    def gain_of(self, j: int) -> Decimal:
+        """Return the gain of a whole lot of a name that is not apart, USD."""
+        return decimal_of(int(self.gain_usd[j]), self.gain_decimals)
 
 
 def lot_table(
@@ -137,7 +109,7 @@ def lot_table(
     on: date,
     caught: Mapping[int, Mapping[str, Sequence[Caught]]],
 ) -> LotTable:
-    """Return the lots of these names, by their codes in the listing. caught: of a name's number, as sale_lots has it."""
+    """Return the lots of these names, by their codes in the listing. caught: as sale_lots has it, by name's number."""
     place = np.full(len(listing.ids), -1, dtype=np.intp)
     place[codes] = np.arange(len(codes))
     owner = place[holding.code]
@@ -187,7 +159,7 @@ def lot_table(
     special = {*np.unique(owner[holding.has_more]).tolist(), *caught}
     apart = {
         i: sale_lots(
-            [holding.lots[row] for row in np.flatnonzero(owner == i).tolist()],
+            tuple(holding.some(np.flatnonzero(owner == i).tolist())),
             account,
             settings,
             names[i],
@@ -234,7 +206,7 @@ def _rank(
         return -holding.acquired
     if method is LotMethod.HIFO:
         return -cost
-    st, lt = units([st_rate, lt_rate]).whole
+    st, lt = units(Decimals.of([st_rate, lt_rate])).whole
     return product(np.where(is_long, lt, st), gain_each)
 
 
@@ -251,7 +223,7 @@ def _order(holding: Holding, owner: Indices, rank: Whole) -> Indices:
         last = k + 1
         while last < len(alike) and alike[last]:
             last += 1
-        order[k : last + 1] = sorted(order[k : last + 1].tolist(), key=lambda row: holding.lots[row].lot_id)
+        order[k : last + 1] = sorted(order[k : last + 1].tolist(), key=holding.lot_id)
     return order
 
 
@@ -273,7 +245,7 @@ def _with_apart(plain: LotTable, apart: Mapping[int, tuple[SaleLot, ...]]) -> Lo
     """Return the table with the entries of some names in place of theirs."""
     owner = plain.owner
     kept = ~np.isin(owner, list(apart))
-    rows = {lot.lot_id: row for row, lot in enumerate(plain.holding.lots)}
+    rows = {plain.holding.lot_id(row): row for row in plain.row[~kept].tolist()}
     entries = [entry for own in apart.values() for entry in own]
     owners = np.repeat(np.array(list(apart), dtype=np.intp), [len(own) for own in apart.values()])
     everyone = np.concatenate([owner[kept], owners])

@@ -11,7 +11,8 @@ import numpy as np
 from engine.domain.exact import Whole
 from engine.domain.listing import Listing
 from engine.domain.market import Array, Security
-from engine.plan.lot_table import Flags, Indices, LotTable
+from engine.plan.holding import Flags, Indices
+from engine.plan.lot_table import LotTable
 from engine.plan.lots import SaleLot
 from engine.plan.rules import NameRules, Rulings
 
@@ -127,9 +128,9 @@ class Names(Sequence[Name]):
 
     def shares(self, i: int) -> Decimal:
         """Return the shares held of a name, with the digits that its lots state."""
-        lots, table = self.lots.holding.lots, self.lots
-        rows = dict.fromkeys(table.row[table.first[i] : table.first[i + 1]].tolist())
-        return sum((lots[row].quantity for row in sorted(rows)), Decimal(0))
+        table = self.lots
+        rows = dict.fromkeys(table.row[table.first[i] : table.first[i + 1]].tolist())  # a lot can have two entries
+        return sum(map(table.holding.shares, rows), Decimal(0))
 
     def __len__(self) -> int:
         return len(self.code)

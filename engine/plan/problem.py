@@ -20,14 +20,15 @@ import numpy as np
 
 from engine.domain.accounts import AccountSnapshot
 from engine.domain.errors import DataError
-from engine.domain.exact import decimal_of, product, quotients, sums_by, total
+from engine.domain.exact import product, quotients, sums_by
 from engine.domain.identifiers import LotId, SecurityId
 from engine.domain.market import Array, MarketSnapshot
 from engine.domain.plans import Lock
 from engine.domain.policy import words_for
 from engine.domain.settings import LotMethod, PlanSettings, WashSalePolicy
 from engine.domain.valuation import net_asset_value
-from engine.plan.lot_table import Holding, Indices, holding_of, lot_table
+from engine.plan.holding import Holding, Indices, holding_of, securities_of
+from engine.plan.lot_table import lot_table
 from engine.plan.lots import sale_lots
 from engine.plan.names import Bounds, Names
 from engine.plan.netted import Netting, netting_of
@@ -124,8 +125,15 @@ class Problem:
 
 
 def value_after_flow(snapshot: AccountSnapshot, market: MarketSnapshot, settings: PlanSettings) -> Decimal:
-    """Return V, the net asset value with the deposit in and the withdrawal out, USD."""
-    return net_asset_value(snapshot, market) + settings.deposit - settings.withdrawal
+    """Return V, the net asset value with the deposit in and the withdrawal out, USD.
+
+    Raises DataError when a holding has no price.
+    """
+    flow = snapshot.account.cash + settings.deposit - settings.withdrawal
+    listing, lots = market.listing, snapshot.book.lot_rows
+    if not listing.is_whole or not listing.code.keys() >= securities_of(lots):
+        return net_asset_value(snapshot, market) + settings.deposit - settings.withdrawal
+    return holding_of(lots, listing).worth(listing) + flow
 
 
 def build_problem(
@@ -145,10 +153,8 @@ def build_problem(
     """
     account, risk, listing = snapshot.account, market.risk, market.listing
     _require_listed(snapshot, market, also)
-    holding = holding_of(snapshot.lots, listing)
-    worth = product(holding.quantity, listing.price_whole[holding.code])
-    flow = account.cash + settings.deposit - settings.withdrawal
-    value = decimal_of(total(worth), holding.quantity_decimals + listing.price_decimals) + flow
+    holding = holding_of(snapshot.book.lot_rows, listing)
+    value = holding.worth(listing) + account.cash + settings.deposit - settings.withdrawal
     if value <= 0:
         raise DataError(f"account {account.account_id}: expected a value above 0 after the cash flow, found {value}")
     require_terms(terms, market)
@@ -205,7 +211,7 @@ def _netting(inputs: "_Inputs") -> Netting | None:
 def _require_listed(snapshot: AccountSnapshot, market: MarketSnapshot, also: Iterable[SecurityId]) -> None:
     """Raise DataError for a model or a security that the market does not know, or that has no price."""
     account, listing = snapshot.account, market.listing
-    held = {lot.security_id for lot in snapshot.lots}
+    held = securities_of(snapshot.book.lot_rows)
     if not listing.is_whole or not listing.code.keys() >= held:
         net_asset_value(snapshot, market)  # which names a holding without a price
     if account.model_id not in market.models:
@@ -295,7 +301,7 @@ def _caught(inputs: _Inputs) -> Mapping[int, Mapping[LotId, tuple[Caught, ...]]]
         entry.lot
         for i in names
         for entry in sale_lots(
-            [holding.lots[row] for row in np.flatnonzero(holding.code == codes[i]).tolist()],
+            tuple(holding.some(np.flatnonzero(holding.code == codes[i]).tolist())),
             snapshot.account,
             settings,
             inputs.rulings.of[i],
