@@ -25,9 +25,10 @@ class Listing:
 
     code: of each security_id. price: USD, 0 where there is none; price_whole: the same, exactly, in units of
     10^-price_decimals. day: of its price, an ordinal. group, sector: numbers of groups and sectors in the order of
-    their names. members: codes by each word of policy.words_for. in_group: codes by group. cost_bp and adv_usd: NaN
-    where not given; tradable: not barred, and with a price above 0. risk_row: its row in the risk model, -1 for none.
-    targets: codes and weights by model; a model that holds an unknown security has none. is_whole: all have a price.
+    their names. members: codes by each word of policy.words_for. in_group: codes by group. lot_size: shares. cost_bp:
+    NaN where not given; tradable: not barred, and with a price above 0. risk_row: its row in the risk model, -1 for
+    none. targets: codes and weights by model; a model that holds an unknown security has none. is_whole: all have a
+    price.
     """
 
     ids: tuple[SecurityId, ...]
@@ -43,6 +44,7 @@ class Listing:
     sectors: tuple[str, ...]
     members: Mapping[str, Codes]
     in_group: Mapping[str, Codes]
+    lot_size: "Array"
     cost_bp: "Array"
     tradable: NDArray[np.bool_]
     risk_row: Codes
@@ -86,6 +88,7 @@ def listing_of(market: "MarketSnapshot") -> Listing:
         sectors=sectors,
         members={word: np.array(codes, dtype=np.intp) for word, codes in words.items()},
         in_group=in_group,
+        lot_size=np.array([float(s.lot_size or 1) for s in securities], dtype=float),
         cost_bp=np.array([np.nan if s.cost_bp is None else float(s.cost_bp) for s in securities], dtype=float),
         tradable=np.array(
             [s.tradable is not False and each > 0 for s, each in zip(securities, price, strict=True)], dtype=bool

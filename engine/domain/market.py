@@ -198,6 +198,11 @@ class MarketSnapshot:
 
         return listing_of(self)
 
+    @cached_property
+    def groups(self) -> Mapping[SecurityId, str]:
+        """The wash-sale group of each security."""
+        return {security_id: security.group for security_id, security in self.securities.items()}
+
     @property
     def priced_on(self) -> date:
         """The day of the newest mark, which may lie before as_of; as_of where nothing has a price."""

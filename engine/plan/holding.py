@@ -41,9 +41,11 @@ class Holding:
 
     def shares(self, row: int) -> Decimal:
         """Return the shares of a lot, with the digits that the account states."""
-        column = self.lots.decimals("quantity")
-        odd = column.odd.get(row)
-        return decimal_of(int(column.coefficient[row]), -int(column.exponent[row])) if odd is None else odd
+        return _number(self.lots.decimals("quantity"), row)
+
+    def cost_per_share(self, row: int) -> Decimal:
+        """Return what a share of a lot cost, USD, with the digits that the account states."""
+        return _number(self.lots.decimals("cost_per_share"), row)
 
     def worth(self, listing: Listing) -> Decimal:
         """Return the market value of all lots, USD."""
@@ -79,6 +81,11 @@ def holding_of(lots: Rows[Lot], listing: Listing) -> Holding:
         held_from=np.where(started == NO_DAY, acquired, started).astype(np.intp),
         has_more=_counts(lots.decimals("wash_adjustment")) | lots.decimals("gift_price").given,
     )
+
+
+def _number(column: Decimals, row: int) -> Decimal:
+    odd = column.odd.get(row)
+    return decimal_of(int(column.coefficient[row]), -int(column.exponent[row])) if odd is None else odd
 
 
 def _counts(column: Decimals) -> Flags:

@@ -6,17 +6,17 @@ catches share by share, are asked of sale_lots itself.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.accounts import Account
-from engine.domain.exact import Whole, decimal_of, finer, product, quotients, ranks, ratios, units
+from engine.domain.exact import Whole, finer, product, quotients, ranks, ratios, units
 from engine.domain.listing import Listing
 from engine.domain.market import Array
 from engine.domain.plans import Term
@@ -32,25 +32,27 @@ from engine.plan.lots import (
     is_ordered,
     sale_lots,
 )
-from engine.plan.rules import NameRules
+from engine.plan.rules import Rulings
 from engine.plan.washes import Caught
 from engine.tax.holding import long_term_on
 
+_ZERO: Final = Decimal(0)
 BLOCKS: Final = (None, RESTRICTED, WASH_SALE_LOCK, BELOW_THRESHOLD, LOT_METHOD)
 """Why a lot may not be sold, by number; 0 where it may."""
 
-_RESTRICTED, _LOCKED, _BELOW, _METHOD = 1, 2, 3, 4
+_RESTRICTED, LOCKED, _BELOW, _METHOD = 1, 2, 3, 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class LotTable:
     """Every name's lots in their order of sale, flat: those of name i are first[i] to first[i + 1]. See SaleLot.
 
-    row: the lot's place in the account's list. blocked: a number of BLOCKS. gain_usd: exactly, whole numbers of
-    10^-gain_decimals; of names in apart, which list their own entries, as near as that comes.
+    price: of each name. row: the lot's place in the account's list. blocked: a number of BLOCKS. gain_usd: exactly,
+    whole numbers of 10^-gain_decimals; of names in apart, which list their own entries, as near as that comes.
     """
 
     holding: Holding
+    price: tuple[Decimal, ...]
     first: Indices
     row: Indices
     weight: Array
@@ -74,7 +76,10 @@ class LotTable:
         if i in self.apart:
             return self.apart[i]
         own = range(self.first[i], self.first[i + 1])
-        lots = self.holding.some(self.row[own.start : own.stop].tolist()) if own else ()
+        if not own:
+            return ()
+        lots = self.holding.some(self.row[own.start : own.stop].tolist())
+        price = self.price[i]
         return tuple(
             SaleLot(
                 lot=lot,
@@ -83,7 +88,7 @@ class LotTable:
                 weight=float(self.weight[j]),
                 tax=float(self.tax[j]),
                 gain=float(self.gain[j]),
-                gain_usd=self.gain_of(j),
+                gain_usd=lot.quantity * price - lot.basis,
                 blocked=BLOCKS[self.blocked[j]],
             )
             for j, lot in zip(own, lots, strict=True)
@@ -92,14 +97,20 @@ class LotTable:
     def term(self, j: int) -> Term:
         return Term.LONG if self.is_long[j] else Term.SHORT
 
-    def gain_of(self, j: int) -> Decimal:
-        """Return the gain of a whole lot of a name that is not apart, USD."""
-        return decimal_of(int(self.gain_usd[j]), self.gain_decimals)
+    def sold(self, j: int, most: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:
+        """Return how many shares a sale of at most so many takes of a lot of a name that is not apart, and their gain.
+
+        The gain is in USD, with the digits that lots.gain and a SaleLot's gain_usd have.
+        """
+        held, cost = self.holding.shares(self.row[j]), self.holding.cost_per_share(self.row[j])
+        if held <= most:
+            return held, held * price - (held * cost + _ZERO)
+        return most, most * (price - cost)
 
 
 def lot_table(
     holding: Holding,
-    names: Sequence[NameRules],
+    rulings: Rulings,
     codes: Indices,
     listing: Listing,
     account: Account,
@@ -124,17 +135,13 @@ def lot_table(
     order = _order(holding, owner, _rank(settings.lot_method, holding, gain_each, cost, is_long, st_rate, lt_rate))
     worth_unit = Fraction(value) * 10 ** (holding.quantity_decimals + listing.price_decimals)
     per_dollar = ratios(gain_each, price)
-    no_sell, no_loss_sale, must_exit = (
-        np.fromiter((bool(getattr(rule, kind)) for rule in names), np.bool_, len(names))
-        for kind in ("no_sell", "no_loss_sale", "must_exit")
-    )
     is_loss = np.asarray(gain < 0, dtype=bool)
     blocked = np.zeros(len(owner), dtype=np.int8)
     if taxable:
         small = _below_threshold(holding, cost, gain, is_loss, decimals, settings)
-        blocked[small & ~must_exit[owner]] = _BELOW
-        blocked[is_loss & no_loss_sale[owner]] = _LOCKED
-    blocked[no_sell[owner]] = _RESTRICTED
+        blocked[small & ~rulings.must_exit[owner]] = _BELOW
+        blocked[is_loss & rulings.no_loss_sale[owner]] = LOCKED
+    blocked[rulings.no_sell[owner]] = _RESTRICTED
     first = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(codes)))]).astype(np.intp)
     blocked = blocked[order]
     if is_ordered(settings.lot_method):
@@ -143,6 +150,7 @@ def lot_table(
         blocked[(blocked == 0) & begun] = _METHOD
     plain = LotTable(
         holding=holding,
+        price=tuple(map(listing.price.__getitem__, codes.tolist())),
         first=first,
         row=order,
         weight=quotients(worth, worth_unit)[order],
@@ -162,7 +170,7 @@ def lot_table(
             tuple(holding.some(np.flatnonzero(owner == i).tolist())),
             account,
             settings,
-            names[i],
+            rulings.of[i],
             price=listing.price[codes[i]],
             value=value,
             on=on,
@@ -252,7 +260,7 @@ def _with_apart(plain: LotTable, apart: Mapping[int, tuple[SaleLot, ...]]) -> Lo
     order = np.argsort(everyone, kind="stable")
     number = {block: k for k, block in enumerate(BLOCKS)}
 
-    def joined(column: NDArray[np.generic], more: Sequence[object]) -> NDArray[np.generic]:
+    def joined(column: NDArray[Any], more: Sequence[object]) -> NDArray[Any]:
         return np.concatenate([column[kept], np.array(more, dtype=column.dtype)])[order]
 
     first = np.concatenate([[0], np.cumsum(np.bincount(everyone, minlength=len(plain.first) - 1))]).astype(np.intp)
@@ -268,4 +276,4 @@ def _with_apart(plain: LotTable, apart: Mapping[int, tuple[SaleLot, ...]]) -> Lo
         "gain_usd": [int(entry.gain_usd.scaleb(plain.gain_decimals)) for entry in entries],
     }
     made = {name: joined(getattr(plain, name), more) for name, more in columns.items()}
-    return LotTable(holding=plain.holding, first=first, gain_decimals=plain.gain_decimals, apart=apart, **made)  # type: ignore[arg-type]  # each column keeps its own kind
+    return replace(plain, first=first, apart=apart, **made)

@@ -120,7 +120,15 @@ class Names(Sequence[Name]):
 
     def price(self, i: int) -> Decimal:
         """Return the price of one share, USD."""
-        return self.listing.price[self.code[i]]
+        return self.lots.price[i]
+
+    @cached_property
+    def lot_size(self) -> Array:
+        """Shares that are traded at a time: (n,)."""
+        return self.listing.lot_size[self.code]
+
+    def lot_size_of(self, i: int) -> Decimal:
+        return self.security(i).lot_size or Decimal(1)
 
     def group(self, i: int) -> str:
         """Return the wash-sale group."""

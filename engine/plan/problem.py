@@ -247,7 +247,7 @@ def _names(inputs: _Inputs, target: Array, specific: Array) -> Names:
     caught = _caught(inputs)
     lots = lot_table(
         holding,
-        rulings.of,
+        rulings,
         codes,
         listing,
         snapshot.account,

@@ -54,7 +54,7 @@ def _fractional(
 
 def _obey(problem: Problem, found: Found, book: Shares) -> None:
     """Where a rule is still broken, move to the nearest shares that obey all, if need be with one share's cash more."""
-    for spare in (0.0, max(name.unit for name in problem.names)):
+    for spare in (0.0, float(problem.unit.max())):
         spare_cash(problem, book, spare)
         steps = steps_around(book, found.trade[: len(problem.names)])
         counts = nearest_steps(steps)

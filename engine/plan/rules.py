@@ -64,11 +64,13 @@ def rule_name(rule: Rule, target: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Rulings:
-    """The rules of each name: of (n,). ruled: numbers of the names that have any; no_buy, must_exit: flags (n,)."""
+    """The rules of each name: of (n,). ruled: numbers of the names that have any; flags (n,) for each kind of rule."""
 
     of: tuple[NameRules, ...]
     ruled: tuple[int, ...]
     no_buy: Flags
+    no_sell: Flags
+    no_loss_sale: Flags
     must_exit: Flags
 
 
@@ -103,10 +105,18 @@ def name_rules(
         if alike not in known:
             known[alike] = _rules(security, words, settings, restrictions, limits, no_buy, no_loss_sale, frozen=frozen)
         found[i] = known[alike]
-    flags = np.zeros((2, len(codes)), dtype=bool)
-    for i in ruled:
-        flags[0, i], flags[1, i] = bool(found[i].no_buy), bool(found[i].must_exit)
-    return Rulings(of=tuple(found), ruled=tuple(ruled), no_buy=flags[0], must_exit=flags[1])
+    flags = np.zeros((4, len(codes)), dtype=bool)
+    flags[:, ruled] = np.array(
+        [
+            (bool(own.no_buy), bool(own.no_sell), bool(own.no_loss_sale), bool(own.must_exit))
+            for own in map(found.__getitem__, ruled)
+        ],
+        dtype=bool,
+    ).reshape(-1, 4).T  # fmt: skip
+    return Rulings(
+        of=tuple(found), ruled=tuple(ruled), no_buy=flags[0], no_sell=flags[1], no_loss_sale=flags[2],
+        must_exit=flags[3],
+    )  # fmt: skip
 
 
 def _rules(
