@@ -234,7 +234,7 @@ def _modes(solved: _Solved, groups: Sequence[str]) -> Array:
 
 
 def _locked(problem: Problem, members: Flags, rule: LockRule) -> Problem:
-    """Return the problem with a lock on some names, as its arrays have it; what is told of names knows nothing of it."""
+    """Return the problem with a lock on some names in its arrays; what is told of single names knows nothing of it."""
     names = problem.names
     if rule is LockRule.NO_BUY:
         rulings = replace(names.rulings, no_buy=names.rulings.no_buy | members)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine.domain.accounts import Account
 from engine.domain.exact import Whole, finer, product, quotients, ranks, ratios, units
+from engine.domain.identifiers import LotId
 from engine.domain.listing import Listing
 from engine.domain.market import Array
 from engine.domain.plans import Term
@@ -118,7 +119,7 @@ def lot_table(
     *,
     value: Decimal,
     on: date,
-    caught: Mapping[int, Mapping[str, Sequence[Caught]]],
+    caught: Mapping[int, Mapping[LotId, Sequence[Caught]]],
 ) -> LotTable:
     """Return the lots of these names, by their codes in the listing. caught: as sale_lots has it, by name's number."""
     place = np.full(len(listing.ids), -1, dtype=np.intp)
@@ -275,5 +276,5 @@ def _with_apart(plain: LotTable, apart: Mapping[int, tuple[SaleLot, ...]]) -> Lo
         "disallowed": [entry.disallowed for entry in entries],
         "gain_usd": [int(entry.gain_usd.scaleb(plain.gain_decimals)) for entry in entries],
     }
-    made = {name: joined(getattr(plain, name), more) for name, more in columns.items()}
+    made: dict[str, Any] = {name: joined(getattr(plain, name), more) for name, more in columns.items()}
     return replace(plain, first=first, apart=apart, **made)

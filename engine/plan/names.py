@@ -116,7 +116,7 @@ class Names(Sequence[Name]):
         return self.rulings.of
 
     def security(self, i: int) -> Security:
-        return self.listing.securities[self.code[i]]
+        return self.listing.securities[int(self.code[i])]
 
     def price(self, i: int) -> Decimal:
         """Return the price of one share, USD."""
@@ -132,7 +132,7 @@ class Names(Sequence[Name]):
 
     def group(self, i: int) -> str:
         """Return the wash-sale group."""
-        return self.listing.groups[self.listing.group[self.code[i]]]
+        return self.listing.groups[int(self.listing.group[self.code[i]])]
 
     def shares(self, i: int) -> Decimal:
         """Return the shares held of a name, with the digits that its lots state."""

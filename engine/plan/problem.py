@@ -111,6 +111,10 @@ class Problem:
         return written_terms(self)
 
     @property
+    def impact(self) -> Array:
+        return self.names.impact
+
+    @property
     def shortfall(self) -> Array:
         return self.names.shortfall
 
@@ -283,7 +287,7 @@ def _names(inputs: _Inputs, target: Array, specific: Array) -> Names:
     )
 
 
-def _caught(inputs: _Inputs) -> Mapping[int, Mapping[LotId, tuple[Caught, ...]]]:
+def _caught(inputs: _Inputs) -> Mapping[int, Mapping[LotId, Sequence[Caught]]]:
     """Return, for each name that may be sold at a loss in spite of a lock, the shares that the lock's causes catch.
 
     A name of a group of several stays locked, and so does one whose lots go in an order that is neither that of tax nor
@@ -377,8 +381,8 @@ def _rows(inputs: _Inputs, names: Names, exposures: Array) -> Iterable[Row]:
         for sector in np.unique(sectors).tolist():
             member = (sectors == sector).astype(float)
             gone = float(member @ leaving)  # what must go cannot be held against the sector
-            rule = f"{SECTOR} {listing.sectors[sector]}"
-            yield _banded(rule, member, float(member @ active), -limit - gone, limit, settings)
+            name = f"{SECTOR} {listing.sectors[sector]}"
+            yield _banded(name, member, float(member @ active), -limit - gone, limit, settings)
     if settings.max_factor_active is not None:
         limit = settings.max_factor_active
         for k, factor in enumerate(inputs.market.risk.factors):

@@ -38,8 +38,8 @@ class Orders(Sequence[tuple[SaleLot, ...]]):
             return None
         if self._gains_only[i]:
             chosen = _before_losses(self._problem, i, self._own(i))
-            return (self._problem.prepared.lot_number[chosen] + self._problem.names.lots.first[i]).tolist()
-        return self._place[self._first[i] : self._first[i + 1]].tolist()
+            return [*(self._problem.prepared.lot_number[chosen] + self._problem.names.lots.first[i]).tolist()]
+        return [*self._place[self._first[i] : self._first[i + 1]].tolist()]
 
     def __len__(self) -> int:
         return len(self._problem.names)
