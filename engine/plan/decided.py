@@ -36,13 +36,14 @@ def washed_by_lot(problem: Problem, done: Outcome) -> Mapping[LotId, tuple[Washe
         return {}
     rows = [
         row
-        for name, quantity, sold in zip(problem.names, done.shares, done.sold, strict=True)
+        for i, quantity in enumerate(done.shares)
+        if quantity
         for row in trade_transactions(
             snapshot.account.account_id,
-            name.security.security_id,
-            name.price,
+            problem.names.security(i).security_id,
+            problem.names.price(i),
             quantity if quantity > 0 else None,
-            sold,
+            done.sold[i],
             label="this",
             on=snapshot.as_of,
         )

@@ -41,7 +41,7 @@ _ZERO: Final = Decimal(0)
 BLOCKS: Final = (None, RESTRICTED, WASH_SALE_LOCK, BELOW_THRESHOLD, LOT_METHOD)
 """Why a lot may not be sold, by number; 0 where it may."""
 
-_RESTRICTED, LOCKED, _BELOW, _METHOD = 1, 2, 3, 4
+RESTRICTED_LOT, LOCKED, _BELOW, _METHOD = 1, 2, 3, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ def lot_table(
         small = _below_threshold(holding, cost, gain, is_loss, decimals, settings)
         blocked[small & ~rulings.must_exit[owner]] = _BELOW
         blocked[is_loss & rulings.no_loss_sale[owner]] = LOCKED
-    blocked[rulings.no_sell[owner]] = _RESTRICTED
+    blocked[rulings.no_sell[owner]] = RESTRICTED_LOT
     first = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(codes)))]).astype(np.intp)
     blocked = blocked[order]
     if is_ordered(settings.lot_method):

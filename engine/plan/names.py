@@ -8,7 +8,7 @@ from typing import NamedTuple, overload
 
 import numpy as np
 
-from engine.domain.exact import Whole
+from engine.domain.exact import Whole, decimal_of
 from engine.domain.listing import Listing
 from engine.domain.market import Array, Security
 from engine.plan.holding import Flags, Indices
@@ -139,6 +139,10 @@ class Names(Sequence[Name]):
         table = self.lots
         rows = dict.fromkeys(table.row[table.first[i] : table.first[i + 1]].tolist())  # a lot can have two entries
         return sum(map(table.holding.shares, rows), Decimal(0))
+
+    def holds(self, i: int) -> Decimal:
+        """Return the shares held of a name, whatever digits its lots state them with."""
+        return decimal_of(int(self.whole[i]), self.whole_decimals)
 
     def __len__(self) -> int:
         return len(self.code)

@@ -151,7 +151,7 @@ def names_held(problem: Problem, done: Outcome) -> int:
     held = np.asarray(problem.names.whole != 0, dtype=bool)
     for i, quantity in enumerate(done.shares):
         if quantity:
-            held[i] = problem.names.shares(i) + quantity != 0
+            held[i] = problem.names.holds(i) + quantity != 0
     return int(held.sum())
 
 
