@@ -44,6 +44,16 @@ class AuditReport:
     problems: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What is to be told. what: a verb, such as "plan.approve"; subject names the thing it was done to."""
+
+    what: str
+    subject: str
+    before: Any = None
+    after: Any = None
+
+
 def append(
     connection: Connection,
     *,
@@ -54,27 +64,37 @@ def append(
     before: Any = None,
     after: Any = None,
 ) -> str:
-    """Append one row in the caller's write transaction and return its hash; other writers wait until that ends.
+    """Append one row in the caller's write transaction and return its hash; see append_all."""
+    return append_all(connection, [Event(what=what, subject=subject, before=before, after=after)], at=at, actor=actor)
 
-    what is a verb, such as "plan.approve"; subject names the thing it was done to; before and after are JSON values.
+
+def append_all(connection: Connection, events: Sequence[Event], *, at: datetime, actor: UserId) -> str:
+    """Append a row for each event in the caller's write transaction; other writers wait until that ends.
+
+    Returns the hash of the last row, or of the head where there is no event.
     """
     head = connection.execute(select(tables.audit_head).with_for_update()).one_or_none()
     if head is None:
         raise CheckFailed("audit log: expected its head row, found none; run audit verify")
-    row = {
-        "seq": head.rows + 1,
-        "at": utc_text(at),
-        "actor": actor,
-        "what": what,
-        "subject": subject,
-        "before": canonical_json(before).decode(),
-        "after": canonical_json(after).decode(),
-        "previous": head.hash,
-    }
-    row["hash"] = _seal(row)
-    connection.execute(tables.audit.insert(), row)
-    connection.execute(update(tables.audit_head).values(rows=row["seq"], hash=row["hash"]))
-    return str(row["hash"])
+    rows: list[dict[str, Any]] = []
+    previous = head.hash
+    for seq, event in enumerate(events, start=head.rows + 1):
+        row = {
+            "seq": seq,
+            "at": utc_text(at),
+            "actor": actor,
+            "what": event.what,
+            "subject": event.subject,
+            "before": canonical_json(event.before).decode(),
+            "after": canonical_json(event.after).decode(),
+            "previous": previous,
+        }
+        previous = row["hash"] = _seal(row)
+        rows.append(row)
+    if rows:
+        connection.execute(tables.audit.insert(), rows)
+        connection.execute(update(tables.audit_head).values(rows=rows[-1]["seq"], hash=previous))
+    return str(previous)
 
 
 class AuditLog:

@@ -1,6 +1,6 @@
 """What did the second checker say of a plan, of which inputs, and when? Kept, so that nobody waits for it twice."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -55,15 +55,20 @@ class OpinionStore:
     def keep(self, opinion: Opinion) -> None:
         """Store an opinion in the place of the one before."""
         with self._database.begin() as connection:
-            write_opinion(connection, opinion)
+            write_opinions(connection, [opinion])
 
 
-def write_opinion(connection: Connection, opinion: Opinion) -> None:
-    """Store an opinion in the caller's transaction, in the place of the one before."""
-    row = {each.name: getattr(opinion, each.name) for each in fields(opinion)}
-    serialise(connection, f"opinion {opinion.plan_id}")
-    connection.execute(delete(_TABLE).where(_TABLE.c.plan_id == opinion.plan_id))
-    connection.execute(_TABLE.insert(), row | {"checks": _CHECKS.write(opinion.checks)})
+def write_opinions(connection: Connection, opinions: Sequence[Opinion]) -> None:
+    """Store opinions in the caller's transaction, each in the place of the one before of its plan."""
+    for plan_id in sorted(opinion.plan_id for opinion in opinions):
+        serialise(connection, f"opinion {plan_id}")
+    connection.execute(delete(_TABLE).where(_TABLE.c.plan_id.in_([opinion.plan_id for opinion in opinions])))
+    rows = [
+        {each.name: getattr(opinion, each.name) for each in fields(opinion)} | {"checks": _CHECKS.write(opinion.checks)}
+        for opinion in opinions
+    ]
+    if rows:
+        connection.execute(_TABLE.insert(), rows)
 
 
 def _read(row: RowMapping) -> Opinion:

@@ -100,7 +100,7 @@ def _lab(
         if found.plan.trades:
             plan_panel.details(found, key="what_if")
     _steps(form, inputs, moment)
-    return None if _curve_key(form, moment) in memory.remembered() else partial(_curve, form, inputs, moment)
+    return None if memory.known(_curve_key(form, moment)) else partial(_curve, form, inputs, moment)
 
 
 def _along(form: Form) -> PlanSettings:
@@ -118,16 +118,15 @@ def _curve(form: Form, inputs: PlanInputs, moment: tuple[object, ...]) -> Curve:
     def make() -> Curve:
         return tradeoff.frontier_under(inputs, along), tradeoff.full_rebalance(inputs, along)
 
-    made = memory.remember(_curve_key(form, moment), make)
-    memory.remember_last(("curve", form.account_id), made)
-    return made
+    return memory.made_known(_curve_key(form, moment), make)
 
 
 def _frontier(form: Form, found: WhatIf, kept: Mapping[str, WhatIf], moment: tuple[object, ...]) -> None:
     """Draw the plan on the frontier; on the one before where that of these settings is still to be worked out."""
-    known = memory.remembered()
-    at_hand = known.get(_curve_key(form, moment))
-    points, full = at_hand or known.get(("curve", form.account_id)) or ((), None)
+    at_hand: Curve | None = memory.known(_curve_key(form, moment))
+    if at_hand is not None:
+        memory.remember_last(("curve", form.account_id), at_hand)  # to be drawn until that of the next change is known
+    points, full = at_hand or memory.remembered().get(("curve", form.account_id)) or ((), None)
     same = {name: each for name, each in kept.items() if each.plan.inputs_hash == found.plan.inputs_hash}
     figure = frontier_figure(
         points,

@@ -46,6 +46,28 @@ def _shared(key: Hashable, _make: Callable[[], object]) -> object:  # noqa: ARG0
     return _make()
 
 
+def known(key: Hashable) -> Any | None:
+    """Return what this session remembers under a key, or what any session has made known; None where neither."""
+    mine = remembered().get(key)
+    return _made_known().get(key) if mine is None else mine
+
+
+def made_known(key: Hashable, make: Callable[[], T]) -> T:
+    """Return a value made once under this key, which all sessions then know; few are kept, the newest."""
+    at_hand = known(key)
+    value = remember(key, lambda: make() if at_hand is None else at_hand)
+    everybodys = _made_known()
+    everybodys[key] = value
+    for old in list(everybodys)[:-MAX_REMEMBERED]:
+        everybodys.pop(old, None)
+    return cast(T, value)
+
+
+@st.cache_resource(show_spinner=False)
+def _made_known() -> dict[Hashable, Any]:
+    return {}
+
+
 def background(name: str) -> Work | None:
     """Return the work that was started under this name, running or done, whoever started it."""
     return _background().get(name)

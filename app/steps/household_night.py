@@ -10,12 +10,13 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any, Final
 
+from data.columns import Packed, packed_json
 from data.documents import Body, Document
 from data.household import StoredHousehold
 from data.snapshots import inputs_hash, read_market, snapshot_document
 from engine.domain.accounts import Account, AccountSnapshot
 from engine.domain.errors import LotsmithError
-from engine.domain.identifiers import AccountId, HouseholdId, SecurityId
+from engine.domain.identifiers import AccountId, HouseholdId, PlanId, SecurityId
 from engine.domain.market import CorporateAction, Mark, MarketSnapshot
 from engine.domain.plans import Check, PlanStatus
 from engine.domain.settings import PlanSettings, settings_from_toml
@@ -57,7 +58,9 @@ class Shared:
 class PlannedTonight:
     """A plan with what it was made from and what the second checker says of it. snapshot: without its parts."""
 
-    document: Mapping[str, Any]
+    plan_id: PlanId
+    inputs_hash: str
+    document: Packed
     snapshot: Document
     checks: tuple[Check, ...]
     year_gain: Decimal | None
@@ -161,9 +164,11 @@ def _planned(scan: AccountScan, found: MemberPlan | Unplanned, market: MarketSna
         return _night(scan, Outcome.NO_TRADE)
     checks = second_opinion(plan, snapshot, market)
     wrong = failures((*plan.checks, *checks))
-    inputs = snapshot_document(snapshot)
+    inputs, document = snapshot_document(snapshot), plan_document(plan, found.run)
     made = PlannedTonight(
-        document=plan_document(plan, found.run),
+        plan_id=document["plan_id"],
+        inputs_hash=plan.inputs_hash,
+        document=packed_json(document),
         snapshot=Document(kind=inputs.kind, content=inputs.content),  # its parts are in the database already
         checks=checks,
         year_gain=year_gain(snapshot.account, plan),

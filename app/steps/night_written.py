@@ -13,12 +13,13 @@ from app.steps.opinions import COUNTS, Footing, footing_of
 from data.documents import Document
 from data.firm import Firm
 from data.moves import move_plan
-from data.opinions import Opinion, write_opinion
-from data.plans import PlanHead, lock_heads, read_head, save_plan
+from data.opinions import Opinion, write_opinions
+from data.plans import PlanHead, lock_heads, read_head
+from data.proposals import NewPlan, withdraw_plans, write_plans
 from data.refresh import hold_firm
 from data.runs import AccountRun, RunRecord, write_accounts
 from data.scans import LastScan
-from engine.domain.identifiers import AccountId, SecurityId
+from engine.domain.identifiers import AccountId, HouseholdId, PlanId, SecurityId
 from engine.domain.lifecycle import Action, PlanState, User
 from engine.domain.market import Mark
 from engine.monitor.account_scan import Reason
@@ -46,27 +47,31 @@ def write_households(
     firm: as it was when the night began, which is what its plans were made from.
     """
     at, names = services.now(), [each.household_id for each in found]
-    made = {night.plan.document["plan_id"] for each in found for night in each.accounts if night.plan is not None}
+    made = {night.plan.plan_id for each in found for night in each.accounts if night.plan is not None}
     with services.database.begin() as connection:
         heads = lock_heads(connection, names, {*COUNTS, PlanState.DRAFT})  # plans first, as where fills are booked
         hold_firm(connection, imported_at=firm.imported_at)
-        gone = [head.plan_id for head in heads if _may_go(head) and head.plan_id not in made]
-        for plan_id in gone:
-            told = f"replaced by the night of {run.as_of}"
-            move_plan(connection, plan_id, Action.CANCEL, actor, at=at, comment=told, seen=None)
+        going = [head for head in heads if _may_go(head) and head.plan_id not in made]
+        told = f"replaced by the night of {run.as_of}"
+        withdraw_plans(connection, going, actor=actor, at=at, comment=told)
         busy = {head.account_id for head in heads if head.state in BEFORE_PEOPLE and not gives_way(head)}
-        before = footing_of(firm, heads)
+        settled = {each.household_id: [_after(night, busy) for night in each.accounts] for each in found}
+        standing = _put_forward(connection, settled, market, actor, at)
+        records = {name: [_record(night, standing) for night in nights] for name, nights in settled.items()}
+        write_accounts(connection, run.run_id, [record for each in records.values() for record in each])
+        before, gone = footing_of(firm, heads), [head.plan_id for head in going]
+        opinions = []
         for each in found:
-            stored = [_store(connection, each, _after(night, busy), market, actor, at) for night in each.accounts]
-            write_accounts(connection, run.run_id, stored)
             if _unseen(each, busy):
                 continue  # what people proposed meanwhile may wash these plans: they are judged when next looked at
-            proposed = [record.plan_id for record in stored if record.outcome == Outcome.PROPOSED]
+            proposed = [record.plan_id for record in records[each.household_id] if record.outcome == Outcome.PROPOSED]
             after = before.changed(each.household_id, without=gone, proposed=[name for name in proposed if name])
-            for night, record in zip(each.accounts, stored, strict=True):
-                if night.plan is not None and record.plan_id is not None:
-                    head = read_head(connection, record.plan_id)
-                    write_opinion(connection, _opinion(night.plan, head, after, run, at))
+            opinions += [
+                _opinion(night.plan, standing[night.plan.plan_id], after, run, at)
+                for night in settled[each.household_id]
+                if night.plan is not None
+            ]
+        write_opinions(connection, opinions)
 
 
 def _may_go(head: PlanHead) -> bool:
@@ -86,27 +91,43 @@ def _after(night: AccountNight, busy: Collection[AccountId]) -> AccountNight:
     return replace(night, outcome=Outcome.UNDER_WAY, plan=None, cause=cause)
 
 
-def _store(
-    connection: Connection, household: HouseholdNight, night: AccountNight, market: Document, actor: User, at: datetime
-) -> AccountRun:
-    """Keep an account's plan and propose it; return what the record says of the account."""
-    outcome, cause, plan_id = night.outcome, night.cause, None
-    if night.plan is not None:
-        plan_id = save_plan(
-            connection,
-            night.plan.document,
+def _put_forward(
+    connection: Connection,
+    settled: Mapping[HouseholdId, Sequence[AccountNight]],
+    market: Document,
+    actor: User,
+    at: datetime,
+) -> Mapping[PlanId, PlanHead]:
+    """Keep the accounts' plans and propose those that are to be; return every plan's head as it stands then."""
+    plans = {
+        night.plan.plan_id: NewPlan(
+            plan_id=night.plan.plan_id,
+            account_id=night.account_id,
+            household_id=household_id,
+            document=night.plan.document,
             snapshot=night.plan.snapshot,
-            market=market,
-            household_id=household.household_id,
-            actor=actor.user_id,
-            at=at,
-            note=NOTE,
+            proposed=night.outcome is Outcome.PROPOSED,
         )
-        state = read_head(connection, plan_id).state
-        if outcome is Outcome.PROPOSED and state is PlanState.DRAFT:
+        for household_id, nights in settled.items()
+        for night in nights
+        if night.plan is not None
+    }
+    written = write_plans(connection, list(plans.values()), market=market, actor=actor, at=at, note=NOTE)
+    standing = {head.plan_id: head for head in written}
+    for plan_id in plans.keys() - standing.keys():  # this very plan was made before
+        if plans[plan_id].proposed and read_head(connection, plan_id).state is PlanState.DRAFT:
             move_plan(connection, plan_id, Action.PROPOSE, actor, at=at, comment="", seen=plan_id)
-        elif outcome is Outcome.PROPOSED and state is not PlanState.PROPOSED:
-            outcome, cause = Outcome.UNDER_WAY, f"this very plan is {state.replace('_', ' ')} already"
+        standing[plan_id] = read_head(connection, plan_id)
+    return standing
+
+
+def _record(night: AccountNight, standing: Mapping[PlanId, PlanHead]) -> AccountRun:
+    """Return what the record says of an account whose plan, if it has one, stands as it does."""
+    outcome, cause = night.outcome, night.cause
+    plan_id = None if night.plan is None else night.plan.plan_id
+    if plan_id is not None and outcome is Outcome.PROPOSED and standing[plan_id].state is not PlanState.PROPOSED:
+        outcome = Outcome.UNDER_WAY
+        cause = f"this very plan is {standing[plan_id].state.replace('_', ' ')} already"
     return AccountRun(
         account_id=night.account_id,
         outcome=outcome,
@@ -122,7 +143,7 @@ def _opinion(made: PlannedTonight, head: PlanHead, on: Footing, run: RunRecord, 
     return Opinion(
         plan_id=head.plan_id,
         checker=CHECKER,
-        inputs_hash=made.document["inputs_hash"],
+        inputs_hash=made.inputs_hash,
         checks=made.checks,
         year_gain=made.year_gain,
         seen=on.under(head),

@@ -9,7 +9,7 @@ from app.ports import Services
 from app.steps import crm, execute, opinions, words
 from app.steps.plan import WhatIf, keep, kept, signed_shares, with_trades
 from connectors.salesforce.mapping import ReviewVerdict
-from data.opinions import Opinion, write_opinion
+from data.opinions import Opinion, write_opinions
 from data.plans import PlanHead, StoredPlan
 from engine.domain.errors import CheckFailed, DataError, IllegalMove
 from engine.domain.identifiers import PlanId, SecurityId
@@ -78,7 +78,7 @@ def propose(services: Services, plan_id: PlanId, *, actor: User) -> PlanState:
         actor,
         at=services.now(),
         expected_hash=plan_id,
-        within=lambda connection: write_opinion(connection, opinion),
+        within=lambda connection: write_opinions(connection, [opinion]),
     )
 
 

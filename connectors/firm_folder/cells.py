@@ -3,11 +3,12 @@
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from types import NoneType
 from typing import Any, Final
 
@@ -15,6 +16,15 @@ from connectors.firm_folder.limits import MAX_DECIMALS, MAX_DIGITS, MAX_FLOAT, M
 
 _NUMBER: Final = re.compile(r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _USUAL: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")  # nearly every number, and within all limits
+_AMOUNT: Final = r"[0-9]{1,15}(?:\.[0-9]{1,12})?"
+_USUAL_NUMBERS: Final = re.compile(rf"(?:(?:-?{_AMOUNT})?\n)*(?:-?{_AMOUNT})?")  # so are these, one a line, or blank
+_USUAL_AMOUNTS: Final = re.compile(rf"(?:(?:{_AMOUNT})?\n)*(?:{_AMOUNT})?")
+_USUAL_POSITIVES: Final = re.compile(rf"(?:(?:(?=[0.]*[1-9]){_AMOUNT})?\n)*(?:(?=[0.]*[1-9]){_AMOUNT})?")
+_USUAL_OF: Final[Mapping[tuple[int | None, int | None, int | None], re.Pattern[str]]] = {
+    (None, None, None): _USUAL_NUMBERS,
+    (None, 0, None): _USUAL_AMOUNTS,
+    (0, None, None): _USUAL_POSITIVES,
+}
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FIRST_DAY: Final = date(1900, 1, 1)
@@ -23,10 +33,15 @@ _LAST_DAY: Final = date(2199, 12, 31)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """parse turns a cell that is not blank into its value, or raises ValueError; expected says what a good cell is."""
+    """parse turns a cell that is not blank into its value, or raises ValueError; expected says what a good cell is.
+
+    all_usual: a quick look at many cells at once; where it says yes parse takes each of them that is not blank. None
+    where there is no such look.
+    """
 
     expected: str
     parse: Callable[[str], Any]
+    all_usual: Callable[[Sequence[str]], bool] | None = None
 
 
 def number(*, above: int | None = None, least: int | None = None, most: int | None = None) -> Kind:
@@ -42,7 +57,17 @@ def number(*, above: int | None = None, least: int | None = None, most: int | No
         return value
 
     words = " and ".join(f"{sign} {bound}" for sign, bound, _ in bounds)
-    return Kind(expected=f"a number such as 0.50 {words}".strip(), parse=parse)
+    pattern = _USUAL_OF.get((above, least, most))
+    return Kind(
+        expected=f"a number such as 0.50 {words}".strip(),
+        parse=parse,
+        all_usual=None if pattern is None else partial(_usual_numbers, pattern),
+    )
+
+
+def _usual_numbers(pattern: re.Pattern[str], cells: Sequence[str]) -> bool:
+    lines = "\n".join(cells)
+    return pattern.fullmatch(lines) is not None and lines.count("\n") < max(len(cells), 1)  # none within a cell
 
 
 def _decimal(text: str) -> Decimal:
@@ -72,6 +97,18 @@ def _identifier(text: str) -> str:
     if len(text) > MAX_ID_CHARS:
         raise ValueError(text)
     return _text(text)
+
+
+def _usual_identifiers(cells: Sequence[str]) -> bool:
+    """Return whether all are ASCII, short, without control characters and without a space at either end."""
+    line = "|".join(cells)
+    return (
+        line.isascii()
+        and not _UNPRINTABLE.search(line)
+        and "| " not in f"|{line}"
+        and " |" not in f"{line}|"
+        and max(map(len, cells), default=0) <= MAX_ID_CHARS
+    )
 
 
 def _date(text: str) -> date:
@@ -124,6 +161,7 @@ TEXT: Final = Kind(expected="text without control characters or spaces around it
 IDENTIFIER: Final = Kind(
     expected=f"an id of at most {MAX_ID_CHARS} characters, without control characters or spaces around it",
     parse=_identifier,
+    all_usual=_usual_identifiers,
 )
 DATE: Final = Kind(expected="a date such as 2026-01-31, from 1900 to 2199", parse=_date)
 FLAG: Final = Kind(expected="true or false", parse=_flag)

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from connectors.firm_folder import references
-from connectors.firm_folder.books import Books, waiting_rows
+from connectors.firm_folder.books import Books, waiting_lots, waiting_transactions
 from connectors.firm_folder.files import Found, find_files, find_settings
 from connectors.firm_folder.reference import accounts, firm_reference
 from connectors.firm_folder.report import Report
 from connectors.firm_folder.risk import risk_model, with_factors
-from connectors.firm_folder.schema import FILES, File
+from connectors.firm_folder.schema import FILES, LOTS, TRANSACTIONS, File
 from connectors.firm_folder.table import Known, Rows, check_header, checked_rows, open_source
 from engine.domain.accounts import AccountBook, FirmReference
 from engine.domain.errors import DataError
@@ -29,15 +29,15 @@ def read_firm(folder: Path, *, progress: Progress | None = None) -> tuple[FirmRe
     report, known = Report(), Known()
     found = find_files(folder, report)
     settings = _read_settings(folder, known, report)
-    waiting = waiting_rows()
+    lots, transactions = waiting_lots(), waiting_transactions()
+    keeping = {LOTS.name: lots.add, TRANSACTIONS.name: transactions.add}
     read: dict[str, tuple[str, Rows]] = {}
     done, total = 0, sum(file.size for file in found.values())
     for name, schema in FILES.items():
         if name not in found:
             continue
         file = found[name]
-        keep = waiting[name].add if name in waiting else None
-        rows = read_rows(file, schema, known, report, keep, _meter(progress, file, done, total))
+        rows = read_rows(file, schema, known, report, keeping.get(name), _meter(progress, file, done, total))
         done += file.size
         if rows:
             read[name] = (file.label, rows)
@@ -45,7 +45,7 @@ def read_firm(folder: Path, *, progress: Progress | None = None) -> tuple[FirmRe
     risk = risk_model(read, report)
     report.raise_if_any(folder)
     rows_of = {name: rows for name, (_, rows) in read.items()}
-    books = Books(accounts(rows_of["accounts"]), waiting["lots"], waiting["transactions"])
+    books = Books(accounts(rows_of["accounts"]), lots, transactions)
     return firm_reference(rows_of, risk, settings), books
 
 
@@ -93,8 +93,8 @@ def read_rows(
         lines += rows.lines
         for name in text:
             text[name] += rows.text[name]
-        for name, values in rows.value.items():
-            value[name] += values
+        for name in value:
+            value[name] += rows.value[name]
     return Rows(lines=lines, text=text, value=value)
 
 

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Some rows of one file by column name: text as written, value as meant (None where blank, bad or absent)."""
+    """Some rows of one file by column name: text as written, value as meant (None where blank, bad or absent).
+
+    value of a column whose cells are all usual is made when it is asked for: of millions of lots few are.
+    """
 
     lines: Sequence[int]
     text: Mapping[str, Sequence[str]]
@@ -98,11 +102,15 @@ def checked_rows(
 def _checked(batch: Batch, header: Sequence[str], schema: File, known: Known, report: Report, label: str) -> Rows:
     written = dict(zip(header, batch.columns, strict=True))
     text: dict[str, Sequence[str]] = {}
-    value: dict[str, Sequence[Any]] = {}
+    value = _Values()
     for column in schema.columns:
         cells = written.get(column.name)
         if cells is None:
             value[column.name] = [column.blank] * len(batch.lines)
+            continue
+        if _is_usual(cells, column, known):
+            text[column.name] = cells
+            value.later[column.name] = partial(_meant, cells, column)
             continue
         meant, wrong = _meaning(set(cells), column, known)
         if wrong:
@@ -112,6 +120,35 @@ def _checked(batch: Batch, header: Sequence[str], schema: File, known: Known, re
         text[column.name] = cells
         value[column.name] = [meant[cell] for cell in cells]
     return Rows(lines=batch.lines, text=text, value=value)
+
+
+class _Values(dict[str, Sequence[Any]]):
+    """Columns of values; those that nobody has asked for are in `later`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.later: dict[str, Callable[[], Sequence[Any]]] = {}
+
+    def __missing__(self, name: str) -> Sequence[Any]:
+        self[name] = self.later.pop(name)()
+        return self[name]
+
+
+def _is_usual(cells: Sequence[str], column: Column, known: Known) -> bool:
+    """Return whether a quick look already tells that every cell of a column may stand there."""
+    ids = known.ids.get(column.refers_to) if column.refers_to else None
+    return (
+        column.kind.all_usual is not None
+        and not column.past
+        and column.kind.all_usual(cells)
+        and (ids is None or all(cell in ids for cell in set(cells) - {""}))
+        and (column.optional or "" not in cells)
+    )
+
+
+def _meant(cells: Sequence[str], column: Column) -> list[Any]:
+    meant = {cell: column.kind.parse(cell) if cell else column.blank for cell in set(cells)}
+    return [meant[cell] for cell in cells]
 
 
 def _meaning(cells: Iterable[str], column: Column, known: Known) -> tuple[dict[str, Any], dict[str, str]]:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import CheckConstraint, Column, Date, ForeignKey, Integer, Table, Text
 
-from data.columns import Choice, Exact, Json, Names, UtcTime
+from data.columns import Choice, Exact, Json, Names, PackedJson, UtcTime
 from data.tables.schema import metadata
 from engine.domain.lifecycle import Action, PlanState
 
@@ -28,7 +28,7 @@ plans = Table(
     Column("note", Text, nullable=False),
     Column("snapshot_hash", Text, ForeignKey("documents.hash"), nullable=False),
     Column("market_hash", Text, ForeignKey("documents.hash"), nullable=False),
-    Column("document", Json, nullable=False),
+    Column("document", PackedJson, nullable=False),
     CheckConstraint("state IN (" + ", ".join(f"'{state}'" for state in PlanState) + ")", name="state"),
 )
 

@@ -71,12 +71,16 @@ class Decimals:
     @classmethod
     def of(cls, items: Sequence[Decimal | None]) -> "Decimals":
         """Return the column of these numbers, each to be had again with the very exponent that it has."""
+        return cls.read(["" if item is None else str(item) for item in items])
+
+    @classmethod
+    def read(cls, texts: Sequence[str]) -> "Decimals":
+        """Return the column of the numbers that texts state, as Decimal() would read them; "" is None."""
         coefficient, exponent, odd = [], [], {}
-        for place, item in enumerate(items):
-            parts = _parts(item)
+        for place, text in enumerate(texts):
+            parts = _parts(text)
             if parts is None:
-                assert item is not None
-                odd[place], parts = item, (0, 0)
+                odd[place], parts = Decimal(text), (0, 0)
             coefficient.append(parts[0])
             exponent.append(parts[1])
         return cls(np.array(coefficient, dtype=np.int64), np.array(exponent, dtype=np.int8), odd)
@@ -289,15 +293,15 @@ def _from_columns(kind: type[T], size: int, columns: Mapping[str, Column]) -> Ro
     return Rows(kind, size, lambda: columns)
 
 
-def _parts(item: Decimal | None) -> tuple[int, int] | None:
-    """Return (coefficient, exponent) of a number, None where they do not fit; None itself has a place of its own."""
-    if item is None:
+def _parts(text: str) -> tuple[int, int] | None:
+    """Return (coefficient, exponent) of a number, None where they do not fit; no text has a place of its own."""
+    if not text:
         return _NONE, 0
-    text = str(item)
     whole, _, fraction = text.partition(".")
     try:
         coefficient, exponent = int(whole + fraction), -len(fraction)
     except ValueError:  # 1E+3, or no number at all
+        item = Decimal(text)
         if not item.is_finite():
             return None
         sign, digits, exponent = item.as_tuple()  # type: ignore[assignment]  # a finite number's exponent is whole

@@ -3,6 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.session.memory import MAX_REMEMBERED
 from app.steps import meeting
 from app.steps.meeting import Wishes
 
@@ -46,6 +47,43 @@ def test_the_account_looked_at_last_comes_back_until_the_firm_has_it_no_more():
     del page.query_params["account"]
     page.session_state["account_on_screen"] = "A9"  # which an import took away
     assert page.run().text[0].value == "A1"
+
+
+def working_out():
+    import streamlit as st
+
+    from app.session import memory
+
+    st.text(memory.known(("key", st.query_params["about"])))
+    st.text(memory.made_known(("key", st.query_params["about"]), lambda: st.query_params["by"]))
+
+
+def working_out_much():
+    import streamlit as st
+
+    from app.session import memory
+
+    for number in range(int(st.query_params["much"])):
+        memory.made_known(("key", f"{number}"), lambda: "somebody")
+
+
+def test_what_one_session_has_made_known_the_next_finds_and_does_not_work_out_again():
+    first, second = (
+        run(working_out, about="one account", by="first"),
+        run(working_out, about="one account", by="second"),
+    )
+
+    assert [text.value for text in first.text] == ["None", "first"]
+    assert [text.value for text in second.text] == ["first", "first"]
+
+
+def test_of_what_was_made_known_the_oldest_goes_first_and_whoever_made_it_still_has_it():
+    first = run(working_out, about="old", by="first")
+    run(working_out_much, much=f"{MAX_REMEMBERED}")
+
+    assert run(working_out, about="old", by="second").text[0].value == "None"
+    assert run(working_out, about=f"{MAX_REMEMBERED - 1}", by="second").text[0].value == "somebody"
+    assert first.run().text[0].value == "first"
 
 
 def asking():

@@ -5,10 +5,13 @@ import re
 import statistics
 import time
 from contextlib import closing
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import streamlit as st
 
+SCRIPTS = Path(st.__file__).parent / "static" / "static" / "js"
 DELAYED_ACKNOWLEDGEMENT_S = 0.04
 
 
@@ -18,8 +21,8 @@ def connection(app):
         yield connected
 
 
-def get(connection, path):
-    connection.request("GET", path)
+def get(connection, path, method="GET", **headers):
+    connection.request(method, path, headers=headers)
     answer = connection.getresponse()
     return answer, answer.read()
 
@@ -35,6 +38,42 @@ def test_a_page_with_charts_names_the_scripts_that_it_needs_and_they_are_there(c
             assert found.status == 200
             assert "javascript" in found.headers["content-type"]
             assert body
+
+
+def test_what_a_named_script_imports_is_named_too_or_by_the_page_itself(connection):
+    answer, body = get(connection, "/what-if?account=A00001")
+    named = set(re.findall(r"static/js/([^>\"]+\.js)", answer.headers["link"] + body.decode()))
+
+    for script in re.findall(r"static/js/([^>]+)>", answer.headers["link"]):
+        for imported in re.findall(r'(?:from|import)"\./([^"]+)"', (SCRIPTS / script).read_text()):
+            assert imported in named or (SCRIPTS / imported).stat().st_size < 2_000
+
+
+def test_the_library_of_charts_is_the_file_after_a_comment_that_has_it_read_once(connection):
+    file = next(SCRIPTS.glob("PlotlyChart.*.js"))
+    answer, body = get(connection, f"/static/js/{file.name}")
+    comment, _, script = body.partition(b"\n")
+
+    assert comment == b"//# allFunctionsCalledOnLoad"
+    assert script == file.read_bytes()
+    assert int(answer.headers["content-length"]) == len(body)
+    assert "immutable" in answer.headers["cache-control"]
+
+
+def test_a_part_of_the_library_of_charts_and_its_head_alone_are_answered_too(connection):
+    file = next(SCRIPTS.glob("PlotlyChart.*.js"))
+    part, first = get(connection, f"/static/js/{file.name}", Range="bytes=0-9")
+    head, nothing = get(connection, f"/static/js/{file.name}", method="HEAD")
+
+    assert (part.status, first) == (206, file.read_bytes()[:10])
+    assert (head.status, nothing) == (200, b"")
+    assert get(connection, "/favicon.png")[0].status == 200  # on the same connection: no byte too many came
+
+
+def test_another_script_is_the_file_as_it_is(connection):
+    file = next(SCRIPTS.glob("DataFrame.*.js"))
+
+    assert get(connection, f"/static/js/{file.name}")[1] == file.read_bytes()
 
 
 def test_a_page_without_charts_names_none(connection):

@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.firm_folder import cells
@@ -74,3 +74,27 @@ def test_how_each_value_is_written(value, text):
 def test_what_no_cell_can_hold_is_not_written(value):
     with pytest.raises(ValueError, match=r".*"):
         cells.written(value)
+
+
+USUAL = [kind for kind in (cells.IDENTIFIER, cells.ANY_NUMBER, cells.POSITIVE, cells.NOT_NEGATIVE) if kind.all_usual]
+
+
+@pytest.mark.parametrize("kind", USUAL)
+@given(texts=st.lists(st.text(alphabet="0159.-+eE |\n\t\x00a\u00a0é", max_size=8)))
+@example(texts=["1\n2"])
+@example(texts=["0.0", "00"])
+@example(texts=[" a"])
+@example(texts=["a" * 1_000])
+def test_a_quick_look_at_many_cells_passes_none_that_would_be_refused_alone(kind, texts):
+    if kind.all_usual(texts):
+        for text in filter(None, texts):
+            kind.parse(text)
+
+
+def test_a_quick_look_passes_what_nearly_every_cell_holds():
+    assert len(USUAL) == 4
+    assert cells.POSITIVE.all_usual(["12.50", "0.001", "", "100"])
+    assert cells.NOT_NEGATIVE.all_usual(["0", "", "0.00"])
+    assert cells.ANY_NUMBER.all_usual(["-3.5", "0"])
+    assert cells.IDENTIFIER.all_usual(["A-00001", "lot 1|2", ""])
+    assert not cells.POSITIVE.all_usual(["12.50", "0.000"])
