@@ -3,17 +3,16 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.exact import Whole, units
 from engine.domain.identifiers import ModelId, SecurityId
+from engine.domain.market import Array, MarketSnapshot, Security
+from engine.domain.policy import words_for
 from engine.domain.rows import Decimals
-
-if TYPE_CHECKING:
-    from engine.domain.market import Array, MarketSnapshot, Security
 
 Codes = NDArray[np.intp]
 _NO_PRICE: Final = Decimal(0)
@@ -33,7 +32,7 @@ class Listing:
 
     ids: tuple[SecurityId, ...]
     code: Mapping[SecurityId, int]
-    securities: "tuple[Security, ...]"
+    securities: tuple[Security, ...]
     price: tuple[Decimal, ...]
     price_whole: Whole
     price_decimals: int
@@ -44,11 +43,11 @@ class Listing:
     sectors: tuple[str, ...]
     members: Mapping[str, Codes]
     in_group: Mapping[str, Codes]
-    lot_size: "Array"
-    cost_bp: "Array"
+    lot_size: Array
+    cost_bp: Array
     tradable: NDArray[np.bool_]
     risk_row: Codes
-    targets: "Mapping[ModelId, tuple[Codes, Array]]"
+    targets: Mapping[ModelId, tuple[Codes, Array]]
     is_whole: bool
 
     def meant(self, words: Iterable[str]) -> Codes:
@@ -57,10 +56,15 @@ class Listing:
         return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.intp)
 
 
-def listing_of(market: "MarketSnapshot") -> Listing:
-    """Return the securities of a market as columns."""
-    from engine.domain.policy import words_for  # which is written in terms of a market
+def listing_of(market: MarketSnapshot) -> Listing:
+    """Return the securities of a market as columns; they are made once and kept with it."""
+    kept = vars(market)
+    if "listing" not in kept:
+        kept["listing"] = _listing(market)
+    return cast(Listing, kept["listing"])
 
+
+def _listing(market: MarketSnapshot) -> Listing:
     ids = tuple(sorted(market.securities))
     code = {security_id: k for k, security_id in enumerate(ids)}
     securities = tuple(market.securities[security_id] for security_id in ids)
@@ -99,7 +103,7 @@ def listing_of(market: "MarketSnapshot") -> Listing:
     )
 
 
-def _targets(market: "MarketSnapshot", code: Mapping[SecurityId, int]) -> "Mapping[ModelId, tuple[Codes, Array]]":
+def _targets(market: MarketSnapshot, code: Mapping[SecurityId, int]) -> Mapping[ModelId, tuple[Codes, Array]]:
     found = {}
     for model_id, model in market.models.items():
         weights = {security_id: float(weight) for security_id, weight in model.weights}

@@ -6,15 +6,12 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.identifiers import ModelId, SecurityId
-
-if TYPE_CHECKING:
-    from engine.domain.listing import Listing
 
 Array = NDArray[np.float64]
 
@@ -190,13 +187,6 @@ class MarketSnapshot:
     models: Mapping[ModelId, Model]
     substitutes: tuple[Substitute, ...]
     risk: RiskModel
-
-    @cached_property
-    def listing(self) -> "Listing":
-        """The securities as columns, made once for all accounts of the day."""
-        from engine.domain.listing import listing_of  # which is written in terms of a market
-
-        return listing_of(self)
 
     @cached_property
     def groups(self) -> Mapping[SecurityId, str]:

@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 
 from engine.domain.market import Array
-from engine.plan.holding import Indices
+from engine.plan.holding import Flags, Indices
 from engine.plan.lot_table import LOCKED, RESTRICTED_LOT
+from engine.plan.prepared import limits
 from engine.plan.prices import Prices
 from engine.plan.rules import NOT_TRADABLE, WASH_SALES, NameRules
 
@@ -33,8 +34,10 @@ def lifted_rules(prices: Prices) -> Iterator[Lifted]:
     """Yield every rule on one name that keeps it from a trade that would pay at the plan's prices."""
     if prices.problem.settings.liquidate:  # which leaves no trade to choose
         return
-    names = prices.problem.names
+    names, may_pay = prices.problem.names, _may_pay(prices)
     for i in names.rulings.ruled:
+        if not may_pay[i]:
+            continue
         rules = names.rules[i]
         if not (rules.no_buy or rules.no_sell or rules.no_loss_sale or rules.must_exit):
             continue
@@ -43,6 +46,29 @@ def lifted_rules(prices: Prices) -> Iterator[Lifted]:
         found = max(_lifted(prices, i, rules), key=lambda lifted: lifted.saved, default=None)
         if found is not None and found.saved > _WORTH_TELLING:
             yield found
+
+
+def _may_pay(prices: Prices) -> Flags:
+    """Return the names that lifting a rule could save anything on, were each part of a trade free of its own bend: (n,).
+
+    That is a bound on what they are then found to save: it leaves out names, and changes no figure.
+    """
+    table, problem, n = prices.found.table, prices.problem, len(prices.problem.names)
+    p, lots, frame = problem.prepared, problem.names.lots, prices.found.table.frame
+    if (np.diff(table.first_piece[: n + 1]) == 0).any():
+        return np.ones(n, dtype=bool)
+    present = np.minimum.reduceat(prices.lowest, table.first_piece[:n])
+    broken = np.bincount(np.repeat(np.arange(n), np.diff(p.hinge_first)), np.abs(p.hinge_at), minlength=n)
+    gained = present - prices.aversion * p.specific * p.shortfall**2 - problem.penalty * broken
+    bent = 2.0 * prices.aversion * p.specific * p.shortfall
+    mending = np.where(np.diff(p.hinge_first) > 0, problem.penalty, 0.0)
+    buying = p.cost - p.alpha + prices.linear + prices.all_rows @ frame.up[:, :n] - bent - mending
+    selling = p.cost + p.alpha - prices.linear + prices.all_rows @ frame.down[:, :n] + bent - mending
+    _, most = limits(problem)
+    room = np.maximum(np.minimum(1.0 - p.held, most), 0.0)
+    slope = selling[lots.owner] + _tax(prices, np.arange(len(lots.row)))
+    sold = np.bincount(lots.owner, np.maximum(-slope, 0.0) * lots.weight, minlength=n)
+    return np.asarray(gained + np.maximum(np.maximum(-buying, 0.0) * room, sold) > _WORTH_TELLING / 2.0)
 
 
 def _lifted(prices: Prices, i: int, rules: NameRules) -> Iterator[Lifted]:

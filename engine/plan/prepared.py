@@ -83,7 +83,7 @@ def prepared(problem: Problem) -> Prepared:
     harmless = ~is_loss & (~in_order[owner] | (losses[:-1] == losses[first[owner]]))  # sold without selling a loss
     held, must_exit, no_buy = names.held, names.rulings.must_exit, names.rulings.no_buy
     room = np.where(no_buy, 0.0, np.maximum(0.0, _MOST_BOUGHT - held))
-    least, most = _limits(problem)
+    least, most = limits(problem)
     all_of_it = np.bincount(owner, weight, minlength=n)
     groups = _groups(problem)
     grouped = np.zeros(n, dtype=bool)
@@ -135,7 +135,7 @@ def _first(counts: Indices) -> Indices:
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
 
 
-def _limits(problem: Problem) -> tuple[Array, Array]:
+def limits(problem: Problem) -> tuple[Array, Array]:
     """Return the least and the most that names may trade: (n,).
 
     A limit that is broken and priced stops only what would make it worse. A name that must go has none.

@@ -22,6 +22,7 @@ from engine.domain.accounts import AccountSnapshot
 from engine.domain.errors import DataError
 from engine.domain.exact import product, quotients, sums_by
 from engine.domain.identifiers import LotId, SecurityId
+from engine.domain.listing import listing_of
 from engine.domain.market import Array, MarketSnapshot
 from engine.domain.plans import Lock
 from engine.domain.policy import words_for
@@ -134,7 +135,7 @@ def value_after_flow(snapshot: AccountSnapshot, market: MarketSnapshot, settings
     Raises DataError when a holding has no price.
     """
     flow = snapshot.account.cash + settings.deposit - settings.withdrawal
-    listing, lots = market.listing, snapshot.book.lot_rows
+    listing, lots = listing_of(market), snapshot.book.lot_rows
     if not listing.is_whole or not listing.code.keys() >= securities_of(lots):
         return net_asset_value(snapshot, market) + settings.deposit - settings.withdrawal
     return holding_of(lots, listing).worth(listing) + flow
@@ -155,7 +156,7 @@ def build_problem(
     Raises DataError for a missing price, risk row, security or model, a value of V not above 0, tax rates that
     net_taxes cannot net, or a term that is not sound.
     """
-    account, risk, listing = snapshot.account, market.risk, market.listing
+    account, risk, listing = snapshot.account, market.risk, listing_of(market)
     _require_listed(snapshot, market, also)
     holding = holding_of(snapshot.book.lot_rows, listing)
     value = holding.worth(listing) + account.cash + settings.deposit - settings.withdrawal
@@ -214,7 +215,7 @@ def _netting(inputs: "_Inputs") -> Netting | None:
 
 def _require_listed(snapshot: AccountSnapshot, market: MarketSnapshot, also: Iterable[SecurityId]) -> None:
     """Raise DataError for a model or a security that the market does not know, or that has no price."""
-    account, listing = snapshot.account, market.listing
+    account, listing = snapshot.account, listing_of(market)
     held = securities_of(snapshot.book.lot_rows)
     if not listing.is_whole or not listing.code.keys() >= held:
         net_asset_value(snapshot, market)  # which names a holding without a price
@@ -247,7 +248,7 @@ class _Inputs:
 
 def _names(inputs: _Inputs, target: Array, specific: Array) -> Names:
     snapshot, settings, value, holding = inputs.snapshot, inputs.settings, inputs.value, inputs.holding
-    listing, codes, rulings = inputs.market.listing, inputs.codes, inputs.rulings
+    listing, codes, rulings = listing_of(inputs.market), inputs.codes, inputs.rulings
     caught = _caught(inputs)
     lots = lot_table(
         holding,
@@ -294,7 +295,7 @@ def _caught(inputs: _Inputs) -> Mapping[int, Mapping[LotId, Sequence[Caught]]]:
     of acquisition: there the shares that are caught depend on what else is sold.
     """
     settings, snapshot, holding = inputs.settings, inputs.snapshot, inputs.holding
-    listing, codes = inputs.market.listing, inputs.codes
+    listing, codes = listing_of(inputs.market), inputs.codes
     if settings.wash_sales is not WashSalePolicy.ALLOW or settings.lot_method in (LotMethod.HIFO, LotMethod.LIFO):
         return {}
     members = np.bincount(listing.group[codes], minlength=len(listing.groups))
@@ -321,7 +322,7 @@ def _caught(inputs: _Inputs) -> Mapping[int, Mapping[LotId, Sequence[Caught]]]:
 
 
 def _tilts(inputs: _Inputs) -> Array:
-    settings, listing = inputs.settings, inputs.market.listing
+    settings, listing = inputs.settings, listing_of(inputs.market)
     tilts = np.zeros(len(inputs.codes))
     if settings.tilt:
         concerned = np.isin(inputs.codes, listing.meant(settings.tilt))
@@ -336,7 +337,7 @@ def _impacts(inputs: _Inputs) -> Array:
 
     Source: Kyle, Continuous auctions and insider trading, Econometrica 53 (1985), whose price impact is linear.
     """
-    per_bp, securities = inputs.settings.impact_bp, inputs.market.listing.securities
+    per_bp, securities = inputs.settings.impact_bp, listing_of(inputs.market).securities
     if not per_bp:
         return np.zeros(len(inputs.codes))
     volumes = [securities[code].adv_usd for code in inputs.codes]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.domain.accounts import AccountSnapshot, Restriction, Rule
 from engine.domain.errors import DataError
-from engine.domain.listing import Codes
+from engine.domain.listing import Codes, listing_of
 from engine.domain.market import MarketSnapshot, Security
 from engine.domain.plans import Lock, LockRule
 from engine.domain.policy import restrictions_in_force, words_for
@@ -82,7 +82,7 @@ def name_rules(
     A loss sold in an IRA or Roth account has no tax meaning, so no_loss_sale locks bind taxable accounts only; no_buy
     locks bind every registration, for a purchase in an IRA washes the household's losses (Rev. Rul. 2008-5).
     """
-    listing = market.listing
+    listing = listing_of(market)
     locked = _locked(locks, snapshot)
     no_buy = locked[LockRule.NO_BUY]
     no_loss_sale = locked[LockRule.NO_LOSS_SALE] if snapshot.account.registration.is_taxable else {}

@@ -240,7 +240,7 @@ class _View:
             alpha=_listed(p.alpha),
             impact=_listed(p.impact),
             held=_listed(p.held),
-            sellable=_listed(np.bincount(first, p.lot_weight, minlength=len(p.held))),
+            sellable=_listed(np.bincount(first, p.lot_weight, minlength=len(p.held)).astype(float)),
             bought=[self.problem.names.group(i) in self.bought for i in range(len(p.held))],
         )
 
