@@ -49,7 +49,7 @@ def lifted_rules(prices: Prices) -> Iterator[Lifted]:
 
 
 def _may_pay(prices: Prices) -> Flags:
-    """Return the names that lifting a rule could save anything on, were each part of a trade free of its own bend: (n,).
+    """Return the names that lifting a rule could save anything on, were no part of a trade bent by another: (n,).
 
     That is a bound on what they are then found to save: it leaves out names, and changes no figure.
     """
