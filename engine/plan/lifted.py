@@ -57,7 +57,7 @@ def _may_pay(prices: Prices) -> Flags:
     p, lots, frame = problem.prepared, problem.names.lots, prices.found.table.frame
     if (np.diff(table.first_piece[: n + 1]) == 0).any():
         return np.ones(n, dtype=bool)
-    present = np.minimum.reduceat(prices.lowest, table.first_piece[:n])
+    present = np.minimum.reduceat(prices.lowest[: table.first_piece[n]], table.first_piece[:n])
     broken = np.bincount(np.repeat(np.arange(n), np.diff(p.hinge_first)), np.abs(p.hinge_at), minlength=n)
     gained = present - prices.aversion * p.specific * p.shortfall**2 - problem.penalty * broken
     bent = 2.0 * prices.aversion * p.specific * p.shortfall

@@ -38,8 +38,7 @@ def test_units_of_numbers_that_no_column_of_64_bits_holds_keep_their_digits():
 
 @given(st.lists(WHOLE, min_size=1, max_size=5), st.fractions(min_value=Fraction(1, 10**9), max_value=10**25))
 def test_quotients_are_the_nearest_floats(numbers, divisor):
-    if divisor > 0:
-        assert quotients(column(numbers), divisor).tolist() == [float(Fraction(n) / divisor) for n in numbers]
+    assert quotients(column(numbers), divisor).tolist() == [float(Fraction(n) / divisor) for n in numbers]
 
 
 @given(st.lists(st.tuples(HUGE, st.integers(0, 10**30)), min_size=1, max_size=5))
