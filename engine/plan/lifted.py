@@ -43,7 +43,7 @@ def lifted_rules(prices: Prices) -> Iterator[Lifted]:
             continue
         if NOT_TRADABLE in rules.no_buy:  # no one can lift that
             continue
-        found = max(_lifted(prices, i, rules), key=lambda lifted: lifted.saved, default=None)
+        found = max(lifts_of(prices, i, rules), key=lambda lifted: lifted.saved, default=None)
         if found is not None and found.saved > _WORTH_TELLING:
             yield found
 
@@ -71,7 +71,7 @@ def _may_pay(prices: Prices) -> Flags:
     return np.asarray(gained + np.maximum(np.maximum(-buying, 0.0) * room, sold) > _WORTH_TELLING / 2.0)
 
 
-def _lifted(prices: Prices, i: int, rules: NameRules) -> Iterator[Lifted]:
+def lifts_of(prices: Prices, i: int, rules: NameRules) -> Iterator[Lifted]:
     """Yield what buying, and what selling, would save that a rule forbids now."""
     table, p, lots = prices.found.table, prices.problem.prepared, prices.problem.names.lots
     own = slice(table.first_piece[i], table.first_piece[i + 1])
