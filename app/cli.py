@@ -8,7 +8,19 @@ from typing import Final
 
 import click
 
-from app.commands import addepar, connections, control, execute, firm, meeting, monitor, plan, review
+from app.commands import (
+    addepar,
+    connections,
+    control,
+    corporate_actions,
+    execute,
+    firm,
+    meeting,
+    monitor,
+    plan,
+    rehearse,
+    review,
+)
 from app.commands.terminal import CHECK_FAILED, say
 from engine.domain.errors import DataError, ExternalRefusal, LotsmithError
 
@@ -16,9 +28,10 @@ _BAD_INPUT: Final = 2
 _OUTSIDE_FAILED: Final = 3
 _MOST_PROBLEMS_SHOWN: Final = 200
 _COMMANDS: Final = (
-    firm.demo, firm.import_, firm.prices, firm.export, firm.serve, connections.sync_group, addepar.group,
+    firm.demo, firm.import_, firm.prices, firm.export, firm.serve, corporate_actions.actions,
+    connections.sync_group, addepar.group,
     connections.salesforce_group,
-    monitor.scan, monitor.washsales, monitor.nightly, plan.plan_, plan.compare, plan.frontier,
+    monitor.scan, monitor.washsales, monitor.nightly, rehearse.rehearse_, plan.plan_, plan.compare, plan.frontier,
     plan.sensitivity, plan.replay, meeting.report,
     review.push, review.approve, execute.send, execute.reconcile_, control.user_group, control.audit_group,
 )  # fmt: skip

@@ -18,6 +18,7 @@ ORDERS: Final = _FOLDER / "6_orders.py"
 WASH_SALES: Final = _FOLDER / "7_wash_sales.py"
 AUDIT: Final = _FOLDER / "8_audit.py"
 DATA: Final = _FOLDER / "9_data.py"
+REHEARSAL: Final = _FOLDER / "10_rehearsal.py"
 _MEETING_PATH: Final = "meeting"
 # What each person looks at first. Of several roles, the one that comes first here speaks.
 _FIRST: Final[Mapping[Role, Path]] = {
@@ -44,6 +45,7 @@ def pages(user: User) -> Mapping[str, Sequence[st.Page]]:
         "Plan": [
             _page(WHAT_IF, "What-if", "tune", "what-if"),
             _page(MEETING, "Client meeting", "groups", _MEETING_PATH),
+            _page(REHEARSAL, "Rehearsal", "theater_comedy", "rehearsal"),
         ],
         "Review": [_page(REVIEW, "Review", "fact_check", "review")],
         "Execute": [_page(ORDERS, "Orders", "send", "orders")],

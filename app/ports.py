@@ -20,6 +20,7 @@ from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
 from data.refresh import SourceStore
+from data.rehearsals import RehearsalStore
 from data.runs import RunStore
 from data.scans import ScanStore
 from data.users import UserStore
@@ -69,6 +70,7 @@ class Services:
     audit: AuditLog
     scans: ScanStore
     runs: RunStore
+    rehearsals: RehearsalStore
     jobs: JobStore
     users: UserStore
     views: ViewStore

@@ -20,6 +20,7 @@ from data.orders import OrderStore
 from data.outbox import Outbox
 from data.plans import PlanStore
 from data.refresh import SourceStore
+from data.rehearsals import RehearsalStore
 from data.runs import RunStore
 from data.scans import ScanStore
 from data.users import UserStore
@@ -44,6 +45,7 @@ def connect(settings: Settings) -> Services:
         audit=AuditLog(database),
         scans=ScanStore(database),
         runs=RunStore(database),
+        rehearsals=RehearsalStore(database),
         jobs=JobStore(database),
         users=UserStore(database),
         views=ViewStore(database),

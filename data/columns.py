@@ -108,10 +108,7 @@ class PackedJson(Json):
         return value if isinstance(value, Packed) else packed_json(value)
 
     def from_text(self, text: str) -> Any:
-        if not text.startswith(_PACKED):
-            return super().from_text(text)
-        size, body = text.removeprefix(_PACKED).split(":")
-        return json.loads(pa.Codec("zstd").decompress(b64decode(body), int(size), asbytes=True))
+        return unpacked_json(Packed(text)) if text.startswith(_PACKED) else super().from_text(text)
 
 
 class Packed(str):
@@ -125,6 +122,12 @@ def packed_json(value: Any) -> Packed:
     content = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     body = b64encode(pa.Codec("zstd", compression_level=3).compress(content, asbytes=True)).decode()
     return Packed(f"{_PACKED}{len(content)}:{body}")
+
+
+def unpacked_json(packed: Packed) -> Any:
+    """Return the JSON values that packed_json compressed."""
+    size, body = packed.removeprefix(_PACKED).split(":")
+    return json.loads(pa.Codec("zstd").decompress(b64decode(body), int(size), asbytes=True))
 
 
 _PACKED: Final = "zstd:"

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from data import audit, documents, tables
@@ -16,9 +16,11 @@ from data.database import FIRM_LOCK, Database, insert_new, serialise
 from data.household import StoredHousehold, read_stored_households
 from data.pending import read_pending
 from data.reference import (
+    ENDING,
     MarketParts,
     clear,
     read_actions,
+    read_endings,
     read_households,
     read_marks,
     read_models,
@@ -31,10 +33,19 @@ from data.reference import (
 from data.refresh import hold_firm
 from data.snapshots import read_prices, risk_document
 from data.suggest import unknown
-from engine.domain.accounts import Account, AccountBook, AccountSnapshot, FirmReference, Household, Transaction
+from engine.domain.accounts import (
+    Account,
+    AccountBook,
+    AccountSnapshot,
+    FirmReference,
+    Household,
+    Restriction,
+    Transaction,
+)
 from engine.domain.errors import DataError
-from engine.domain.identifiers import AccountId, HouseholdId, PlanId, UserId
-from engine.domain.market import CorporateAction, PriceHistory, RiskModel
+from engine.domain.identifiers import AccountId, HouseholdId, PlanId, SecurityId, UserId
+from engine.domain.market import CorporateAction, Model, PriceHistory, RiskModel
+from engine.domain.succession import lasting_groups, models_in_force, securities_today, substitutes_today
 from engine.plan.document import canonical_json
 
 _accounts: Final = tables.accounts
@@ -180,6 +191,12 @@ class FirmStore:
             _require(connection)
             return read_households(connection)
 
+    def restrictions(self) -> tuple[Restriction, ...]:
+        """Return every restriction, whenever it holds, in the order of the import."""
+        with self._database.read() as connection:
+            _require(connection)
+            return read_restrictions(connection)
+
     def settings(self, name: str) -> str:
         """Return the TOML text of a settings file. Raises DataError for an unknown name, with a near match."""
         with self._database.read() as connection:
@@ -247,15 +264,28 @@ class FirmStore:
             return read_pending(connection, [household_id], _require(connection).as_of).get(household_id, ())
 
     def market_parts(self) -> MarketParts:
-        """Return the market but its risk model; see risk."""
+        """Return the market of the firm's day but its risk model; see risk. Names that ended gave way."""
         with self._database.read() as connection:
+            as_of = _require(connection).as_of
+            ended = read_endings(connection, as_of=as_of)
             return MarketParts(
-                as_of=_require(connection).as_of,
-                securities={security.security_id: security for security in read_securities(connection)},
+                as_of=as_of,
+                securities=securities_today(read_securities(connection), ended),
                 marks=read_marks(connection),
-                models={model.model_id: model for model in read_models(connection)},
-                substitutes=read_substitutes(connection),
+                models=models_in_force(read_models(connection), ended),
+                substitutes=substitutes_today(read_substitutes(connection), ended),
             )
+
+    def groups(self) -> Mapping[SecurityId, str]:
+        """Return the wash-sale groups for a ledger of the whole history; see lasting_groups."""
+        with self._database.read() as connection:
+            ended = read_endings(connection, as_of=_require(connection).as_of)
+            return lasting_groups(read_securities(connection), ended)
+
+    def models(self) -> tuple[Model, ...]:
+        """Return every version of every model as it was imported."""
+        with self._database.read() as connection:
+            return read_models(connection)
 
     def prices(self) -> tuple[PriceHistory, ...]:
         """Return every price history."""
@@ -263,9 +293,15 @@ class FirmStore:
             return _prices(connection, _require(connection))
 
     def actions(self, *, since: date = date.min) -> tuple[CorporateAction, ...]:
-        """Return the corporate actions with an ex-date from a day on."""
+        """Return the corporate actions with an ex-date from a day on, and all that end or rename a security."""
+        table = tables.corporate_actions
         with self._database.read() as connection:
-            return read_actions(connection, tables.corporate_actions.c.ex_date >= since)
+            return read_actions(connection, or_(table.c.ex_date >= since, table.c.kind.in_(ENDING)))
+
+    def has_risk(self) -> bool:
+        """Return whether a risk model was imported with the firm."""
+        with self._database.read() as connection:
+            return _require(connection).risk_hash is not None
 
     def risk(self, *, estimator: str = "") -> RiskModel | None:
         """Return the imported risk model, or the one saved for exactly these prices, securities and day, or None.

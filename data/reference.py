@@ -16,6 +16,7 @@ from data.snapshots import prices_document, risk_document
 from engine.domain.accounts import FirmReference, Household, Restriction
 from engine.domain.identifiers import ModelId, SecurityId
 from engine.domain.market import (
+    ActionKind,
     CorporateAction,
     Mark,
     MarketSnapshot,
@@ -25,6 +26,7 @@ from engine.domain.market import (
     Security,
     Substitute,
 )
+from engine.domain.succession import Endings, endings
 from engine.plan.document import canonical_json
 
 T = TypeVar("T")
@@ -34,6 +36,7 @@ _CLEARED: Final = (
     tables.households,
     tables.model_weights,
     tables.models,
+    tables.dated_models,
     tables.marks,
     tables.corporate_actions,
     tables.securities,
@@ -45,6 +48,7 @@ _CLEARED: Final = (
     tables.account_sources,
     tables.scan_queue,
 )
+ENDING: Final = (ActionKind.MERGER, ActionKind.TICKER_CHANGE)
 _CLEARED_OF_ANOTHER: Final = (tables.scan, tables.scan_days)
 
 
@@ -79,16 +83,7 @@ def write_reference(connection: Connection, reference: FirmReference, *, at: dat
         documents.put(connection, [risk])
     _insert(connection, tables.securities, reference.securities)
     prices = _write_prices(connection, reference.prices, reference.actions, as_of=reference.as_of)
-    _insert(connection, tables.models, reference.models, leave=["weights"])
-    _rows(
-        connection,
-        tables.model_weights,
-        [
-            {"model_id": model.model_id, "place": place, "security_id": security_id, "weight": weight}
-            for model in reference.models
-            for place, (security_id, weight) in enumerate(model.weights)
-        ],
-    )
+    _write_models(connection, reference.models)
     _insert(connection, tables.households, reference.households)
     _insert(connection, tables.restrictions, reference.restrictions)
     _insert(connection, tables.substitutes, reference.substitutes)
@@ -101,6 +96,27 @@ def write_reference(connection: Connection, reference: FirmReference, *, at: dat
         "risk_inputs": _risk_inputs(reference.as_of, prices, reference.securities, reference.actions),
     }
     _rows(connection, tables.firm, [{**row, **{n: getattr(reference, n) for n in ("as_of", "currency", "name")}}])
+
+
+def _write_models(connection: Connection, models: Sequence[Model]) -> None:
+    always = [model for model in models if model.effective is None]
+    _insert(connection, tables.models, always, leave=["weights", "effective"])
+    _rows(
+        connection,
+        tables.model_weights,
+        [
+            {"model_id": model.model_id, "place": place, "security_id": security_id, "weight": weight}
+            for model in always
+            for place, (security_id, weight) in enumerate(model.weights)
+        ],
+    )
+    dated = [
+        {"model_id": model.model_id, "effective": model.effective, "security_id": security_id, "weight": weight}
+        for model in models
+        if model.effective is not None
+        for security_id, weight in model.weights
+    ]
+    _rows(connection, tables.dated_models, [{"place": place, **row} for place, row in enumerate(dated)])
 
 
 def rewrite_prices(
@@ -137,12 +153,27 @@ def read_actions(connection: Connection, *conditions: Any) -> tuple[CorporateAct
     return _read(connection, tables.corporate_actions, CorporateAction, *conditions)
 
 
+def read_endings(connection: Connection, *, as_of: date) -> Endings:
+    """Return which names ended or got another ticker up to a day."""
+    return endings(read_actions(connection, tables.corporate_actions.c.kind.in_(ENDING)), as_of=as_of)
+
+
 def read_models(connection: Connection) -> tuple[Model, ...]:
+    """Return every version of every model: those that hold from the beginning, then the dated ones."""
     names = connection.scalars(select(tables.models.c.model_id).order_by(tables.models.c.place))
     weights: dict[str, list[tuple[SecurityId, Any]]] = {name: [] for name in names}
     for row in connection.execute(select(tables.model_weights).order_by(tables.model_weights.c.place)):
         weights[row.model_id].append((row.security_id, row.weight))
-    return tuple(Model(model_id=ModelId(name), weights=tuple(pairs)) for name, pairs in weights.items())
+    dated: dict[tuple[str, date], list[tuple[SecurityId, Any]]] = {}
+    for row in connection.execute(select(tables.dated_models).order_by(tables.dated_models.c.place)):
+        dated.setdefault((row.model_id, row.effective), []).append((row.security_id, row.weight))
+    return (
+        *(Model(model_id=ModelId(name), weights=tuple(pairs)) for name, pairs in weights.items()),
+        *(
+            Model(model_id=ModelId(name), weights=tuple(pairs), effective=effective)
+            for (name, effective), pairs in dated.items()
+        ),
+    )
 
 
 def read_marks(connection: Connection) -> Mapping[SecurityId, Mark]:

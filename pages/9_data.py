@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import session
-from app.panels import addepar, data, frame
+from app.panels import addepar, corporate_actions, data, frame
 
 services, user = session.services(), session.user()
 st.title("Firm data")
@@ -11,6 +11,7 @@ data.summary(services)
 frame.tabs(
     {
         "Data quality": lambda: data.quality(services),
+        "Corporate actions": lambda: corporate_actions.actions(services, user),
         "Connections": lambda: data.systems(services),
         "Addepar": lambda: addepar.connection(services, user),
         "Jobs": lambda: data.work(services),

@@ -74,7 +74,8 @@ def staleness(services: Services, stored: StoredPlan, plan: Plan, *, approved_at
     """
     market = todays_market(services)
     today = held_against(plan, services.firm.snapshot(stored.account_id), market)
-    stale = why_stale(plan, market, today, approved_at=approved_at, now=services.now())
+    stale = why_stale(plan, market, today, approved_at=approved_at, now=services.now(),
+                      actions=services.firm.actions(since=plan.as_of))  # fmt: skip
     return (*stale, *overtaken(services, stored))
 
 

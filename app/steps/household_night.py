@@ -210,7 +210,7 @@ def _parsed(text: str, name: str) -> PlanSettings:
     return settings_from_toml(text, source=f"settings/{name}.toml")
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # a rehearsal goes to and fro between two
 def _market(body: Body) -> tuple[MarketSnapshot, Document]:
     content = body.content()
     return read_market(content), Document(kind="market", content=content)

@@ -54,7 +54,8 @@ def history(services: Services, *, limit: int = 200) -> tuple[Job, ...]:
 
 def newest_with_findings(services: Services) -> tuple[Job, ...]:
     """Return of each source of data the newest job, those that met no fault left out."""
-    sources = (JobKind.IMPORT, JobKind.SYNC_ADDEPAR, JobKind.PRICES, JobKind.CHECK_SALESFORCE)
+    sources = (JobKind.IMPORT, JobKind.SYNC_ADDEPAR, JobKind.PRICES, JobKind.BOOK_ACTIONS,
+               JobKind.CHECK_SALESFORCE)  # fmt: skip
     newest = (services.jobs.newest(kind=kind, limit=1) for kind in sources)
     return tuple(job for jobs in newest for job in jobs if job.findings)
 

@@ -84,7 +84,7 @@ def household_ledger(services: Services, household_id: HouseholdId) -> Household
     return HouseholdLedger(
         snapshots=snapshots,
         market=market,
-        ledger=_ledger_of(snapshots[0], groups),
+        ledger=_ledger_of(snapshots[0], services.firm.groups()),
         locks=locks(snapshots[0].household_books, as_of=snapshots[0].as_of, groups=groups, pending=pending),
         pending=pending,
     )
@@ -94,7 +94,7 @@ def ledger_of(services: Services, household_id: str | None = None) -> dict[str, 
     """Return the wash-sale ledger document of one household, or of all. Raises DataError for an unknown one."""
     every = [household.household_id for household in services.firm.households()]
     wanted = every if household_id is None else [HouseholdId(household_id)]
-    groups = {name: security.group for name, security in services.firm.market_parts().securities.items()}
+    groups = services.firm.groups()
     households = (services.firm.snapshots(name) for name in wanted)
     return ledger_document([_ledger_of(snapshots[0], groups) for snapshots in households if snapshots])
 

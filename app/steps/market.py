@@ -1,10 +1,12 @@
 """What do all accounts share today? The market, with the firm's risk model or one estimated from its prices."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Final
 
 from app.ports import Services
-from engine.domain.market import MarketSnapshot, RiskModel
+from engine.domain.market import CorporateAction, MarketSnapshot, PriceHistory, RiskModel
+from engine.domain.succession import endings, one_history
 from engine.risk.estimate import ESTIMATOR, estimate_risk, judge_imported
 
 _JUDGED: Final = "judged"
@@ -21,10 +23,8 @@ def todays_market(services: Services) -> MarketSnapshot:
         parts = services.firm.market_parts()
         risk = services.firm.risk(estimator=ESTIMATOR)
         if risk is None:
-            prices = services.firm.prices()
-            risk = estimate_risk(
-                prices, tuple(parts.securities.values()), as_of=parts.as_of, actions=services.firm.actions()
-            )
+            prices, actions = _histories(services, parts.as_of)
+            risk = estimate_risk(prices, tuple(parts.securities.values()), as_of=parts.as_of, actions=actions)
             services.firm.save_risk(risk, estimator=ESTIMATOR)
         services.markets.clear()
         services.markets[version] = parts.with_risk(risk)
@@ -42,8 +42,12 @@ def judged_risk(services: Services) -> RiskModel:
         return market.risk
     if _JUDGED not in services.markets:
         securities = tuple(market.securities.values())
-        risk = judge_imported(
-            market.risk, services.firm.prices(), securities, as_of=market.as_of, actions=services.firm.actions()
-        )
+        prices, actions = _histories(services, market.as_of)
+        risk = judge_imported(market.risk, prices, securities, as_of=market.as_of, actions=actions)
         services.markets[_JUDGED] = replace(market, risk=risk)
     return services.markets[_JUDGED].risk
+
+
+def _histories(services: Services, as_of: date) -> tuple[tuple[PriceHistory, ...], tuple[CorporateAction, ...]]:
+    actions = services.firm.actions()
+    return one_history(services.firm.prices(), actions, endings(actions, as_of=as_of))

@@ -16,6 +16,7 @@ from engine.domain.identifiers import AccountId, SecurityId, UserId
 from engine.domain.jobs import JobKind
 from engine.domain.market import CorporateAction, Mark, MarketSnapshot
 from engine.domain.settings import PlanSettings
+from engine.domain.succession import endings, marks_followed
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.data_quality import SPLIT_NOTICE
 from engine.monitor.document import queue_row, scan_document
@@ -133,6 +134,7 @@ def watched(
     since = _moves_since(services, market)
     oldest = min((mark.on for mark in since.values()), default=market.as_of)
     actions = services.firm.actions(since=min(oldest, market.as_of - SPLIT_NOTICE))
+    since = marks_followed(since, endings(actions, as_of=market.as_of))
     return since, move_limits(services), actions
 
 

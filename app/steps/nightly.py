@@ -85,10 +85,10 @@ def run_night(
     progress("market", 0.0)
     firm = services.firm.firm()
     todays = todays_market(services)
-    shared, market = _shared(services, todays)
+    shared, market = shared_inputs(services, todays)
     run = services.runs.begin(
         RunRecord(
-            run_id=_run_id(services, shared),
+            run_id=run_id(services, shared),
             began_at=services.now(),
             ended_at=None,
             actor=actor.user_id,
@@ -105,10 +105,11 @@ def run_night(
             monitor.scan_firm(services, actor=actor.user_id)
         return night
     count = len(done)
-    for found in run_all(work, _tasks(services, shared, done), workers, split=Task.parts):
-        households = _undone(found) if isinstance(found, Lost) else found
-        write_households(services, run, households, market, actor, firm)
-        count += sum(len(each.accounts) for each in households)
+    members = {name: each for name, each in households(services).items() if not done.issuperset(each)}
+    for found in run_all(work, tasks(services, shared, members), workers, split=Task.parts):
+        nights = undone(found) if isinstance(found, Lost) else found
+        write_households(services, run, nights, market, actor, firm)
+        count += sum(len(each.accounts) for each in nights)
         progress(f"{count:,} of {run.accounts:,} accounts", 0.98 * count / max(run.accounts, 1))
     keep_scan(services, run, shared, todays.marks, imported_at=firm.imported_at)
     counts = services.runs.counts(run.run_id)
@@ -119,8 +120,13 @@ def run_night(
 
 def require_planner(actor: User) -> None:
     """Raise NotAllowed for a person who may not propose and withdraw plans, which a night does."""
-    if not {Action.PROPOSE, Action.CANCEL} <= set(legal_actions(PlanState.DRAFT, actor, frozenset())):
+    if not is_planner(actor):
         raise NotAllowed(f"{actor.name} may not propose plans, which a night does; a portfolio manager may")
+
+
+def is_planner(user: User) -> bool:
+    """Return whether this person may propose and withdraw plans of any account."""
+    return {Action.PROPOSE, Action.CANCEL} <= set(legal_actions(PlanState.DRAFT, user, frozenset()))
 
 
 def work(task: Task) -> tuple[HouseholdNight, ...]:
@@ -128,14 +134,16 @@ def work(task: Task) -> tuple[HouseholdNight, ...]:
     return tuple(household_night(task.shared, household, task.under_way) for household in task.households)
 
 
-def _shared(services: Services, market: MarketSnapshot) -> tuple[Shared, Document]:
+def shared_inputs(services: Services, market: MarketSnapshot) -> tuple[Shared, Document]:
+    """Return what all accounts of a night share, and its market as a document."""
     since, limits, actions = monitor.watched(services, market)
     document = market_document(market)
     texts = services.firm.all_settings()
     return Shared(market=packed(document), settings=texts, since=since, limits=limits, actions=actions), document
 
 
-def _run_id(services: Services, shared: Shared) -> str:
+def run_id(services: Services, shared: Shared) -> str:
+    """Return what stands for all that a night is computed from, 64 hex digits; plans that stand are not in it."""
     told = [
         ENGINE_VERSION,
         CHECKER,
@@ -148,18 +156,22 @@ def _run_id(services: Services, shared: Shared) -> str:
     return hashlib.sha256(canonical_json(told)).hexdigest()
 
 
-def _tasks(services: Services, shared: Shared, done: set[AccountId]) -> Iterator[Task]:
-    """Yield tasks of some accounts each, households whole; each is read when it is asked for."""
+def households(services: Services) -> dict[HouseholdId, list[AccountId]]:
+    """Return the accounts of every household, in the order of the import."""
     members: dict[HouseholdId, list[AccountId]] = {}
     for account in services.firm.accounts():
         members.setdefault(account.household_id, []).append(account.account_id)
-    waiting = [name for name, accounts in members.items() if not done.issuperset(accounts)]
-    for some in _chunks(waiting, members):
+    return members
+
+
+def tasks(services: Services, shared: Shared, members: Mapping[HouseholdId, Sequence[AccountId]]) -> Iterator[Task]:
+    """Yield tasks of some accounts each, households whole; each is read when it is asked for."""
+    for some in _chunks(list(members), members):
         standing = services.plans.heads(states=BEFORE_PEOPLE, household_ids=some)
         giving_way = {head.plan_id for head in standing if gives_way(head)}
         under_way = frozenset(head.account_id for head in standing if head.plan_id not in giving_way)
-        households = services.firm.stored_households(some, without=giving_way)
-        yield Task(shared=shared, households=households, under_way=under_way)
+        stored = services.firm.stored_households(some, without=giving_way)
+        yield Task(shared=shared, households=stored, under_way=under_way)
 
 
 def _chunks(
@@ -177,7 +189,7 @@ def _chunks(
         yield some
 
 
-def _undone(found: Lost[Task]) -> tuple[HouseholdNight, ...]:
+def undone(found: Lost[Task]) -> tuple[HouseholdNight, ...]:
     """Return each account of a task that could not be done as an exception."""
     cause = f"it could not be worked on: {found.why}"
     return tuple(

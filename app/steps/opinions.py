@@ -117,7 +117,8 @@ def _as_of_today(services: Services, stored: StoredPlan, plan: Plan, opinion: Op
     under = footing(services).under(stored)  # before the firm is read: what changes meanwhile is looked at again
     market, now = todays_market(services), services.now()
     today = held_against(plan, services.firm.snapshot(stored.account_id), market)
-    stale = why_stale(plan, market, today, approved_at=None, now=now)
+    actions = services.firm.actions(since=plan.as_of)
+    stale = why_stale(plan, market, today, approved_at=None, now=now, actions=actions)
     return replace(
         opinion,
         seen=under,

@@ -1,6 +1,7 @@
 """How is one function run over many tasks, on this machine or a cluster, whatever dies on the way?"""
 
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from concurrent.futures import (
 )
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from importlib.machinery import ModuleSpec
 from multiprocessing import get_context
 from typing import Any, Final, Generic, TypeVar
 
@@ -51,8 +53,14 @@ def local(workers: int) -> Workers:
 
     @contextmanager
     def opened() -> Iterator[Executor]:
+        # A new process runs the main module first, unless that is a package's __main__. Ours need none of it, and on a
+        # page that module is Streamlit's, which would draw the page again.
+        main = sys.modules["__main__"]
+        if main.__spec__ is None:
+            main.__spec__ = ModuleSpec("lotsmith.__main__", None)
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
         try:
+            pool.submit(int)  # starts them all, at once: a page that is drawn meanwhile brings a new main module
             yield pool
         finally:
             for process in list((pool._processes or {}).values()):

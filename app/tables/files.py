@@ -3,8 +3,10 @@
 A cell that a spreadsheet would take for a formula is kept as text (CWE-1236): names and notes come from outside.
 """
 
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any, Final
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pandas as pd
 
@@ -26,6 +28,15 @@ def workbook_bytes(frame: pd.DataFrame, *, sheet: str) -> bytes:
             shown[name] = shown[name].dt.tz_localize(None)  # a workbook knows no time zones; ours are UTC
         shown.to_excel(writer, sheet_name=sheet[:31], index=False, freeze_panes=(1, 0))
         writer.sheets[sheet[:31]].autofit()
+    return file.getvalue()
+
+
+def zip_bytes(files: Mapping[str, bytes]) -> bytes:
+    """Return files as one archive, by their paths in it; the same files give the same bytes."""
+    file = BytesIO()
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        for path, content in files.items():
+            archive.writestr(ZipInfo(path), content)
     return file.getvalue()
 
 

@@ -28,6 +28,9 @@ _DONE: Final = {
     "transfer_out": "moved out",
     "split": "split",
     "gift": "gave",
+    "exchange_out": "exchanged",
+    "exchange_in": "received for it",
+    "spin_off": "spun off from",
 }
 
 

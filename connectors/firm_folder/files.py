@@ -53,6 +53,36 @@ def find_settings(folder: Path, report: Report) -> tuple[Found, ...]:
     return tuple(file for file in files if file)
 
 
+def find_risk(folder: Path, report: Report) -> dict[str, Found]:
+    """Return the files of a risk model that lies in a folder, or in its risk/, by name. Raises DataError for no folder.
+
+    What else lies there is left alone.
+    """
+    if not folder.is_dir():
+        raise DataError(f"risk model {folder}: found no such folder; expected one with exposures.csv and the others")
+    home = folder / "risk" if _is_folder(folder / "risk") else folder
+    found: dict[str, Found] = {}
+    for name in (name for name in FILES if name.startswith("risk/")):
+        for suffix in _TABLES:
+            path = home / f"{name.removeprefix('risk/')}{suffix}"
+            file = _plain_file(path, name, f"risk/{path.name}", MAX_FILE_BYTES, report) if path.exists() else None
+            if file and name in found:
+                report.add(file.label, None, None, found=f"also {found[name].label}", expected="only one of the two")
+            elif file:
+                found[name] = file
+    return found
+
+
+def find_table(path: Path, name: str, report: Report) -> Found | None:
+    """Return one file that has the columns of a file of the format; None, reported, where it is no plain file.
+
+    Raises DataError where there is no such file, or it is neither CSV nor Parquet by its name.
+    """
+    if not path.is_file() or path.suffix not in _TABLES:
+        raise DataError(f"{name} {path}: expected a file that ends in {' or '.join(_TABLES)}, found none there")
+    return _plain_file(path, name, path.name, MAX_FILE_BYTES, report)
+
+
 def _tables(folder: Path, report: Report) -> Iterator[Found]:
     for path in sorted(folder.iterdir()):
         if path.name in _FOLDERS:

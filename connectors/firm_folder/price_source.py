@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from connectors.firm_folder.actions import check_actions
 from connectors.firm_folder.files import find_files
 from connectors.firm_folder.read import read_rows
 from connectors.firm_folder.reference import corporate_actions, price_histories
@@ -34,9 +35,11 @@ class FolderPrices:
         found = find_files(self._folder, report, needed=["prices"])
         # A vendor's file may cover more than this firm: ids that are not its own are no error here.
         rows = {name: read_rows(found[name], FILES[name], Known(), report) for name in _FILES if name in found}
+        prices, told = rows["prices"], rows.get("corporate_actions")
+        if told is not None:
+            check_actions(found["corporate_actions"].label, told, report)
         report.raise_if_any(self._folder)
         wanted = frozenset(security.security_id for security in securities)
-        prices, told = rows["prices"], rows.get("corporate_actions")
         histories = price_histories(prices) if prices is not None else ()
         closes = (_between(history, since, until) for history in histories if history.security_id in wanted)
         actions = (action for action in corporate_actions(told) if action.security_id in wanted)

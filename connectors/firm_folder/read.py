@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from connectors.firm_folder import references
+from connectors.firm_folder import actions, references
 from connectors.firm_folder.books import Books, waiting_lots, waiting_transactions
 from connectors.firm_folder.files import Found, find_files, find_settings
 from connectors.firm_folder.reference import accounts, firm_reference
@@ -88,6 +88,7 @@ def read_rows(
                 references.check_gifts(found.label, rows, report)
             if schema.name == "transactions":
                 references.check_arranged(found.label, rows, known, report)
+                actions.check_exchanges(found.label, rows, report)
             keep(rows)
             continue
         lines += rows.lines
@@ -105,8 +106,11 @@ def _check_across(name: str, label: str, rows: Rows, known: Known, read: Mapping
             known.as_of = next(iter(rows.value["as_of"]), None)
         case "securities":
             references.check_securities(label, rows, report)
+        case "corporate_actions":
+            actions.check_actions(label, rows, report)
         case "models":
             references.check_models(label, rows, report)
+            actions.check_dated(label, rows, known, report)
         case "households" | "accounts":
             references.check_ids(label, rows, f"{name[:-1]}_id", report)
         case "restrictions":

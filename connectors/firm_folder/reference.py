@@ -1,6 +1,7 @@
 """How do checked rows become the nouns of the engine? Column names are field names, so mostly by themselves."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from connectors.firm_folder.table import Rows
 from engine.domain.accounts import Account, FirmReference, Household, Restriction
 from engine.domain.identifiers import ModelId, SecurityId
-from engine.domain.market import CorporateAction, Model, PriceHistory, RiskModel, Security, Substitute
+from engine.domain.market import CorporateAction, Model, PriceHistory, RiskModel, Security, Substitute, action_key
 
 
 def firm_reference(read: Mapping[str, Rows], risk: RiskModel | None, settings: Mapping[str, str]) -> FirmReference:
@@ -20,7 +21,7 @@ def firm_reference(read: Mapping[str, Rows], risk: RiskModel | None, settings: M
         name=firm["name"],
         securities=tuple(sorted((Security(**r) for r in _records(read["securities"])), key=lambda s: s.security_id)),
         prices=price_histories(read["prices"]),
-        models=_models(read["models"]),
+        models=models(read["models"]),
         households=tuple(sorted((Household(**r) for r in _records(read["households"])), key=lambda h: h.household_id)),
         restrictions=_restrictions(read.get("restrictions")),
         substitutes=_substitutes(read.get("substitutes")),
@@ -55,17 +56,28 @@ def price_histories(rows: Rows) -> tuple[PriceHistory, ...]:
 
 
 def corporate_actions(rows: Rows | None) -> tuple[CorporateAction, ...]:
-    """Return the rows of corporate actions, ordered by security, day and kind; none where there is no such file."""
+    """Return the rows of corporate actions, in the order of their keys; none where there is no such file."""
     found = (CorporateAction(**record) for record in _records(rows)) if rows else ()
-    return tuple(sorted(found, key=lambda action: (action.security_id, action.ex_date, action.kind)))
+    return tuple(sorted(found, key=action_key))
 
 
-def _models(rows: Rows) -> tuple[Model, ...]:
-    weights = sorted(zip(rows.value["model_id"], rows.value["security_id"], rows.value["weight"], strict=True))
+def models(rows: Rows) -> tuple[Model, ...]:
+    """Return the rows of models as one model an id and day it begins, ordered by model and security."""
+    columns = (rows.value[name] for name in ("model_id", "effective", "security_id", "weight"))
+    weights = sorted(zip(*columns, strict=True), key=_undated_first)
     return tuple(
-        Model(model_id=ModelId(model_id), weights=tuple((SecurityId(name), weight) for _, name, weight in group))
-        for model_id, group in groupby(weights, key=itemgetter(0))
+        Model(
+            model_id=ModelId(model_id),
+            weights=tuple((SecurityId(name), weight) for *_, name, weight in group),
+            effective=effective,
+        )
+        for (model_id, effective), group in groupby(weights, key=itemgetter(0, 1))
     )
+
+
+def _undated_first(row: tuple[str, date | None, str, object]) -> tuple[bool, str, date, str]:
+    model_id, effective, security_id, _ = row
+    return effective is not None, model_id, effective or date.min, security_id
 
 
 def _restrictions(rows: Rows | None) -> tuple[Restriction, ...]:

@@ -1,5 +1,6 @@
 """Do the files agree with each other where a single column cannot tell? Sums, pairs of dates, scopes and targets."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -29,16 +30,18 @@ def check_securities(label: str, rows: Rows, report: Report) -> None:
 
 
 def check_models(label: str, rows: Rows, report: Report) -> None:
-    """Report models whose weights do not sum to 1 within 1e-6, at the model's first row."""
-    first: dict[str, int] = {}
-    sums: dict[str, Decimal] = {}
-    names, weights = rows.text.get("model_id", ()), rows.value["weight"]
-    for line, model_id, weight in zip(rows.lines, names, weights, strict=False):
-        first.setdefault(model_id, line)
-        sums[model_id] = sums.get(model_id, Decimal(0)) + (weight or 0)
-    for model_id, total in sums.items():
+    """Report models whose weights do not sum to 1 within 1e-6, at the first row of the model or its dated version."""
+    first: dict[tuple[str, date | None], int] = {}
+    sums: dict[tuple[str, date | None], Decimal] = {}
+    columns = (rows.text.get("model_id", ()), rows.value["effective"], rows.value["weight"])
+    for line, model_id, effective, weight in zip(rows.lines, *columns, strict=False):
+        version = model_id, effective
+        first.setdefault(version, line)
+        sums[version] = sums.get(version, Decimal(0)) + (weight or 0)
+    for (model_id, effective), total in sums.items():
         if abs(total - 1) > WEIGHT_TOLERANCE:
-            report.add(label, first[model_id], "weight", found=f"weights of {shown(model_id)} that sum to {total}",
+            named = shown(model_id) + (f" effective {effective}" if effective else "")
+            report.add(label, first[model_id, effective], "weight", found=f"weights of {named} that sum to {total}",
                        expected="a sum of 1 within 0.000001")  # fmt: skip
 
 

@@ -33,12 +33,12 @@ class Report:
                                       expected=f"at most {MAX_PROBLEMS_PER_FILE:,} to list"))  # fmt: skip
         return tuple(result)
 
-    def raise_if_any(self, folder: Path) -> None:
-        """Raise DataError with every problem when there is one."""
+    def raise_if_any(self, folder: Path, *, what: str = "firm folder") -> None:
+        """Raise DataError with every problem when there is one. what: the folder, or file, is."""
         count = sum(self._counts.values())
         if count:
             raise DataError(
-                f"firm folder {folder}: found {count:,} problem{'s' if count > 1 else ''} in "
+                f"{what} {folder}: found {count:,} problem{'s' if count > 1 else ''} in "
                 f"{', '.join(self._counts)}; expected none, so nothing was read",
                 self.problems(),
             )

@@ -20,7 +20,7 @@ class Column:
     """One column. optional: it may be missing, and its cells blank. refers_to: the id it must be one of, where known.
 
     past: a date that may not lie after the firm's as_of, or not by more than so many days ahead. blank: the value of a
-    blank cell.
+    blank cell. late: it came later, stands behind the others, and an export has it only where a row has a value.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Column:
     past: bool = False
     ahead: int = 0
     blank: Any = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,11 @@ class File:
     defines: str | None = None
     optional: bool = False
 
+    @property
+    def late(self) -> int:
+        """How many columns, the last ones, an export may leave out."""
+        return sum(column.late for column in self.columns)
+
 
 def _column(name: str, kind: Kind, **more: Any) -> Column:
     return Column(name=name, kind=kind, **more)
@@ -53,6 +59,10 @@ def _column(name: str, kind: Kind, **more: Any) -> Column:
 
 def _maybe(name: str, kind: Kind, **more: Any) -> Column:
     return Column(name=name, kind=kind, optional=True, **more)
+
+
+def _late(name: str, kind: Kind, **more: Any) -> Column:
+    return Column(name=name, kind=kind, optional=True, late=True, **more)
 
 
 def _id(name: str) -> Column:
@@ -104,17 +114,28 @@ ACTIONS: Final = File(
         _reference("security_id"),
         _column("ex_date", cells.DATE),
         _column("kind", cells.choice(ActionKind)),
-        _column("value", cells.POSITIVE),
+        _column("value", cells.NOT_NEGATIVE),
+        _late("successor", cells.IDENTIFIER, refers_to="security_id"),
+        _late("cash", cells.POSITIVE),
+        _late("price", cells.POSITIVE),
+        _late("basis_fraction", cells.FRACTION),
+        _late("taxable", cells.FLAG),
+        _late("ticker", cells.TEXT),
     ),
     max_rows=5_000_000,
-    key=("security_id", "ex_date", "kind"),
+    key=("security_id", "ex_date", "kind", "successor"),
     optional=True,
 )
 MODELS: Final = File(
     name="models",
-    columns=(_id("model_id"), _reference("security_id"), _column("weight", cells.FRACTION)),
+    columns=(
+        _id("model_id"),
+        _reference("security_id"),
+        _column("weight", cells.FRACTION),
+        _late("effective", cells.DATE),
+    ),
     max_rows=10_000_000,
-    key=("model_id", "security_id"),
+    key=("model_id", "security_id", "effective"),
     defines="model_id",
 )
 HOUSEHOLDS: Final = File(
@@ -183,6 +204,11 @@ TRANSACTIONS: Final = File(
         _maybe("basis", cells.NOT_NEGATIVE),
         _maybe("gift_price", cells.NOT_NEGATIVE),
         _maybe("gift_date", cells.DATE, past=True),
+        _late("origin", cells.IDENTIFIER),
+        _late("acquired", cells.DATE, past=True),
+        _late("holding_start", cells.DATE, past=True),
+        _late("basis_fraction", cells.FRACTION),
+        _late("cash", cells.NOT_NEGATIVE),
     ),
     max_rows=500_000_000,
     key=("transaction_id",),

@@ -84,8 +84,8 @@ def checked_rows(
         count += len(batch.lines)
         if schema.defines and schema.defines in rows.text:
             defined.update(rows.text[schema.defines])
-        if all(name in source.header for name in schema.key):
-            keys.add(_key(rows.text, schema))
+        if _has_key(source, schema):
+            keys.add(_key(rows.text, schema, len(batch.lines)))
         advance(batch.fraction)
         yield rows
         if count > schema.max_rows:
@@ -181,8 +181,15 @@ def _known_ids(cell: str, kind: str, ids: Collection[str]) -> str:
     return place + (f"; {near[0]}?" if near else "")
 
 
-def _key(text: Mapping[str, Sequence[str]], schema: File) -> Iterable[tuple[str, ...]]:
-    return zip(*(text[name] for name in schema.key), strict=True)
+def _has_key(source: Source, schema: File) -> bool:
+    optional = {column.name for column in schema.columns if column.optional}
+    return all(name in source.header or name in optional for name in schema.key)
+
+
+def _key(text: Mapping[str, Sequence[str]], schema: File, count: int) -> Iterable[tuple[str, ...]]:
+    """Return the keys of so many rows; an optional column that is not there is blank."""
+    blank = [""] * count
+    return zip(*(text.get(name, blank) for name in schema.key), strict=True)
 
 
 class _Keys:
@@ -208,8 +215,9 @@ def _report_repeats(source: Source, schema: File, repeated: set[int], report: Re
     first: dict[tuple[str, ...], int] = {}
     for batch in source.batches(Report()):
         text = dict(zip(source.header, batch.columns, strict=True))
-        for line, key in zip(batch.lines, _key(text, schema), strict=True):
+        column = [name for name in schema.key if name in text][-1]
+        for line, key in zip(batch.lines, _key(text, schema, len(batch.lines)), strict=True):
             if hash(key) in repeated and first.setdefault(key, line) != line:
-                found = ", ".join(shown(part) for part in key)
-                report.add(source.found.label, line, schema.key[-1], found=f"{found} again",
+                found = ", ".join(shown(part) for part in key if part)
+                report.add(source.found.label, line, column, found=f"{found} again",
                            expected=f"no second row like line {first[key]}")  # fmt: skip

@@ -5,8 +5,9 @@ import io
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -32,9 +33,9 @@ from connectors.firm_folder.schema import (
     File,
 )
 from connectors.firm_folder.spool import Spool
-from engine.domain.accounts import AccountBook, FirmReference
+from engine.domain.accounts import AccountBook, FirmReference, Restriction
 from engine.domain.errors import DataError
-from engine.domain.market import RiskModel
+from engine.domain.market import Model, RiskModel, action_key
 
 _SETTINGS_NAME: Final = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,63}")
 
@@ -70,6 +71,23 @@ def write_firm(folder: Path, reference: FirmReference, books: Iterable[AccountBo
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def models_text(models: Iterable[Model]) -> str:
+    """Return models as models.csv has them."""
+    return _text(_models_table(models))
+
+
+def restrictions_text(restrictions: Iterable[Restriction]) -> str:
+    """Return restrictions as restrictions.csv has them, in their order."""
+    return _text(_table(RESTRICTIONS, restrictions))
+
+
+def _text(table: _Table) -> str:
+    stream = io.StringIO()
+    _write_rows(stream, table.name, [table.header])
+    _write_rows(stream, table.name, table.rows)
+    return stream.getvalue()
+
+
 def _refuse_foreign(folder: Path) -> None:
     if not folder.exists():
         return
@@ -97,10 +115,8 @@ def _reference_tables(reference: FirmReference) -> Iterator[_Table]:
     yield _table(SECURITIES, sorted(reference.securities, key=lambda s: s.security_id))
     yield _Table(name=PRICES.name, header=_names(PRICES), rows=_price_rows(reference))
     if reference.actions:
-        order = sorted(reference.actions, key=lambda action: (action.security_id, action.ex_date, action.kind))
-        yield _table(ACTIONS, order)
-    weights = ((model.model_id, *weight) for model in reference.models for weight in model.weights)
-    yield _Table(name=MODELS.name, header=_names(MODELS), rows=sorted(weights))
+        yield _table(ACTIONS, sorted(reference.actions, key=action_key))
+    yield _models_table(reference.models)
     yield _table(HOUSEHOLDS, sorted(reference.households, key=lambda h: h.household_id))
     if reference.restrictions:
         yield _table(RESTRICTIONS, reference.restrictions)
@@ -108,6 +124,11 @@ def _reference_tables(reference: FirmReference) -> Iterator[_Table]:
         yield _table(SUBSTITUTES, sorted(reference.substitutes, key=lambda s: (s.security_id, s.rank, s.substitute_id)))
     if reference.risk:
         yield from _risk_tables(reference.risk)
+
+
+def _models_table(models: Iterable[Model]) -> _Table:
+    weights = ((model.model_id, *weight, model.effective) for model in models for weight in model.weights)
+    return _trimmed(MODELS, sorted(weights, key=lambda row: (row[0], row[3] or date.min, row[1])))
 
 
 def _price_rows(reference: FirmReference) -> Iterator[tuple[Any, ...]]:
@@ -128,10 +149,18 @@ def _risk_tables(risk: RiskModel) -> Iterator[_Table]:
 
 
 def _table(schema: File, items: Iterable[Any]) -> _Table:
-    return _Table(name=schema.name, header=_names(schema), rows=_fields(schema, items))
+    return _trimmed(schema, list(_fields(schema, items)))
 
 
-def _fields(schema: File, items: Iterable[Any]) -> Iterator[Iterable[Any]]:
+def _trimmed(schema: File, rows: Sequence[Sequence[Any]]) -> _Table:
+    """Return rows as a table, without the late columns where none of them has a value."""
+    late = schema.late
+    if late and not any(cell is not None for row in rows for cell in row[-late:]):
+        return _Table(name=schema.name, header=_names(schema)[:-late], rows=(row[:-late] for row in rows))
+    return _Table(name=schema.name, header=_names(schema), rows=rows)
+
+
+def _fields(schema: File, items: Iterable[Any]) -> Iterator[list[Any]]:
     names = _names(schema)
     for item in items:
         yield [getattr(item, name) for name in names]
@@ -166,19 +195,27 @@ def _write_books(folder: Path, books: Iterable[AccountBook]) -> None:
     """Write the three files of accounts; each account's lines wait in a temporary file until all are known."""
     schemas = (ACCOUNTS, LOTS, TRANSACTIONS)
     spools = {schema.name: Spool() for schema in schemas}
+    with_late: dict[str, set[str]] = {schema.name: set() for schema in schemas}  # accounts that have late columns
     for book in books:
         lots = sorted(book.lots, key=lambda lot: lot.lot_id)
         transactions = sorted(book.transactions, key=lambda transaction: transaction.trade_date)
         items: tuple[Iterable[Any], ...] = ([book.account], lots, transactions)
         for schema, rows in zip(schemas, items, strict=True):
-            text = io.StringIO()
-            _write_rows(text, schema.name, _fields(schema, rows))
+            text, table = io.StringIO(), _trimmed(schema, list(_fields(schema, rows)))
+            _write_rows(text, schema.name, table.rows)
             spools[schema.name].add(book.account.account_id, text.getvalue().encode())
+            if table.header == _names(schema):
+                with_late[schema.name].add(book.account.account_id)
     for schema in schemas:
+        whole = with_late[schema.name]
+        header = _names(schema) if whole or not schema.late else _names(schema)[: -schema.late]
+        blanks = b"," * schema.late + b"\n"
         with (folder / f"{schema.name}.csv").open("wb") as stream:
-            stream.write((",".join(_names(schema)) + "\n").encode())
+            stream.write((",".join(header) + "\n").encode())
             for account_id in spools[schema.name].ordered():
-                stream.writelines(spools[schema.name].pieces(account_id))
+                for piece in spools[schema.name].pieces(account_id):
+                    short = whole and account_id not in whole  # no cell holds a line break, so each is a row's end
+                    stream.write(piece.replace(b"\n", blanks) if short else piece)
 
 
 def _write_settings(folder: Path, settings: Mapping[str, str]) -> None:

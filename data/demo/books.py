@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from data.demo.actions import with_spinning
 from data.demo.dirt import dirt_of, soiled
 from data.demo.history import History
 from data.demo.holdings import Holdings
@@ -37,6 +38,7 @@ def _book(seed: int, market: DemoMarket, index: int) -> AccountBook:
         lots=holdings.lots(),
         transactions=tuple(holdings.transactions),
     )
+    book = with_spinning(book, market, index)
     dirt = dirt_of(index)
     return soiled(book, dirt, profile(seed, index - 1)) if dirt else book
 

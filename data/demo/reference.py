@@ -5,12 +5,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from data.demo.actions import actions, next_model
 from data.demo.market import demo_market
 from data.demo.people import Profile, client, household_of, profile
 from data.demo.sessions import AS_OF
 from data.demo.streams import Part, stream
 from data.demo.world import SETTINGS, models, prices, securities, security_id, substitutes
 from engine.domain.accounts import FirmReference, Restriction, Rule
+from engine.domain.market import action_key
 from engine.domain.policy import FIRM_SCOPE
 
 DEMO_NAME: Final = "Lotsmith demo firm (generated, not real)"
@@ -30,11 +32,12 @@ def demo_reference(seed: int, accounts: int) -> FirmReference:
         name=DEMO_NAME,
         securities=securities(market.world),
         prices=prices(market),
-        models=models(market),
+        models=(*models(market), next_model(market)),
         households=tuple(client(seed, number).household for number in households),
         restrictions=tuple(_restrictions(seed, accounts, households)),
         substitutes=substitutes(market.world),
         settings=SETTINGS,
+        actions=tuple(sorted(actions(market), key=action_key)),
     )
 
 

@@ -15,7 +15,7 @@ from engine.domain.market import Array, Model, PriceHistory, Security, Substitut
 LARGE_CAP: Final = ModelId("US500")
 LARGEST: Final = ModelId("US250")
 WITHOUT_FOSSIL: Final = ModelId("US500-ESG")
-_LARGEST_NAMES: Final = 250
+LARGEST_NAMES: Final = 250
 _ESG_OUT: Final = frozenset({"fossil", "tobacco", "weapons"})
 _WEIGHT_UNIT: Final = 10**8  # model weights are whole numbers of 1e-8
 _WITH_SUBSTITUTES: Final = 60
@@ -82,7 +82,7 @@ def model_weights(market: DemoMarket, model_id: ModelId, session: int) -> Array:
     """Return a model's weights on a session, (n,)."""
     weights = market.index_weights(session)
     if model_id == LARGEST:
-        weights[_LARGEST_NAMES:] = 0.0
+        weights[LARGEST_NAMES:] = 0.0
     if model_id == WITHOUT_FOSSIL:
         weights[[bool(_ESG_OUT.intersection(tags)) for tags in market.world.tags]] = 0.0
     return np.asarray(weights / weights.sum(), dtype=np.float64)
@@ -90,13 +90,14 @@ def model_weights(market: DemoMarket, model_id: ModelId, session: int) -> Array:
 
 def models(market: DemoMarket) -> tuple[Model, ...]:
     """Return the models at the last session; the largest weight takes up the rounding, so that each sums to 1."""
-    return tuple(_model(model_id, model_weights(market, model_id, -1)) for model_id in MODEL_IDS)
+    return tuple(model_of(model_id, model_weights(market, model_id, -1)) for model_id in MODEL_IDS)
 
 
 MODEL_IDS: Final = (LARGEST, LARGE_CAP, WITHOUT_FOSSIL)
 
 
-def _model(model_id: ModelId, weights: Array) -> Model:
+def model_of(model_id: ModelId, weights: Array) -> Model:
+    """Return weights as a model; the largest takes up the rounding, so that they sum to 1."""
     units = np.rint(weights * _WEIGHT_UNIT).astype(np.int64)
     units[np.argmax(units)] += _WEIGHT_UNIT - units.sum()
     held = [int(i) for i in np.flatnonzero(units)]

@@ -63,6 +63,12 @@ corporate_actions = Table(
     Column("ex_date", Date, nullable=False, index=True),
     Column("kind", Choice(ActionKind), nullable=False),
     Column("value", Exact, nullable=False),
+    Column("successor", Text),
+    Column("cash", Exact),
+    Column("price", Exact),
+    Column("basis_fraction", Exact),
+    Column("ticker", Text),
+    Column("taxable", Boolean),
 )
 
 models = Table("models", metadata, Column("model_id", Text, primary_key=True), place())
@@ -72,6 +78,16 @@ model_weights = Table(
     metadata,
     Column("model_id", Text, ForeignKey("models.model_id"), primary_key=True),
     Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("security_id", Text, nullable=False),
+    Column("weight", Exact, nullable=False),
+)
+
+dated_models = Table(
+    "dated_models",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("model_id", Text, nullable=False),
+    Column("effective", Date, nullable=False),
     Column("security_id", Text, nullable=False),
     Column("weight", Exact, nullable=False),
 )

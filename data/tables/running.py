@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Date, Float, ForeignKey, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from data.columns import Choice, Json, UtcTime
+from data.columns import Choice, Json, Names, UtcTime
 from data.tables.schema import metadata, only_row, place
 from engine.domain.jobs import JobOutcome
 
@@ -115,6 +115,22 @@ run_accounts = Table(
     Column("seconds", Float, nullable=False),
     Column("seen", Json),
     Column("row", Json),
+)
+
+rehearsals = Table(
+    "rehearsals",
+    metadata,
+    Column("rehearsal_id", Text, primary_key=True),
+    Column("book", Text, nullable=False, index=True),
+    Column("inputs", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("change", Json, nullable=False),
+    Column("words", Names, nullable=False),
+    Column("sample", Json, nullable=False),
+    Column("now_hash", Text, ForeignKey("documents.hash"), nullable=False),
+    Column("then_hash", Text, ForeignKey("documents.hash"), nullable=False),
 )
 
 views = Table(

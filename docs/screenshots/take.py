@@ -5,6 +5,7 @@ Needs Debian's chromium. The pictures lie beside this file, PAGE-light.png and P
     make screenshots
 """
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,6 +17,9 @@ from app import wiring
 from app.settings import Settings
 from app.steps import execute, plan, review
 from app.steps.people import DEMO_PEOPLE
+from app.steps.policy import Asked, change_of
+from app.steps.rehearsal import Sample, rehearse
+from app.steps.workers import local
 from benchmarks.pages import served
 from engine.domain.lifecycle import Action, Role, User
 
@@ -59,11 +63,15 @@ def _pages(waiting: str) -> dict[str, str]:
         "wash-sales": f"wash-sales?household={_HOUSEHOLD}",
         "audit": "audit",
         "data": "data",
+        "rehearsal": "rehearsal",
     }
 
 
 def _work(database: str, exports: Path) -> str:
-    """Plan some accounts: some plans are sent, some wait for an approver; return the id of one that waits."""
+    """Plan some accounts: some plans are sent, some wait for an approver; return the id of one that waits.
+
+    Another policy is rehearsed beside them.
+    """
     services = wiring.connect(Settings(database_url=database, exports=exports, user=None, connections={}))
     maker, approver = _person(Role.PORTFOLIO_MANAGER), _person(Role.APPROVER)
     made = dict(plan.plan_book(services, [*_SENT, *_WAITING], actor=maker.user_id))
@@ -75,6 +83,8 @@ def _work(database: str, exports: Path) -> str:
         review.decide(services, plan_id, Action.APPROVE, actor=approver, comment="", seen=plan_id)
     execute.send(services, sent, actor=approver)
     waiting = next(plans[account] for account in _WAITING if account in plans)
+    change = change_of(services, Asked(settings={"max_active_weight": "0.004"}))
+    rehearse(services, change, Sample(), actor=maker, workers=local(os.cpu_count() or 1))
     services.database.close()
     return waiting
 

@@ -33,6 +33,9 @@ class TransactionType(StrEnum):
     TRANSFER_OUT = "transfer_out"
     SPLIT = "split"
     GIFT = "gift"
+    EXCHANGE_OUT = "exchange_out"
+    EXCHANGE_IN = "exchange_in"
+    SPIN_OFF = "spin_off"
 
 
 class Rule(StrEnum):
@@ -122,6 +125,11 @@ class Transaction:
     price is USD a share. lot_id is the lot sold, given or moved, or the lot made by a buy (its own id where None).
     basis is the total USD basis of what was sold or transferred, where the source gives it. gift_price and gift_date
     tell of shares transferred in that they were a gift, as those of a Lot do, in the row's own shares.
+
+    A corporate action that sells nothing is told lot by lot. exchange_out: the lot given up, price the worth of what
+    was received for a share, cash the USD of it that was money (boot). spin_off: the lot that stays, basis_fraction of
+    whose basis leaves it, basis in USD. Both give acquired and holding_start of their lot, and a gift's own two fields.
+    exchange_in: the lot that came instead; origin is the exchange_out or spin_off that it goes on from.
     """
 
     transaction_id: TransactionId
@@ -135,6 +143,11 @@ class Transaction:
     basis: Decimal | None = None
     gift_price: Decimal | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
     gift_date: date | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
+    origin: TransactionId | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
+    acquired: date | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
+    holding_start: date | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
+    basis_fraction: Decimal | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
+    cash: Decimal | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,10 @@ class JobKind(StrEnum):
     SYNC_ADDEPAR = "sync addepar"
     CHECK_SALESFORCE = "check salesforce"
     PRICES = "prices"
+    BOOK_ACTIONS = "book corporate actions"
     SCAN = "scan"
     NIGHT = "night"
+    REHEARSAL = "rehearsal"
     PLAN_BOOK = "plan book"
     RECONCILE = "reconcile"
 

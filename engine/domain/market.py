@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.domain.action_faults import action_faults
 from engine.domain.identifiers import ModelId, SecurityId
 
 Array = NDArray[np.float64]
@@ -67,31 +68,62 @@ class PriceHistory:
 class ActionKind(StrEnum):
     SPLIT = "split"
     DIVIDEND = "dividend"
+    TICKER_CHANGE = "ticker_change"
+    MERGER = "merger"
+    SPIN_OFF = "spin_off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorporateAction:
     """What an issuer did to every share. ex_date: the first session whose close knows of it.
 
-    value: of a split, new shares for each old one (0.1 for 1-for-10); of a dividend, USD a share.
+    value: of a split, new shares for each old one (0.1 for 1-for-10); of a dividend, USD a share; of a merger or
+    spin-off, shares of the successor for each share (0 for a merger that pays cash alone); of a ticker change, 1.
+    successor: what a merged name's shares became, the company spun off, or a name's new id (a new CUSIP). cash: USD a
+    share that a merger pays. price: USD a share of the successor on that day, where its close is not to be used.
+    basis_fraction: of a spin-off, the part of the basis that moves (Form 8937). taxable: whether a merger that gives
+    shares is no reorganisation under 26 U.S.C. 368. ticker: the new one of a name that keeps its id.
     """
 
     security_id: SecurityId
     ex_date: date
     kind: ActionKind
     value: Decimal
+    successor: SecurityId | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
+    cash: Decimal | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
+    price: Decimal | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
+    basis_fraction: Decimal | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
+    taxable: bool | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
+    ticker: str | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
 
     def __post_init__(self) -> None:
-        if not self.value > 0:
-            raise ValueError(f"{self.kind} of {self.security_id} on {self.ex_date}: expected > 0, got {self.value}")
+        for fault in action_faults(self):
+            raise ValueError(
+                f"{self.kind} of {self.security_id} on {self.ex_date}: {fault.field}: expected {fault.expected}, "
+                f"got {fault.found}"
+            )
+
+    @property
+    def ends_the_name(self) -> bool:
+        """Whether the security is no more from that day on: merged away, or going on under another id."""
+        return self.kind is ActionKind.MERGER or (self.kind is ActionKind.TICKER_CHANGE and self.successor is not None)
+
+
+def action_key(action: CorporateAction) -> tuple[SecurityId, date, ActionKind, str]:
+    """Return what tells an action from every other one: security, day, kind and, of two on one day, the successor."""
+    return action.security_id, action.ex_date, action.kind, action.successor or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """Target weights, fractions that sum to 1 within 1e-6, in the order of the source."""
+    """Target weights, fractions that sum to 1 within 1e-6, in the order of the source.
+
+    effective: the first day on which they hold; None: from the beginning, until a dated version of the same model.
+    """
 
     model_id: ModelId
     weights: tuple[tuple[SecurityId, Decimal], ...]
+    effective: date | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

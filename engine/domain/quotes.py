@@ -1,13 +1,13 @@
 """What does a price source say, and what are the firm's prices once that is in them?"""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from engine.domain.identifiers import SecurityId
-from engine.domain.market import ActionKind, CorporateAction, PriceHistory
+from engine.domain.market import ActionKind, CorporateAction, PriceHistory, action_key
 
 LARGEST_MOVE: Final = Decimal("0.4")  # a day's fall or rise beyond it, without a split, is more often a fault than news
 
@@ -58,10 +58,8 @@ def merged(
 
 
 def with_actions(known: Iterable[CorporateAction], told: Iterable[CorporateAction]) -> tuple[CorporateAction, ...]:
-    """Return the actions, by security, day and kind, with a source's in them: of two with the same key the source's."""
-    kept: Mapping[tuple[SecurityId, date, ActionKind], CorporateAction] = {
-        (action.security_id, action.ex_date, action.kind): action for action in (*known, *told)
-    }
+    """Return the actions, ordered by their key, with a source's in them: of two with the same key the source's."""
+    kept = {action_key(action): action for action in (*known, *told)}
     return tuple(kept[key] for key in sorted(kept))
 
 

@@ -1,6 +1,7 @@
 """How shall a plan be made? Every setting, its default, its unit and its range."""
 
 import difflib
+import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -116,6 +117,13 @@ def settings_from_dict(values: Mapping[str, Any]) -> PlanSettings:
     return override(PlanSettings(), values, source="settings")
 
 
+def settings_to_toml(settings: PlanSettings) -> str:
+    """Return a TOML text of what differs from the defaults, which settings_from_toml reads back equal."""
+    usual = PlanSettings()
+    names = [f.name for f in fields(PlanSettings) if getattr(settings, f.name) != getattr(usual, f.name)]
+    return "\n".join(["[plan]", *(f"{name} = {_toml(getattr(settings, name))}" for name in names), ""])
+
+
 def is_sized(number: Decimal) -> bool:
     """Return whether a finite number has at most MAX_DIGITS digits before the point, and is none that no float holds.
 
@@ -132,6 +140,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(sorted(value.items()))
     return value
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_toml(key)} = {_toml(each)}' for key, each in value.items())} }}"
+    if isinstance(value, int | float):
+        return repr(value)
+    # A decimal goes as text, which keeps it exact; JSON's escapes are TOML's, but for the one sign that it lets pass.
+    return json.dumps("none" if value is None else str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _convert(key: str, value: Any, source: str) -> Any:

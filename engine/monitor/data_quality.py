@@ -9,6 +9,7 @@ from typing import Final
 from engine.domain.accounts import AccountSnapshot, TransactionType
 from engine.domain.identifiers import SecurityId
 from engine.domain.market import ActionKind, CorporateAction, MarketSnapshot
+from engine.monitor.corporate_actions import actions_not_booked
 from engine.monitor.positions import Measured
 from engine.tax.history import read_history
 
@@ -40,7 +41,12 @@ def data_problems(
 ) -> tuple[DataProblem, ...]:
     """Return every data problem of an account, fences first. actions: those of at least the last SPLIT_NOTICE days."""
     found = [problem for check in _CHECKS for problem in check(snapshot, market, measured)]
+    actions = tuple(actions)
     found += _splits(snapshot, market, measured, actions)
+    found += [
+        _fence(code, sentence, action.security_id)
+        for code, sentence, action in actions_not_booked(snapshot, market, actions)
+    ]
     return tuple(sorted(found, key=lambda problem: (problem.severity, problem.code, problem.security_id or "")))
 
 

@@ -18,6 +18,7 @@ CENT: Final = Decimal("0.01")
 WEIGHT_SLACK: Final = Decimal("0.000002")  # a limit is a float, and a document's shares have six decimals
 DUST: Final = Decimal("0.0000005")  # shares; a document states six decimals
 WINDOW: Final = timedelta(days=30)  # each side of a sale at a loss; 26 U.S.C. 1091(a)
+_MOVES_IN: Final = frozenset({TransactionType.TRANSFER_IN, TransactionType.EXCHANGE_IN})
 ACQUIRES: Final = frozenset({TransactionType.BUY, TransactionType.REINVEST})
 
 
@@ -176,7 +177,7 @@ class Case:
         explained: set[tuple[AccountId, SecurityId, date | LotId | None]] = set()
         found: dict[str, list[str]] = {}
         for row in self.history():
-            if row.type in ACQUIRES or row.type is TransactionType.TRANSFER_IN:
+            if row.type in ACQUIRES or row.type in _MOVES_IN:
                 explained.add((row.account_id, row.security_id, row.trade_date))
                 explained.add((row.account_id, row.security_id, row.lot_id))
             if row.type in ACQUIRES and abs(row.trade_date - self.snapshot.as_of) <= WINDOW:

@@ -10,58 +10,22 @@ is still free by then is all that can touch the plan.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from math import prod
 from typing import Final
 
 from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
-from engine.domain.identifiers import AccountId, LotId, SecurityId
+from engine.domain.identifiers import AccountId, LotId
 from engine.review.case import ACQUIRES, WINDOW, Case, basis_of
+from engine.review.shares import LossSold, Shares, is_alike, paid, place_in_day, standing
 
 _NOTHING: Final = Decimal("1e-9")  # shares or dollars below it come from divisions that do not come out even
 _POSTED: Final = timedelta(days=7)  # rows of one ratio within so many days are one split, told by several custodians
-_LEAVES: Final = frozenset({TransactionType.SELL, TransactionType.GIFT, TransactionType.TRANSFER_OUT})
-_ORDER_OF_DAY: Final = (
-    *(TransactionType.SPLIT, TransactionType.BUY, TransactionType.REINVEST),
-    *(TransactionType.TRANSFER_OUT, TransactionType.TRANSFER_IN, TransactionType.SELL, TransactionType.GIFT),
+_LEAVES: Final = frozenset(
+    {TransactionType.SELL, TransactionType.GIFT, TransactionType.TRANSFER_OUT, TransactionType.EXCHANGE_OUT}
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
-    """Shares that came in together. bought: the day, None where they came by a transfer; cost: USD a share,
-    what a loss is held against; free: bought, and not used by a loss yet.
-
-    standing: seen only in a book's lots of today; the history that sold others of them is not to take them again.
-    """
-
-    security_id: SecurityId
-    account_id: AccountId
-    lot_id: LotId
-    bought: date | None
-    quantity: Decimal
-    cost: Decimal
-    free: bool
-    standing: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossSold:
-    """Shares sold at a loss on a day; loss is USD a share, lot_id and acquired are those of the lot sold.
-
-    cause: the transaction; None where the plan under review sells, not the history.
-    """
-
-    cause: str | None
-    security_id: SecurityId
-    account_id: AccountId
-    lot_id: LotId
-    acquired: date
-    on: date
-    quantity: Decimal
-    loss: Decimal
 
 
 def disallowed_losses(case: Case) -> Mapping[LotId, Decimal]:
@@ -101,6 +65,7 @@ class _Record:
         self.open: list[LossSold] = []
         self.moving: list[tuple[Transaction, list[Shares], int]] = []  # and how many splits came before they left
         self.splits: list[tuple[Transaction, set[AccountId]]] = []  # the first row of each, and who posted it
+        self.given: dict[str, tuple[Transaction, list[Shares]]] = {}  # what an exchange or spin-off turns into others
         self.taxable = {b.account.account_id: b.account.registration.is_taxable for b in case.snapshot.household_books}
         self.lots = {
             (lot.account_id, lot.lot_id): lot
@@ -131,9 +96,9 @@ class _Record:
         for day in sorted({row.trade_date for row in rows} | {lot.acquired for lot in opening} | {self.day}):
             for lot in opening:
                 if lot.acquired == day:
-                    self._arrive(_standing(lot, self._later_splits(lot, rows)), day)
+                    self._arrive(standing(lot, self._later_splits(lot, rows)), day)
             found[day] = []
-            for row in sorted((row for row in rows if row.trade_date == day), key=_place_in_day):
+            for row in sorted((row for row in rows if row.trade_date == day), key=place_in_day):
                 found[day] += self._play(row, arrivals.get(row.transaction_id))
             if day < self.day:
                 self._match(found[day])
@@ -144,14 +109,17 @@ class _Record:
         rows = [row for book in self.case.snapshot.household_books for row in self._of_book(book)]
         rows += [replace(r, trade_date=self.day) for r in self.case.snapshot.pending if self._is_ours(r)]
         arrivals: dict[str, tuple[AccountId, LotId]] = {}
-        named = {(r.account_id, r.lot_id) for r in rows if r.type not in _LEAVES and r.lot_id is not None}
-        unnamed = [lot for key, lot in self.lots.items() if key not in named]
+        were = _LEAVES | {TransactionType.SPIN_OFF}
+        named = {(r.account_id, r.lot_id) for r in rows if r.type not in were and r.lot_id is not None}
+        unnamed: list[Lot | Transaction] = [lot for key, lot in self.lots.items() if key not in named]
+        unnamed += [row for row in rows if row.type is TransactionType.EXCHANGE_OUT]  # their lots were there
+        come = (TransactionType.TRANSFER_IN, TransactionType.EXCHANGE_IN)
         for row in rows:
-            if row.type in ACQUIRES or (row.type is TransactionType.TRANSFER_IN and row.lot_id is not None):
+            if row.type in ACQUIRES or (row.type in come and row.lot_id is not None):
                 lot_id = row.lot_id
                 if lot_id is None:
-                    same_day = [lot for lot in unnamed if _is_alike(row, lot) and lot.acquired == row.trade_date]
-                    lot_id = same_day[0].lot_id if same_day else LotId(row.transaction_id)
+                    same_day = [lot for lot in unnamed if is_alike(row, lot) and lot.acquired == row.trade_date]
+                    lot_id = (same_day[0].lot_id if same_day else None) or LotId(row.transaction_id)
                     unnamed = [lot for lot in unnamed if lot not in same_day[:1]]
                 arrivals[row.transaction_id] = (row.account_id, lot_id)
         return rows, arrivals
@@ -160,7 +128,7 @@ class _Record:
         """Return the purchases of the next 30 days that are arranged, by day."""
         rows = [row for book in self.case.snapshot.household_books for row in book.transactions if self._is_ours(row)]
         ahead = [r for r in rows if r.type in ACQUIRES and timedelta(0) < r.trade_date - self.day <= WINDOW]
-        return sorted(ahead, key=lambda row: (row.trade_date, _place_in_day(row)))
+        return sorted(ahead, key=lambda row: (row.trade_date, place_in_day(row)))
 
     def _of_book(self, book: AccountBook) -> Iterable[Transaction]:
         return (row for row in book.transactions if self._is_ours(row) and row.trade_date <= self.day)
@@ -171,7 +139,7 @@ class _Record:
     def _later_splits(self, lot: Lot, rows: Sequence[Transaction]) -> Decimal:
         ratio = Decimal(1)
         for row in rows:
-            if row.type is TransactionType.SPLIT and _is_alike(row, lot) and row.trade_date >= lot.acquired:
+            if row.type is TransactionType.SPLIT and is_alike(row, lot) and row.trade_date >= lot.acquired:
                 ratio *= row.quantity
         return ratio
 
@@ -188,21 +156,69 @@ class _Record:
             self._arrive(shares, row.trade_date)
         elif row.type is TransactionType.TRANSFER_IN:
             self._move_in(row, made)
+        elif row.type is TransactionType.SPIN_OFF:
+            self._spin_off(row)
+        elif row.type is TransactionType.EXCHANGE_IN:
+            self._come_instead(row)
         else:
             taken = self._take(row)
+            if row.type is TransactionType.EXCHANGE_OUT:
+                self.given[row.transaction_id] = row, [paid(row, shares) for shares in self._with_older(row, taken)]
             if row.type is TransactionType.TRANSFER_OUT:
                 self.moving.append((row, taken, len(self.splits)))
             if row.type is TransactionType.SELL and self.taxable.get(row.account_id, True):
                 return self._losses(row, taken)
         return []
 
+    def _spin_off(self, row: Transaction) -> None:
+        """Let a part of a lot's cost leave it; what comes for it was not bought. A book's own lots are past it."""
+        part, children = row.basis_fraction or Decimal(0), []
+        for at, s in enumerate(self.held):
+            if is_alike(row, s) and s.lot_id == row.lot_id and not s.standing:
+                self.held[at] = replace(s, cost=s.cost * (1 - part))
+                children.append(replace(s, cost=s.cost * part, bought=None, free=False))
+        if children:
+            self.given[row.transaction_id] = row, children
+
+    def _with_older(self, row: Transaction, taken: list[Shares]) -> list[Shares]:
+        """Return the shares that an exchange ends, those that no row brought as the row tells them."""
+        missing = row.quantity - sum((s.quantity for s in taken), Decimal(0))
+        if missing <= _NOTHING:
+            return taken
+        older = Shares(security_id=row.security_id, account_id=row.account_id, lot_id=row.lot_id or LotId(""),
+                       bought=row.acquired, quantity=missing, cost=(row.basis or Decimal(0)) / row.quantity,
+                       free=row.gift_date is None, standing=False)  # fmt: skip
+        return [older, *taken]
+
+    def _come_instead(self, row: Transaction) -> None:
+        """Let shares come for those that an exchange or spin-off took, as old as these; open losses follow the name."""
+        out, shares = self.given.pop(row.origin or "", (None, []))
+        lot_id = row.lot_id or LotId(row.transaction_id)
+        if out is None:
+            cost = (row.basis or Decimal(0)) / row.quantity
+            self.held.append(Shares(security_id=row.security_id, account_id=row.account_id, lot_id=lot_id, bought=None,
+                                    quantity=row.quantity, cost=cost, free=False, standing=False))  # fmt: skip
+            return
+        ratio = row.quantity / out.quantity
+        self.held += [
+            replace(s, security_id=row.security_id, lot_id=lot_id, quantity=s.quantity * ratio, cost=s.cost / ratio)
+            for s in shares
+        ]
+        if out.type is TransactionType.EXCHANGE_OUT:
+            self.open = [
+                replace(o, security_id=row.security_id, quantity=o.quantity * ratio, loss=o.loss / ratio)
+                if o.security_id == out.security_id
+                else o
+                for o in self.open
+            ]
+
     def _split(self, row: Transaction) -> None:
         ratio = row.quantity
         self.held = [
-            replace(s, quantity=s.quantity * ratio, cost=s.cost / ratio) if _is_alike(row, s) else s for s in self.held
+            replace(s, quantity=s.quantity * ratio, cost=s.cost / ratio) if is_alike(row, s) else s for s in self.held
         ]
         self.open = [
-            replace(o, quantity=o.quantity * ratio, loss=o.loss / ratio) if _is_alike(row, o) else o for o in self.open
+            replace(o, quantity=o.quantity * ratio, loss=o.loss / ratio) if is_alike(row, o) else o for o in self.open
         ]
         for first, posted in self.splits:
             same = (first.security_id, first.quantity) == (row.security_id, row.quantity)
@@ -239,7 +255,7 @@ class _Record:
     def _splits_after(self, row: Transaction) -> Decimal:
         """Return how many of today's shares one of a row's is."""
         later = (r for book in self.case.snapshot.household_books for r in self._of_book(book))
-        ratios = [r.quantity for r in later if r.type is TransactionType.SPLIT and _is_alike(row, r)
+        ratios = [r.quantity for r in later if r.type is TransactionType.SPLIT and is_alike(row, r)
                   and r.trade_date > row.trade_date]  # fmt: skip
         return prod(ratios, start=Decimal(1))
 
@@ -260,7 +276,7 @@ class _Record:
     def _take(self, row: Transaction) -> list[Shares]:
         """Take the shares of the lot that a row names, else the oldest, out of what is held."""
         today = row.trade_date == self.day and row in self.case.snapshot.pending
-        may = [s for s in self.held if _is_alike(row, s) and (today or not s.standing)]
+        may = [s for s in self.held if is_alike(row, s) and (today or not s.standing)]
         may = [s for s in may if row.lot_id is None or s.lot_id == row.lot_id]
         taken, missing = [], row.quantity
         for shares in sorted(may, key=lambda s: s.bought or date.min):
@@ -343,25 +359,3 @@ class _Record:
         at = next(i for i, candidate in enumerate(self.held) if candidate is shares)
         left = replace(shares, quantity=shares.quantity - part)
         self.held[at : at + 1] = [left] if left.quantity > _NOTHING else []
-
-
-def _standing(lot: Lot, later_splits: Decimal) -> Shares:
-    return Shares(
-        security_id=lot.security_id,
-        account_id=lot.account_id,
-        lot_id=lot.lot_id,
-        bought=lot.acquired,
-        quantity=lot.quantity / later_splits,
-        cost=basis_of(lot, Decimal(0)) / lot.quantity * later_splits,
-        free=not lot.wash_adjustment and lot.gift_date is None,
-        standing=True,
-    )
-
-
-def _place_in_day(row: Transaction) -> int:
-    return _ORDER_OF_DAY.index(row.type)
-
-
-def _is_alike(row: Transaction, other: Lot | Shares | LossSold | Transaction) -> bool:
-    """Return whether a row is of the same security in the same account as another, or as shares."""
-    return (row.account_id, row.security_id) == (other.account_id, other.security_id)

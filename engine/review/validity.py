@@ -1,13 +1,13 @@
 """Does an approved plan still hold? Its trades against today's lots, prices and cash."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from engine.domain.accounts import AccountSnapshot
-from engine.domain.market import MarketSnapshot
+from engine.domain.market import ActionKind, CorporateAction, MarketSnapshot
 from engine.domain.plans import Check, Plan, Trade
 from engine.review.checker import failures, second_opinion
 
@@ -24,21 +24,43 @@ def held_against(plan: Plan, snapshot: AccountSnapshot, market: MarketSnapshot) 
 
 
 def why_stale(
-    plan: Plan, market: MarketSnapshot, today: Sequence[Check], *, approved_at: datetime | None, now: datetime
+    plan: Plan,
+    market: MarketSnapshot,
+    today: Sequence[Check],
+    *,
+    approved_at: datetime | None,
+    now: datetime,
+    actions: Iterable[CorporateAction] = (),
 ) -> tuple[str, ...]:
     """Return why the plan may no longer be sent, one sentence a reason; empty while it holds.
 
     today: the plan as held_against this market. The envelope: every traded price within 5 % of the plan's, all lots
     still there, no new wash sale or restriction, cash after trading at today's prices not negative, approval no older
-    than three days.
+    than three days, no corporate action of a traded name since the plan's day. actions: those that may be in force now.
     """
-    reasons = list(too_old(approved_at, now))
+    reasons = [*too_old(approved_at, now), *overtaken_by(plan, actions, until=now.date())]
     moved = [trade for trade in plan.trades if _move(trade, market) > MAX_PRICE_MOVE]
     reasons += [f"{trade.security_id} has moved {_move(trade, market):.1%} since the plan" for trade in moved]
     reasons += [f"{check.rule}: {check.detail}" for check in failures(today) if check.rule in _STANDING]
     if any(check.rule == "cash" and "overdrawn" in check.detail for check in today):
         reasons.append("cash would be overdrawn at today's prices")
     return tuple(reasons)
+
+
+def overtaken_by(plan: Plan, actions: Iterable[CorporateAction], *, until: date) -> tuple[str, ...]:
+    """Return which corporate actions of its names came into force after the day of a plan and up to a day.
+
+    Its shares, lots and prices are from before; today's own actions count though prices do not know of them yet.
+    Dividends change neither shares nor names.
+    """
+    traded = {trade.security_id for trade in plan.trades}
+    return tuple(
+        f"{action.security_id}: {action.kind.replace('_', '-')} on {action.ex_date}, after the plan's day"
+        for action in actions
+        if action.kind is not ActionKind.DIVIDEND
+        and plan.as_of < action.ex_date <= until
+        and traded & {action.security_id, action.successor}
+    )
 
 
 def too_old(approved_at: datetime | None, now: datetime) -> tuple[str, ...]:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
-from engine.domain.accounts import Lot, Transaction
+from engine.domain.accounts import Lot, Transaction, TransactionType
 from engine.domain.identifiers import LotId, SecurityId, TransactionId
 from engine.tax.history import History, Place
-from engine.tax.parcels import DUST, Gift, Parcel
+from engine.tax.parcels import DUST, Gift, Parcel, received
 from engine.tax.shelves import Purchases, Shelf
 
 _ONE: Final = Decimal(1)
@@ -82,6 +82,33 @@ class Holdings:
         unknown = self.older(event, missing) if missing > DUST else None
         return here if unknown is None else [*here, unknown._replace(lot_id=lot_id, cause=event.transaction_id)]
 
+    def exchanged(self, event: Transaction) -> list[Parcel]:
+        """Return what an exchange or spin-off brings: the very parcels that went into it, as shares of another name.
+
+        They go on from where they were: bought when the old shares were, and used up by a loss if those were. Where
+        nothing is known to have gone in, the row speaks for itself.
+        """
+        lot_id = event.lot_id or LotId(event.transaction_id)
+        given = self.away.pop(event.origin).clear() if event.origin in self.away else []
+        if given:
+            return received(given, event.quantity, event.security_id, lot_id)
+        unknown = self.older(event, event.quantity)
+        return [] if unknown is None else [unknown._replace(lot_id=lot_id, cause=event.transaction_id)]
+
+    def part_with(self, event: Transaction) -> None:
+        """Take the basis that a spin-off moves out of its lot, and keep it for the lot that it makes.
+
+        A lot older than the history stands in its book with what the spin-off left of its basis: the row says what
+        went.
+        """
+        place = (event.account_id, event.security_id)
+        fraction, lot_id = event.basis_fraction or Decimal(0), event.lot_id or LotId("")
+        given = self.held[place].part_with(lot_id, fraction) if place in self.held else []
+        if not given and event.basis is not None:
+            older = self.older(event, event.quantity)
+            given = [] if older is None else [older]
+        self.send(event, given)
+
     def shelve(self, shelves: defaultdict[Place, Shelf], parcels: Iterable[Parcel]) -> None:
         """Put parcels on their place's shelf, behind what lies there."""
         for parcel in parcels:
@@ -97,8 +124,10 @@ class Holdings:
         """Take what a disposal names, or the oldest shares, off the shelves.
 
         Returns the parcels, and how many shares the household is not known to have had. A pending disposal takes from
-        lots older than the history too: the books show them as they are before it.
+        lots older than the history too: the books show them as they are before it. So does an exchange, which tells
+        itself of the lot that it ends.
         """
+        whole = pending or event.type is TransactionType.EXCHANGE_OUT
         place = (event.account_id, event.security_id)
         older = Decimal(0)
         if event.lot_id is None and not pending and place in self._unseen:
@@ -107,7 +136,7 @@ class Holdings:
             self._unseen[place] -= older / scale
         taken: list[Parcel] = []
         missing = event.quantity - older
-        for shelves in (self.held, self.kept) if pending else (self.held,):
+        for shelves in (self.held, self.kept) if whole else (self.held,):
             if place in shelves:
                 parcels, missing = shelves[place].draw(missing, event.lot_id)
                 taken += parcels
@@ -120,6 +149,8 @@ class Holdings:
         one; of a gift, a transfer in may tell itself.
         """
         lot = None if event.lot_id is None else self.history.stated.get((event.account_id, event.lot_id))
+        if event.lot_id is not None and (lot is None or lot.security_id != event.security_id):
+            lot = self.history.ended.get((event.account_id, event.security_id, event.lot_id))
         later_splits = self._later_splits((event.account_id, event.security_id))
         if event.basis is not None:
             basis = event.basis * quantity / event.quantity
@@ -138,8 +169,8 @@ class Holdings:
             cause=TransactionId(lot_id),
             quantity=quantity,
             basis=basis,
-            acquired=lot.acquired if lot else None,
-            holding_start=lot.holding_start if lot else None,
+            acquired=event.acquired or (lot.acquired if lot else None),
+            holding_start=event.holding_start or (lot.holding_start if lot else None),
             bought=None,
             used=False,
             order=self._next(),

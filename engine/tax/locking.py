@@ -92,7 +92,11 @@ def _purchases(
     bought = [t for t in (*history.events, *pending) if t.type in PURCHASES]
     return [
         *_named(bought),
-        *((x.security_id, TransactionId(x.lot_id), x.acquired) for x in history.opening if x.gift_date is None),
+        *(
+            (x.security_id, TransactionId(x.lot_id), x.acquired)
+            for x in history.opening
+            if x.gift_date is None and x.acquired >= opens  # an exchange tells of lots of any age
+        ),
     ]
 
 

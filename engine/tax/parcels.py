@@ -1,5 +1,6 @@
 """What is the smallest thing a wash sale can touch? Shares of one purchase that are alike in every respect."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -71,3 +72,47 @@ def split_shares(quantity: Decimal, ratio: Decimal) -> Decimal:
 def split_parcel(parcel: Parcel, ratio: Decimal) -> Parcel:
     """Return the parcel after a stock split: more shares, the same basis."""
     return parcel._replace(quantity=split_shares(parcel.quantity, ratio))
+
+
+def part_basis(parcel: Parcel, fraction: Decimal) -> tuple[Parcel, Parcel]:
+    """Return a parcel without a fraction of its basis, and that fraction as shares bought by no purchase, exactly.
+
+    Both keep the day of acquisition and the holding period: that of what is spun off is tacked (26 U.S.C. 358(c),
+    1223(1)). The wash-sale past stays with the shares that were bought.
+    """
+    basis = parcel.basis * fraction
+    kept, given = parcel._replace(basis=parcel.basis - basis), parcel._replace(basis=basis, bought=None)
+    if parcel.gift is not None:
+        value = parcel.gift.value * fraction
+        kept = kept._replace(gift=parcel.gift._replace(value=parcel.gift.value - value))
+        given = given._replace(gift=parcel.gift._replace(value=value))
+    return kept, given
+
+
+def add_basis(parcel: Parcel, change: Decimal) -> Parcel:
+    """Return a parcel whose basis an exchange changed; what a gift was worth follows it, and is never below nothing."""
+    gift = parcel.gift
+    if gift is not None:
+        gift = gift._replace(value=max(gift.value + change, Decimal(0)))
+    return parcel._replace(basis=parcel.basis + change, gift=gift)
+
+
+def received(parcels: Sequence[Parcel], quantity: Decimal, security_id: SecurityId, lot_id: LotId) -> list[Parcel]:
+    """Return parcels as `quantity` shares of another security in one lot, in their proportion; bases stay."""
+    before = sum((parcel.quantity for parcel in parcels), Decimal(0))
+    left = quantity
+    found = []
+    for number, parcel in enumerate(parcels, start=1):
+        share = left if number == len(parcels) else split_shares(parcel.quantity, quantity / before)
+        left -= share
+        found.append(parcel._replace(quantity=share, security_id=security_id, lot_id=lot_id))
+    return found
+
+
+def recognised(basis: Decimal, worth: Decimal, cash: Decimal) -> Decimal:
+    """Return the gain that money beside shares makes of an exchange in a reorganisation, USD >= 0.
+
+    The whole gain, but no more than the money; a loss is not recognised (26 U.S.C. 356(a)(1), (c)). worth: of all that
+    was received, the money in it.
+    """
+    return max(min(cash, worth - basis), Decimal(0))

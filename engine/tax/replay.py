@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from engine.domain.accounts import AccountBook, Lot, Transaction, TransactionType
 from engine.domain.errors import DataError
-from engine.domain.identifiers import AccountId, SecurityId
+from engine.domain.identifiers import AccountId, SecurityId, TransactionId
 from engine.tax.gifts import as_sold
 from engine.tax.history import in_order, read_history
 from engine.tax.holdings import Holdings
 from engine.tax.matching import WASH_SALE_DAYS, Match, OpenLoss, catch, may_catch
 from engine.tax.moves import POSTING_TIME
-from engine.tax.parcels import DUST, FRACTION, Parcel, split_shares
+from engine.tax.parcels import DUST, FRACTION, Parcel, add_basis, recognised, split_shares
 
 
 class Sold(NamedTuple):
@@ -76,6 +76,8 @@ class _Play:
         self.taxable = taxable
         self.open: dict[str, deque[OpenLoss]] = {}
         self.splits: dict[tuple[SecurityId, Decimal], date] = {}
+        self.exchanges: dict[TransactionId, Transaction] = {}
+        self.succeeded: dict[SecurityId, SecurityId] = {}
         self.sold: list[Sold] = []
         self.matches: dict[int, list[Match]] = {}
 
@@ -105,6 +107,13 @@ class _Play:
                 holdings.shelve(holdings.held, holdings.moved_in(event))
             case TransactionType.TRANSFER_OUT:
                 holdings.send(event, self._take(event, pending=pending))
+            case TransactionType.SPIN_OFF:
+                holdings.part_with(event)
+            case TransactionType.EXCHANGE_OUT:
+                self.exchanges[event.transaction_id] = event
+                holdings.send(event, self._give_up(event))
+            case TransactionType.EXCHANGE_IN:
+                self._succeed(event)
             case TransactionType.GIFT:
                 holdings.gone += self._take(event, pending=pending)
             case TransactionType.SELL:
@@ -139,10 +148,56 @@ class _Play:
         group = self.holdings.group(event.security_id)
         self.open[group] = deque(
             loss._replace(quantity=split_shares(loss.quantity, event.quantity))
-            if self.sold[loss.sale].sale.security_id == event.security_id
+            if self._name_today(loss) == event.security_id
             else loss
             for loss in self.open.get(group, ())
         )
+
+    def _give_up(self, event: Transaction) -> list[Parcel]:
+        """Return the parcels that an exchange ends, with the basis that goes on; money beside the shares is taxed.
+
+        Basis is lowered by the money and raised by the gain recognised (26 U.S.C. 358(a)(1)).
+        """
+        taken = self._take(event, pending=False)
+        if not event.cash:
+            return taken
+        given = []
+        for parcel in taken:
+            cash = event.cash * parcel.quantity / event.quantity
+            gain = recognised(parcel.basis, event.price * parcel.quantity, cash)
+            if gain and self.taxable[event.account_id]:
+                self.sold.append(Sold(sale=event, parcel=parcel._replace(basis=cash - gain), proceeds=cash))
+            given.append(add_basis(parcel, gain - cash))
+        return given
+
+    def _succeed(self, event: Transaction) -> None:
+        """Let shares come in by an exchange. What was open of losses on the old name is, from now on, open on the new.
+
+        Stock of a predecessor and of its successor in a reorganisation may be substantially identical (IRS Pub. 550).
+        """
+        origin = self.exchanges.pop(event.origin, None) if event.origin else None
+        if origin is not None:
+            self._go_on(origin.security_id, event.security_id, event.quantity / origin.quantity)
+        self.holdings.shelve(self.holdings.held, self.holdings.exchanged(event))
+
+    def _go_on(self, old: SecurityId, new: SecurityId, ratio: Decimal) -> None:
+        if old in self.succeeded:
+            return
+        group = self.holdings.group(old)
+        waiting = self.open.get(group, ())
+        gone = [loss for loss in waiting if self._name_today(loss) == old]
+        self.open[group] = deque(loss for loss in waiting if self._name_today(loss) != old)
+        self.succeeded[old] = new
+        target = self.holdings.group(new)
+        moved = [loss._replace(quantity=split_shares(loss.quantity, ratio)) for loss in gone]
+        self.open[target] = deque(sorted((*self.open.get(target, ()), *moved), key=lambda loss: (loss.on, loss.sale)))
+
+    def _name_today(self, loss: OpenLoss) -> SecurityId:
+        """Return the security whose shares a loss is counted in: what was sold, or what that has become since."""
+        name = self.sold[loss.sale].sale.security_id
+        while name in self.succeeded:
+            name = self.succeeded[name]
+        return name
 
     def _match_purchase(self, parcel: Parcel) -> list[Parcel]:
         """Return a parcel just bought, divided by the open losses that it catches, earliest sale first."""

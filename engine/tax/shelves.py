@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 
 from engine.domain.identifiers import AccountId, LotId, SecurityId
 from engine.tax.matching import WASH_SALE_DAYS, Match, OpenLoss, catch, may_catch
-from engine.tax.parcels import DUST, Parcel, divide, split_parcel
+from engine.tax.parcels import DUST, Parcel, divide, part_basis, split_parcel
 
 _Entry = tuple[date, int, int, "Slot"]  # acquired, turn, part of it: no two are alike, so slots are never compared
 
@@ -65,6 +65,18 @@ class Shelf:
         for *_, slot in self._all:
             if slot.parcel is not None and slot.parcel.security_id == security_id:
                 slot.parcel = split_parcel(slot.parcel, ratio)
+
+    def part_with(self, lot_id: LotId, fraction: Decimal) -> list[Parcel]:
+        """Take a fraction of the basis of a lot's parcels, and return it as parcels of as many shares, bought by none.
+
+        What the shareholders of a company receive of another in a spin-off is no purchase (26 U.S.C. 355, 1091(a)).
+        """
+        given: list[Parcel] = []
+        for *_, slot in sorted(self._by_lot().get(lot_id, [])):
+            if slot.parcel is not None:
+                slot.parcel, other = part_basis(slot.parcel, fraction)
+                given.append(other)
+        return given
 
     def part(self, slot: "Slot", caught: Parcel, untouched: Parcel | None) -> "Slot | None":
         """Leave the shares that caught a loss in their slot, and those that did not behind them; return their slot."""

@@ -140,11 +140,11 @@ def test_a_source_that_cannot_be_read_changes_nothing(desk, told):
     services = desk.services()
     seen = services.firm.market_parts(), services.firm.actions()
 
-    said = desk.run("prices", str(told("AAA,2026-11-23,merger,2", AAA="1O4")))
+    said = desk.run("prices", str(told("AAA,2026-11-23,tender_offer,2", AAA="1O4")))
 
     assert said.code == 2
     assert "prices.csv, line 2, close: found '1O4'" in said.err
-    assert "corporate_actions.csv, line 2, kind: found 'merger'" in said.err
+    assert "corporate_actions.csv, line 2, kind: found 'tender_offer'" in said.err
     assert (services.firm.market_parts(), services.firm.actions()) == seen
     services.database.close()
 

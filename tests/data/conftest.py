@@ -344,15 +344,20 @@ def draft(firm, store, risk):
     """
 
     def save(account_id: str = "A1", *, actor: str = "pam", buy: int = 20, **more) -> str:
-        snapshot = snapshot_document(firm.snapshot(account_id))
-        market = market_document(firm.market_parts().with_risk(risk))
-        run = Run(solver="by hand", fallback=False, solve_ms=1.0, total_ms=2.0)
-        document = plan_document(_plan(account_id, inputs_hash(snapshot, market), buy), run)
-        household_id = "H2" if account_id == "A3" else "H1"
-        inputs = {"snapshot": snapshot, "market": market, "household_id": household_id}
+        document, inputs = plan_by_hand(firm, risk, account_id, buy=buy)
         return store.save(document, **inputs, actor=actor, at=AT, **more)
 
     return save
+
+
+def plan_by_hand(firm: FirmStore, risk: RiskModel, account_id: str, *, buy: int = 20):
+    """Return the document of that plan, and its inputs as PlanStore.save takes them."""
+    snapshot = snapshot_document(firm.snapshot(account_id))
+    market = market_document(firm.market_parts().with_risk(risk))
+    run = Run(solver="by hand", fallback=False, solve_ms=1.0, total_ms=2.0)
+    document = plan_document(_plan(account_id, inputs_hash(snapshot, market), buy), run)
+    household_id = "H2" if account_id == "A3" else "H1"
+    return document, {"snapshot": snapshot, "market": market, "household_id": household_id}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.browser
 
 PAGES = ("book", "account?account=A00003", "account?account=A00003&tab=Tax+lots", "what-if?account=A00003", "meeting",
          "meeting?household=H00002&meeting=on&lean=7", "review", "orders", "wash-sales?household=H00002", "audit",
-         "data")  # fmt: skip
+         "data", "rehearsal")  # fmt: skip
 SEVERE = {"serious", "critical"}
 
 

@@ -19,6 +19,7 @@ PAGES = {
     "account?account=A00003": "Account",
     "what-if?account=A00003": "What-if",
     "meeting": "Client meeting",
+    "rehearsal": "Rehearsal",
     "review": "Review",
     "orders": "Orders",
     "wash-sales": "Wash sales",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from connectors.firm_folder.read import read_firm
+from connectors.firm_folder.write import write_firm
 from engine.domain.accounts import Registration, Rule, TransactionType
 from engine.domain.errors import DataError
 
@@ -306,7 +307,7 @@ BAD_CELLS = [
         ("transactions.csv", 4, "trade_date", "'2026-07-02'", "a date up to as_of, 2026-06-30, for split")]),
     ("transactions.csv", ",split,", ",spinoff,", [
         ("transactions.csv", 4, "type", "'spinoff'",
-         "one of buy, sell, reinvest, transfer_in, transfer_out, split, gift")]),
+         "one of buy, sell, reinvest, transfer_in, transfer_out, split, gift, exchange_out, exchange_in, spin_off")]),
     ("restrictions.csv", "firm,S3", "Firm,S3", [
         ("restrictions.csv", 2, "scope", "'Firm'", "firm, a household_id or an account_id")]),
     ("restrictions.csv", "sector:Energy", "sector:Enerji", [
@@ -429,3 +430,81 @@ def test_files_without_the_columns_of_a_gift_mean_that_nothing_was_given(folder,
 
     assert {lot.gift_price for book in books for lot in book.lots} == {None}
     assert {row.gift_date for book in books for row in book.transactions} == {None}
+
+
+WITH_ACTIONS = {
+    "corporate_actions.csv": (
+        "security_id,ex_date,kind,value,successor,cash,price,basis_fraction,taxable,ticker\n"
+        "S1,2026-06-30,dividend,0.125,,,,,,\nS1,2026-07-01,spin_off,0.25,S3,,,0.1875,,\n"
+        "S2,2026-07-01,merger,0.50,S3,12.50,48.10,,false,\nS3,2026-06-30,ticker_change,1,,,,,,NEW\n"
+    ),
+    "models.csv": (
+        "model_id,security_id,weight,effective\nM,S1,0.5,\nM,S2,0.25,\nM,S3,0.25,\n"
+        "M,S1,0.6,2026-07-20\nM,S3,0.4,2026-07-20\n"
+    ),
+    "transactions.csv": (
+        "transaction_id,account_id,trade_date,security_id,type,quantity,price,lot_id,basis,gift_price,gift_date,origin,"
+        "acquired,holding_start,basis_fraction,cash\n"
+        "T9,A1,2025-01-02,S1,buy,20,8.25,,,,,,,,,\n"
+        "T1,A1,2025-06-02,S2,exchange_out,10,50,L9,400,,,,2024-01-10,2023-11-20,,125.00\n"
+        "T2,A1,2025-06-02,S1,exchange_in,5,0,L9,375,,,T1,,,,\n"
+        "T3,A1,2025-06-02,S1,spin_off,9,0,L8,75.00,,,,2024-01-10,,0.1875,\n"
+    ),
+}
+
+
+def test_actions_dated_models_and_the_rows_that_book_them_are_written_back_byte_for_byte(folder, tmp_path):
+    for name, text in WITH_ACTIONS.items():
+        (folder / name).write_text(text)
+
+    reference, books = read_firm(folder)
+    write_firm(tmp_path / "again", reference, books)
+
+    assert {name: (tmp_path / "again" / name).read_text() for name in WITH_ACTIONS} == WITH_ACTIONS
+
+
+def test_every_fault_of_an_action_is_reported_at_once(folder):
+    (folder / "corporate_actions.csv").write_text(
+        "security_id,ex_date,kind,value,successor,cash,price,basis_fraction,taxable,ticker\n"
+        "S1,2026-06-30,merger,0.5,,,,,,\n"
+        "S1,2026-07-01,merger,0,S3,,,,false,\n"
+        "S2,2026-06-30,spin_off,0.5,S2,,,1,,X\n"
+        "S3,2026-06-30,ticker_change,2,,,,,,\n"
+        "S3,2026-06-30,split,0,S1,,,,,\n"
+    )
+
+    with pytest.raises(DataError) as error:
+        read_firm(folder)
+
+    assert [(problem.row, problem.column) for problem in error.value.problems] == [
+        (2, "successor"), (2, "taxable"),
+        (3, "cash"), (3, "successor"), (3, "taxable"), (3, "kind"),
+        (4, "ticker"), (4, "successor"), (4, "basis_fraction"),
+        (5, "value"), (5, "ticker"),
+        (6, "successor"), (6, "value"),
+    ]  # fmt: skip
+
+
+def test_rows_that_book_an_action_tell_their_lots_and_no_other_row_does(folder):
+    (folder / "transactions.csv").write_text(
+        "transaction_id,account_id,trade_date,security_id,type,quantity,price,lot_id,basis,origin,acquired\n"
+        "T1,A1,2025-06-02,S2,exchange_out,10,50,,400,,\n"
+        "T2,A1,2025-06-02,S1,exchange_in,5,0,L9,375,,\n"
+        "T3,A1,2025-06-02,S1,buy,5,10,,,T1,2025-01-01\n"
+    )
+
+    with pytest.raises(DataError) as error:
+        read_firm(folder)
+
+    assert [(problem.row, problem.column) for problem in error.value.problems] == [
+        (2, "lot_id"), (2, "acquired"), (3, "origin"), (4, "origin"), (4, "acquired")
+    ]  # fmt: skip
+
+
+def test_a_model_that_only_begins_later_is_refused(folder):
+    (folder / "models.csv").write_text("model_id,security_id,weight,effective\nM,S1,1,2026-07-20\n")
+
+    with pytest.raises(DataError, match="found 1 problem in") as error:
+        read_firm(folder)
+
+    assert [(problem.row, problem.column) for problem in error.value.problems] == [(2, "effective")]

@@ -183,12 +183,29 @@ def books(draw, account_id, names):
                         wash_adjustment=draw(maybe(dollars)), holding_start=start))  # fmt: skip
     dates = sorted(draw(st.lists(days, max_size=3)))
     transactions = tuple(
-        Transaction(transaction_id=f"{account_id}-{9 - i}", account_id=account_id, trade_date=day,
-                    security_id=draw(st.sampled_from(names)), type=draw(st.sampled_from(TransactionType)),
-                    quantity=draw(shares), price=draw(dollars), lot_id=draw(maybe(text)), basis=draw(maybe(dollars)))
-        for i, day in enumerate(dates)
-    )  # fmt: skip
+        draw(transactions_of(account_id, names, f"{account_id}-{9 - i}", day)) for i, day in enumerate(dates)
+    )
     return AccountBook(account=account, lots=tuple(lots), transactions=transactions)
+
+
+@st.composite
+def transactions_of(draw, account_id, names, transaction_id, day):
+    row = Transaction(
+        transaction_id=transaction_id, account_id=account_id, trade_date=day, security_id=draw(st.sampled_from(names)),
+        type=draw(st.sampled_from(TransactionType)), quantity=draw(shares), price=draw(dollars),
+        lot_id=draw(maybe(text)), basis=draw(maybe(dollars)),
+    )  # fmt: skip
+    told = {"lot_id": draw(text), "basis": draw(dollars)}
+    given_up = {**told, "acquired": draw(days), "holding_start": draw(maybe(days))}
+    match row.type:
+        case TransactionType.EXCHANGE_OUT:
+            return replace(row, **given_up, cash=draw(maybe(dollars)))
+        case TransactionType.SPIN_OFF:
+            return replace(row, **given_up, basis_fraction=draw(fractions))
+        case TransactionType.EXCHANGE_IN:
+            return replace(row, **told, origin=draw(text))
+        case _:
+            return row
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -42,7 +42,7 @@ def demo_market(demo, demo_marks):
         as_of=demo.as_of,
         securities={security.security_id: security for security in demo.securities},
         marks=demo_marks(0),
-        models={model.model_id: model for model in demo.models},
+        models={model.model_id: model for model in demo.models if model.effective is None},
         substitutes=demo.substitutes,
         risk=estimate_risk(demo.prices, demo.securities, as_of=demo.as_of),
     )

@@ -179,5 +179,5 @@ def test_of_two_actions_of_one_security_day_and_kind_the_sources_counts():
 
 
 def test_an_action_of_nothing_is_none():
-    with pytest.raises(ValueError, match="split of A on 2026-11-16: expected > 0, got 0"):
+    with pytest.raises(ValueError, match="split of A on 2026-11-16: value: expected a number > 0, got '0'"):
         split(MON, 0)

@@ -365,3 +365,37 @@ def test_a_member_of_the_household_that_could_not_be_read_is_a_warning_to_the_ot
         "and later trades in it are not known to the wash-sale rules."
     )
     assert problems(source(snapshot, account_id="OTHER", derived=True), market) == []
+
+
+def merged(on, **more):
+    told = {"value": D("0.5"), "successor": "GAMA", "taxable": False, **more}
+    return CorporateAction(security_id="BETA", ex_date=on, kind=ActionKind.MERGER, **told)
+
+
+# An action of 16 November that the account, which holds all three names for years, does not know of.
+NOT_BOOKED = [
+    (merged(date(2026, 11, 16)), "merger_not_booked", "BETA was merged away on 2026-11-16 for 0.5 GAMA a share"),
+    (merged(date(2026, 11, 16), cash=D("12.50")), "merger_not_booked",
+     "BETA was merged away on 2026-11-16 for 0.5 GAMA and 12.5 USD a share"),
+    (merged(date(2026, 11, 16), value=D(0), successor=None, taxable=None, cash=D(55)), "merger_not_booked",
+     "BETA was merged away on 2026-11-16 for 55 USD a share"),
+    (CorporateAction(security_id="BETA", ex_date=date(2026, 11, 16), kind=ActionKind.TICKER_CHANGE, value=D(1),
+                     successor="NEWB"), "ticker_change_not_booked", "BETA became NEWB on 2026-11-16"),
+    (CorporateAction(security_id="BETA", ex_date=date(2026, 11, 16), kind=ActionKind.SPIN_OFF, value=D("0.2"),
+                     successor="SPUN", basis_fraction=D("0.1")), "spin_off_not_booked",
+     "BETA spun off 0.2 SPUN a share on 2026-11-16"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("action", "code", "sentence"), NOT_BOOKED)
+def test_what_an_issuer_did_and_the_account_does_not_know_fences_it(snapshot, market, action, code, sentence):
+    assert found_with(snapshot, market, action) == [(code, FENCE, "BETA")]
+    assert said_with(snapshot, market, action) == [f"{sentence}, and it is not booked here."]
+
+
+def test_a_ticker_of_the_same_id_needs_no_booking(snapshot, market):
+    renamed = CorporateAction(
+        security_id="BETA", ex_date=market.as_of, kind=ActionKind.TICKER_CHANGE, value=D(1), ticker="BET"
+    )
+
+    assert found_with(snapshot, market, renamed) == []

@@ -1,13 +1,13 @@
 """When a plan has gone stale."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
 
 import pytest
 
 from engine.domain.accounts import Restriction, Rule
-from engine.domain.market import Mark
+from engine.domain.market import ActionKind, CorporateAction, Mark
 from engine.review.validity import held_against, why_stale
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
@@ -61,3 +61,33 @@ def test_a_new_limit_on_the_weight_of_a_name_makes_a_purchase_beyond_it_stale(pl
     reasons = why(plan, replace(snapshot, restrictions=(limit,)), market)
 
     assert reasons == ("restricted weights: GAMA: weight 0.0950 of value, max_weight 0.09",)
+
+
+# The plan is of 20 November, sent on the 23rd; ALFA is traded, ELSE is not.
+SINCE = [
+    ("ALFA", date(2026, 11, 20), ActionKind.SPLIT, False),  # its prices and lots know of it
+    ("ALFA", date(2026, 11, 21), ActionKind.SPLIT, True),
+    ("ALFA", date(2026, 11, 23), ActionKind.SPLIT, True),  # today's, which no price knows of yet
+    ("ALFA", date(2026, 11, 24), ActionKind.SPLIT, False),
+    ("ALFA", date(2026, 11, 23), ActionKind.DIVIDEND, False),
+    ("ELSE", date(2026, 11, 23), ActionKind.SPLIT, False),
+]
+
+
+@pytest.mark.parametrize(("name", "on", "kind", "stale"), SINCE)
+def test_an_action_of_a_traded_name_since_the_plan_makes_it_stale(plan, snapshot, market, name, on, kind, stale):
+    assert plan.as_of == date(2026, 11, 20)
+    action = CorporateAction(security_id=name, ex_date=on, kind=kind, value=D(2))
+
+    found = why_stale(plan, market, held_against(plan, snapshot, market), approved_at=None, now=NOW, actions=[action])
+
+    assert bool(found) is stale
+
+
+def test_a_plan_that_buys_what_a_merger_brings_is_stale_too(plan, snapshot, market):
+    action = CorporateAction(security_id="ELSE", ex_date=date(2026, 11, 23), kind=ActionKind.MERGER, value=D(2),
+                             successor="ALFA", taxable=False)  # fmt: skip
+
+    found = why_stale(plan, market, held_against(plan, snapshot, market), approved_at=None, now=NOW, actions=[action])
+
+    assert found == ("ELSE: merger on 2026-11-23, after the plan's day",)

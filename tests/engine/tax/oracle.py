@@ -18,17 +18,20 @@ START = date(2024, 1, 1)  # day 0
 ACCOUNTS = ("a", "b", "ira", "roth")
 TAXABLE = ("a", "b")
 GROUPS = {"V": "twins", "W": "twins"}  # X is alone, and the only one that splits
-PIECES = {"X": 8, "V": 2, "W": 2}  # of a share after the last split: trades go down to half a share
+PIECES = {"X": 8, "V": 2, "W": 2, "Z": 4, "C": 4}  # of a share after the last split: trades go down to half a share
 NEVER = 10**6
 BOOK_DATE = -500  # the day on which every lot of the books says that it was acquired
-RANK = {"split": 0, "buy": 1, "reinvest": 1, "transfer_out": 2, "transfer_in": 3, "sell": 4, "gift": 4}
+BOOKS_AN_ACTION = ("exchange_out", "spin_off", "exchange_in")  # X becomes Z, two for one, or gives C, two for one
+RANK = {"split": -3, "exchange_out": -2, "spin_off": -2, "exchange_in": -1}
+RANK |= {"buy": 1, "reinvest": 1, "transfer_out": 2, "transfer_in": 3, "sell": 4, "gift": 4}
 
 
 class Row(NamedTuple):
     """quantity is a split's ratio; price USD a share.
 
     Of a transfer in from outside the price is the stated basis a share, and only the book tells its date; gift is what
-    a share was worth on that day where the shares were given, 0 where they were not.
+    a share was worth on that day where the shares were given, 0 where they were not. origin, acquired, part of the
+    basis and cash a share are those of a corporate action.
     """
 
     day: int
@@ -40,6 +43,10 @@ class Row(NamedTuple):
     lot: str | None = None
     name: str = ""
     gift: int = 0
+    origin: str = ""
+    acquired: int | None = None
+    part: Fraction = Fraction(0)
+    cash: int = 0
 
 
 @dataclass(eq=False)
@@ -58,6 +65,7 @@ class Share:
     travelling: bool = False
     used: bool = False
     given: tuple[Fraction, int] | None = None  # what it was worth when it was given, and the day
+    was: str = ""  # its name before the exchange
 
 
 class Oracle:
@@ -75,6 +83,10 @@ class Oracle:
         self.splits = {row.day: row.quantity for row in rows if row.kind == "split"}
         self.shares: list[Share] = []
         self.sold: list[tuple[Row, Share]] = []
+        self.exchanged_on = NEVER
+        self.ended = {(row.account, row.lot) for row in rows if row.kind == "exchange_out"}
+        self.paid: list[tuple[Row, Share]] = []  # shares exchanged for others and money
+        self.spun: list[tuple[Row, Share, Share]] = []  # a share, and the piece of another that it gave
         self.losses: dict[str, list[Fraction]] = {}
         self.caught: dict[tuple[str, str], list[Fraction]] = {}
         self.reported: dict[tuple[str, str], list[Fraction]] = {}
@@ -112,11 +124,14 @@ class Oracle:
 
     def _who_held_what(self, rows: list[Row]) -> None:
         travelling: list[tuple[Row, list[Share]]] = []
+        given: dict[str, tuple[Row, list[Share]]] = {}
         shelves: dict[tuple[str, str], list[Share]] = defaultdict(list)
         for row in rows:
             shelf = shelves[row.account, row.security]
             moved = self._that_moved(row, travelling) if row.kind == "transfer_in" else None
-            if moved:
+            if row.kind in BOOKS_AN_ACTION:
+                self._act(row, given, shelves)
+            elif moved:
                 travelling.remove(moved)
                 for share in moved[1]:
                     share.account, share.lot, share.travelling = row.account, row.lot or "", False
@@ -141,6 +156,33 @@ class Oracle:
                     if row.kind == "sell" and row.account in TAXABLE:
                         self.sold.append((row, share))
 
+    def _act(
+        self, row: Row, given: dict[str, tuple[Row, list[Share]]], shelves: dict[tuple[str, str], list[Share]]
+    ) -> None:
+        shelf = shelves[row.account, row.security]
+        if row.kind == "exchange_in":
+            shelf += self._that_came(row, *given[row.origin])
+            return
+        given[row.name] = row, [share for share in shelf if share.lot == row.lot]
+        assert len(given[row.name][1]) * self.piece(row.security, row.day) == row.quantity
+        if row.kind == "exchange_out":
+            shelves[row.account, row.security] = [share for share in shelf if share.lot != row.lot]
+
+    def _that_came(self, row: Row, out: Row, shares: list[Share]) -> list[Share]:
+        if out.kind == "exchange_out":
+            self.exchanged_on = row.day
+            for share in shares:
+                share.was, share.security, share.lot = share.security, row.security, row.lot or ""
+                self.paid.append((out, share))
+            return shares
+        came = [
+            Share(row.security, parent.cause, -NEVER, Fraction(0), row.account, row.lot or "", None, ("", ""))
+            for parent in shares
+        ]
+        self.spun += [(out, parent, child) for parent, child in zip(shares, came, strict=True)]
+        self.shares += came
+        return came
+
     def _that_moved(self, row: Row, travelling: list[tuple[Row, list[Share]]]) -> tuple[Row, list[Share]] | None:
         """The first that left another account of the kind in the last 30 days: piece by piece, whatever they split."""
         for out, shares in travelling:
@@ -162,13 +204,40 @@ class Oracle:
 
     def _what_the_book_tells(self) -> None:
         """The date of shares that came from outside is known while some of them are still where they came in."""
-        shown = {(account, lot) for account, lot, _ in self.open_lots()}
+        shown = {(account, lot) for account, lot, _ in self.open_lots()} | self.ended
         for share in self.shares:
             if share.bought == -NEVER and share.came_as in shown:
                 share.held_from = BOOK_DATE
 
+    def _what_the_action_did(self, day: int) -> None:
+        """Divide the bases, and tax the money, of what was exchanged or spun off up to a day."""
+        for out, share in [entry for entry in self.paid if entry[0].day <= day]:
+            self.paid.remove((out, share))
+            piece = self.piece(out.security, out.day)
+            money, worth = out.cash * piece, out.price * piece
+            gain = max(min(money, worth - share.basis), Fraction(0))
+            if gain and out.account in TAXABLE:
+                entry = self.reported.setdefault((out.name, term(share.held_from, out.day)), [Fraction(0), Fraction(0)])
+                entry[0] += piece
+                entry[1] += gain
+            share.basis += gain - money
+            if share.given:
+                share.given = (max(share.given[0] + gain - money, Fraction(0)), share.given[1])
+        for out, parent, child in [entry for entry in self.spun if entry[0].day <= day]:
+            self.spun.remove((out, parent, child))
+            child.basis, child.held_from = parent.basis * out.part, parent.held_from
+            parent.basis -= child.basis
+            if parent.given:
+                worth, on = parent.given
+                child.given, parent.given = (worth * out.part, on), (worth * (1 - out.part), on)
+
     def _what_was_washed(self) -> None:
+        self._wash()
+        self._what_the_action_did(self.last_day)
+
+    def _wash(self) -> None:
         for row, share in sorted(self.sold, key=lambda entry: (entry[0].day, entry[1].bought)):
+            self._what_the_action_did(row.day)
             piece = self.piece(share.security, row.day)
             gain, held_from = self._against_its_basis(share, row.price * piece)
             reported = self.reported.setdefault((row.name, term(held_from, row.day)), [Fraction(0), Fraction(0)])
@@ -185,7 +254,8 @@ class Oracle:
                 continue
             catcher.used = True
             caught = self.caught.setdefault((row.name, catcher.cause), [Fraction(0)])
-            caught[0] += self.piece(catcher.security, max(row.day, catcher.bought))
+            later = max(row.day, catcher.bought)
+            caught[0] += self.piece(self._name_on(catcher, later), later)
             entry[2] -= gain
             if catcher.account in TAXABLE:
                 catcher.basis -= gain
@@ -203,16 +273,23 @@ class Oracle:
         return (price - worth, day) if price < worth else (Fraction(0), share.held_from)
 
     def _may_replace(self, sold: Share, day: int) -> Iterator[Share]:
-        group = GROUPS.get(sold.security, sold.security)
         for share in self.shares:  # in the order in which they were bought
+            later = max(share.bought, day)
             if (
                 abs(share.bought - day) <= 30
-                and GROUPS.get(share.security, share.security) == group
+                and self._group_on(self._name_on(share, later), later) == self._group_on(sold.security, later)
                 and share.cause != sold.cause
                 and not share.used
                 and (share.bought > day or share.left_on > day)
             ):
                 yield share
+
+    def _name_on(self, share: Share, day: int) -> str:
+        return share.was if share.was and day < self.exchanged_on else share.security
+
+    def _group_on(self, security: str, day: int) -> str:
+        """Return what a name is identical with on a day: X and what it became are one once it has."""
+        return "Z" if security == "X" and day >= self.exchanged_on else GROUPS.get(security, security)
 
 
 def term(held_from: int | None, sold_on: int) -> str:

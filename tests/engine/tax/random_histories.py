@@ -13,7 +13,17 @@ from fractions import Fraction
 from math import prod
 
 from engine.domain.accounts import Account, AccountBook, Lot, Registration, Transaction, TransactionType
-from tests.engine.tax.oracle import ACCOUNTS, BOOK_DATE, GROUPS, NEVER, RANK, START, TAXABLE, Row
+from tests.engine.tax.oracle import (
+    ACCOUNTS,
+    BOOK_DATE,
+    BOOKS_AN_ACTION,
+    GROUPS,
+    NEVER,
+    RANK,
+    START,
+    TAXABLE,
+    Row,
+)
 
 DAYS = 150
 TRAVEL = (2, 15)  # days of a transfer between two custodians, least and most
@@ -28,9 +38,7 @@ class History:
         self.travelling: list[tuple[int, Row, list[list]]] = []
         self.came: set[str] = set()
         self.moved: dict[tuple[str, Fraction], int] = {}
-        self.splits = self.dice.choice(
-            [{}, {40: "2"}, {30: "1.5", 95: "0.5"}, {60: "0.5", 75: "0.5"}, {50: "2", 58: "1.5"}]
-        )
+        self.splits = self._splits()
         securities = self.dice.choice(["X", "XV", "VW", "VWX"])
         busy = self.dice.choice([0.04, 0.08, 0.16, 0.4])  # from a trade in a month to one in two days
         self.buying = self.dice.choice([0.15, 0.3, 0.45])  # of all trades
@@ -43,6 +51,9 @@ class History:
             self._arrivals(day)
             while self.dice.random() < busy:
                 self._trade(day, self.dice.choice((*ACCOUNTS, "a")), self.dice.choice(securities))
+
+    def _splits(self) -> dict[int, str]:
+        return self.dice.choice([{}, {40: "2"}, {30: "1.5", 95: "0.5"}, {60: "0.5", 75: "0.5"}, {50: "2", 58: "1.5"}])
 
     def _trade(self, day: int, account: str, security: str) -> None:
         price = self.dice.randint(5, 15) + (DAYS - day) // 10
@@ -192,9 +203,13 @@ def transaction(row: Row) -> Transaction:
         quantity=exact(row.quantity),
         price=Decimal(row.price),
         lot_id=row.lot,
-        basis=exact(row.quantity * row.price) if from_outside else None,
+        basis=exact(row.quantity * row.price) if from_outside else Decimal(1) if row.kind in BOOKS_AN_ACTION else None,
         gift_price=Decimal(row.gift) if row.gift else None,
         gift_date=START + timedelta(days=row.day) if row.gift else None,
+        origin=row.origin or None,
+        acquired=None if row.acquired is None else START + timedelta(days=row.acquired),
+        basis_fraction=exact(row.part) if row.part else None,
+        cash=exact(row.quantity * row.cash) if row.cash else None,
     )
 
 
