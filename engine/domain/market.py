@@ -201,8 +201,15 @@ class RiskModel:
         """Row of each security in exposures and specific_variance."""
         return {security_id: row for row, security_id in enumerate(self.security_ids)}
 
+    @cached_property
+    def covariance_root(self) -> Array:
+        """M (k, k) with M M' = factor_covariance. Tiny negative eigenvalues of an imported matrix count as zero."""
+        values, vectors = np.linalg.eigh((self.factor_covariance + self.factor_covariance.T) / 2)
+        root: Array = vectors * np.sqrt(np.clip(values, 0.0, None))
+        return root
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True)
 class MarketSnapshot:
     """All that the accounts of a firm share on one day. marks are the last closes on or before as_of."""
 
@@ -212,6 +219,11 @@ class MarketSnapshot:
     models: Mapping[ModelId, Model]
     substitutes: tuple[Substitute, ...]
     risk: RiskModel
+
+    @cached_property
+    def groups(self) -> Mapping[SecurityId, str]:
+        """The wash-sale group of each security."""
+        return {security_id: security.group for security_id, security in self.securities.items()}
 
     @property
     def priced_on(self) -> date:

@@ -6,11 +6,12 @@ from typing import Final
 
 import numpy as np
 
+from engine.domain.exact import decimal_of, total
 from engine.domain.market import Array
 from engine.domain.plans import Metrics, TaxSummary, Term, Unrealised
 from engine.plan.lots import SaleLot
 from engine.plan.outcome import Outcome, liability_usd
-from engine.plan.problem import Name, Problem
+from engine.plan.problem import Problem
 
 _ZERO: Final = Decimal(0)
 _Buckets = Mapping[tuple[Term, bool], Decimal]
@@ -18,7 +19,7 @@ _Buckets = Mapping[tuple[Term, bool], Decimal]
 
 def turnover(problem: Problem, shares: Sequence[Decimal]) -> Decimal:
     """Return one-way turnover, half of purchases plus sales, as a fraction of V."""
-    traded = sum((abs(q) * name.price for q, name in zip(shares, problem.names, strict=True) if q), _ZERO)
+    traded = sum((abs(q) * problem.names.price(i) for i, q in enumerate(shares) if q), _ZERO)
     return traded / 2 / problem.value
 
 
@@ -43,8 +44,8 @@ def metrics(problem: Problem, done: Outcome) -> tuple[Metrics, Metrics]:
     Before, weights are fractions of its present value; afterwards of V, as in the objective and bounds.
     """
     cash = problem.snapshot.account.cash
-    held = sum((name.shares * name.price for name in problem.names), _ZERO)
-    traded = sum((q * name.price for q, name in zip(done.shares, problem.names, strict=True) if q), _ZERO)
+    held = problem.names.lots.holding.worth(problem.names.listing)
+    traded = sum((q * problem.names.price(i) for i, q in enumerate(done.shares) if q), _ZERO)
     left = done.cash
     unrealised = _unrealised(problem)
     weights = problem.prepared.held
@@ -66,7 +67,7 @@ def metrics(problem: Problem, done: Outcome) -> tuple[Metrics, Metrics]:
 def _metrics(
     problem: Problem, weights: Array, *, nav: Decimal, cash: Decimal, value: Decimal, unrealised: _Buckets
 ) -> Metrics:
-    active = weights - np.array([name.target for name in problem.names])
+    active = weights - problem.names.target
     factor = problem.loadings.T @ active
     cash_weight = float(cash / value) if value > 0 else 0.0
     return Metrics(
@@ -85,17 +86,23 @@ def _metrics(
 
 
 def _sectors(problem: Problem, active: Array) -> tuple[tuple[str, float], ...]:
-    totals: dict[str, float] = {}
-    for name, weight in zip(problem.names, active.tolist(), strict=True):
-        totals[name.security.sector] = totals.get(name.security.sector, 0.0) + weight
-    return tuple(sorted(totals.items()))
+    listing = problem.names.listing
+    sectors = listing.sector[problem.names.code]
+    totals = np.bincount(sectors, active, minlength=len(listing.sectors)).tolist()
+    return tuple((listing.sectors[sector], totals[sector]) for sector in np.unique(sectors).tolist())
 
 
 def _unrealised(problem: Problem) -> _Buckets:
     """Return gains and losses of all lots by (term, is a loss), USD."""
-    totals = {(term, is_loss): _ZERO for term in Term for is_loss in (False, True)}
-    for name in problem.names:
-        for entry in _each_lot(name):
+    table = problem.names.lots
+    plain = ~np.isin(table.owner, list(table.apart))
+    totals = {}
+    for term in Term:
+        for is_loss in (False, True):
+            chosen = plain & (table.is_long == (term is Term.LONG)) & (table.is_loss == is_loss)
+            totals[term, is_loss] = decimal_of(total(table.gain_usd[chosen]), table.gain_decimals)
+    for i, entries in table.apart.items():
+        for entry in _each_lot(entries, in_order=bool(problem.names.loses_in_order[i])):
             totals[entry.term, entry.gain_usd < 0] += entry.gain_usd
     return totals
 
@@ -109,8 +116,6 @@ def _after_sales(done: Outcome, before: _Buckets) -> _Buckets:
     return totals
 
 
-def _each_lot(name: Name) -> Iterable[SaleLot]:
+def _each_lot(entries: Sequence[SaleLot], *, in_order: bool) -> Iterable[SaleLot]:
     """Return one entry of each lot; a lot of which a wash sale catches some shares has several, one after another."""
-    if not name.loses_in_order:
-        return name.lots
-    return {entry.lot.lot_id: entry for entry in name.lots}.values()
+    return {entry.lot.lot_id: entry for entry in entries}.values() if in_order else entries

@@ -63,10 +63,10 @@ def _own_rules(problem: Problem, prices: Prices) -> Iterator[Binding]:
 
 def _bounds(problem: Problem, done: Outcome, prices: Prices) -> Iterator[Binding]:
     for i, rule, price, upper in prices.bound_prices():
-        name = problem.names[i]
-        active = float(done.trade[i]) - name.shortfall
-        detail = f"{name.security.ticker}: {'over' if upper else 'under'}weight limit reached at {active:+.2%}"
-        yield _binding(problem, f"{rule} {name.security.security_id}", price * PERCENT, detail)
+        security = problem.names.security(i)
+        active = float(done.trade[i]) - float(problem.shortfall[i])
+        detail = f"{security.ticker}: {'over' if upper else 'under'}weight limit reached at {active:+.2%}"
+        yield _binding(problem, f"{rule} {security.security_id}", price * PERCENT, detail)
 
 
 def _limits(problem: Problem, done: Outcome, prices: Prices) -> Iterator[Binding]:
@@ -94,9 +94,9 @@ def _limits(problem: Problem, done: Outcome, prices: Prices) -> Iterator[Binding
 
 def _lifted(problem: Problem, prices: Prices) -> Iterator[Binding]:
     for lifted in lifted_rules(prices):
-        name = problem.names[lifted.name]
-        trade = "bought" if lifted.buys else "kept, or sold less of," if lifted.rule in name.rules.must_exit else "sold"
-        own = name.security.security_id
+        security, must_exit = problem.names.security(lifted.name), problem.names.rules[lifted.name].must_exit
+        trade = "bought" if lifted.buys else "kept, or sold less of," if lifted.rule in must_exit else "sold"
+        own = security.security_id
         rule = lifted.rule if own in lifted.rule.split() else f"{lifted.rule} {own}"
-        detail = f"{name.security.ticker} could be {trade} without it; price is the most that lifting it could save"
+        detail = f"{security.ticker} could be {trade} without it; price is the most that lifting it could save"
         yield _binding(problem, rule, lifted.saved, detail)

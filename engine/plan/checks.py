@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -12,7 +13,8 @@ from engine.domain.plans import Check, LotSale, Verdict
 from engine.domain.settings import WashSalePolicy
 from engine.plan.accounting import turnover
 from engine.plan.explain import MAX_NAMES, MAX_TRACKING_ERROR, MAX_TRADES
-from engine.plan.lots import WASH_SALE_LOCK
+from engine.plan.lots import WASH_SALE_LOCK, SaleLot
+from engine.plan.names import Name
 from engine.plan.outcome import Outcome, names_held, row_values
 from engine.plan.problem import (
     ACTIVE_WEIGHT,
@@ -23,8 +25,6 @@ from engine.plan.problem import (
     NET_GAIN,
     SECTOR,
     TURNOVER,
-    Bound,
-    Name,
     Problem,
     Row,
 )
@@ -99,7 +99,7 @@ def _cash(problem: Problem, done: Outcome) -> Check:
     if cash < low - rounding:
         verdict = Verdict.FAIL
     elif cash > high + rounding:
-        one_share = max((name.price for name in problem.names), default=Decimal(0))
+        one_share = max(problem.names.lots.price, default=Decimal(0))
         verdict = Verdict.WARN if settings.whole_shares and cash - high <= one_share else Verdict.FAIL
     band = f"band {settings.min_cash:.2%} to {settings.max_cash:.2%}"
     return Check(rule=CASH, verdict=verdict, detail=f"{amount}; {band}")
@@ -123,31 +123,33 @@ def _rounding(problem: Problem, done: Outcome) -> Decimal:
     """Return the USD that rounding accounts for: a cent, and a millionth of a share for each fractional trade."""
     if problem.settings.whole_shares:
         return _CENT
-    traded = zip(problem.names, done.shares, strict=True)
-    return _CENT + FRACTION * sum((name.price for name, quantity in traded if quantity != 0), Decimal(0))
+    price = problem.names.price
+    return _CENT + FRACTION * sum((price(i) for i, quantity in enumerate(done.shares) if quantity), Decimal(0))
 
 
 def _holdings(problem: Problem, done: Outcome) -> Check:
+    names = problem.names
     short = tuple(
-        f"{name.security.security_id}: sells {-q} of {name.shares} shares"
-        for name, q in zip(problem.names, done.shares, strict=True)
-        if name.shares + q < 0
+        f"{names.security(i).security_id}: sells {-q} of {names.shares(i)} shares"
+        for i, q in enumerate(done.shares)
+        if q < 0 and names.holds(i) + q < 0
     )
     return _check("holdings", _Faults(failed=short), "nothing is sold that is not held")
 
 
 def _restrictions(problem: Problem, done: Outcome) -> _Faults:
     failed, warned = [], []
-    for name, quantity in zip(problem.names, done.shares, strict=True):
-        ticker = name.security.security_id
-        barred = [rule for rule in name.rules.no_buy if rule != WASH_SALES] if quantity > 0 else []
+    names = problem.names
+    for i in names.rulings.ruled:
+        rules, quantity, ticker = names.rules[i], done.shares[i], names.security(i).security_id
+        barred = [rule for rule in rules.no_buy if rule != WASH_SALES] if quantity > 0 else []
         if barred:
             failed.append(f"{ticker}: bought, but {barred[0]}")
-        if quantity < 0 and name.rules.no_sell:
-            failed.append(f"{ticker}: sold, but {name.rules.no_sell[0]}")
-        left = name.shares + quantity
-        if left > 0 and name.rules.must_exit and name.rules.must_exit[0] != LIQUIDATE:
-            warned.append(f"{ticker}: {left} shares stay in spite of {name.rules.must_exit[0]} ({_why_stays(name)})")
+        if quantity < 0 and rules.no_sell:
+            failed.append(f"{ticker}: sold, but {rules.no_sell[0]}")
+        if rules.must_exit and rules.must_exit[0] != LIQUIDATE and names.holds(i) + quantity > 0:
+            left = names.shares(i) + quantity
+            warned.append(f"{ticker}: {left} shares stay in spite of {rules.must_exit[0]} ({_why_stays(names[i])})")
     return _Faults(failed=tuple(failed), warned=tuple(warned))
 
 
@@ -173,26 +175,29 @@ def _wash_sales(problem: Problem, done: Outcome) -> Check:
     allowed = problem.settings.wash_sales is WashSalePolicy.ALLOW
     failed = []
     lost, bought = set(), set()
-    for i, (name, quantity) in enumerate(zip(problem.names, done.shares, strict=True)):
+    names = problem.names
+    for i, quantity in enumerate(done.shares):
         if quantity == 0:
             continue
-        sold = done.sold[i]
+        rules, sold = names.rules[i], done.sold[i]
         loses = taxable and bool(done.counted[i].losses or done.counted[i].disallowed)
         if loses:
-            lost.add(name.security.group)
+            lost.add(names.group(i))
         if quantity > 0:
-            bought.add(name.security.group)
-        if loses and (_sells_locked(name, sold) if allowed else name.rules.no_loss_sale):
-            failed.append(f"{name.security.security_id}: sold at a loss within 30 days of a purchase in the household")
-        if quantity > 0 and WASH_SALES in name.rules.no_buy:
-            failed.append(f"{name.security.security_id}: bought within 30 days of a loss sale in the household")
+            bought.add(names.group(i))
+        if loses and (_sells_locked(names.lots.entries(i), sold) if allowed else rules.no_loss_sale):
+            failed.append(
+                f"{names.security(i).security_id}: sold at a loss within 30 days of a purchase in the household"
+            )
+        if quantity > 0 and WASH_SALES in rules.no_buy:
+            failed.append(f"{names.security(i).security_id}: bought within 30 days of a loss sale in the household")
     failed += [f"{group}: bought and sold at a loss in one plan" for group in sorted(lost & bought)]
     good = _disallowed(done) if done.year.disallowed else "no wash sale anywhere in the household"
     return _check(WASH_SALES, _Faults(failed=tuple(failed)), good)
 
 
-def _sells_locked(name: Name, sold: Sequence[LotSale]) -> bool:
-    locked = {entry.lot.lot_id for entry in name.lots if entry.blocked == WASH_SALE_LOCK}
+def _sells_locked(lots: Sequence[SaleLot], sold: Sequence[LotSale]) -> bool:
+    locked = {entry.lot.lot_id for entry in lots if entry.blocked == WASH_SALE_LOCK}
     return any(sale.gain < 0 and sale.lot_id in locked for sale in sold)
 
 
@@ -207,28 +212,20 @@ def _disallowed(done: Outcome) -> str:
 
 def _bounds(problem: Problem, done: Outcome) -> Iterable[tuple[str, _Faults]]:
     """Judge limits on single names. One that was broken before may stay broken, but not become worse."""
-    faults: dict[str, _Faults] = {}
-    for name, u in zip(problem.names, done.trade.tolist(), strict=True):
-        for bound in name.bounds:
-            found = faults.get(bound.rule)
-            if found is None:
-                found = faults[bound.rule] = _Faults()
-            over = u - bound.at if bound.upper else bound.at - u
-            if over <= _CLOSE:
-                continue
-            text = f"{name.security.security_id}: {over:.2%} of value beyond its limit"
-            if _may_stay(bound, u, enforce=problem.settings.enforce):
-                faults[bound.rule] = _Faults(
-                    failed=found.failed, warned=(*found.warned, f"{text}, no worse than before")
-                )
-            else:
-                faults[bound.rule] = _Faults(failed=(*found.failed, text), warned=found.warned)
+    bounds, names = problem.names.bounds, problem.names
+    faults = {bounds.rules[rule]: _Faults() for rule in np.unique(bounds.rule).tolist()}
+    u = done.trade[bounds.owner]
+    over = np.where(bounds.upper, u - bounds.at, bounds.at - u)
+    may_stay = bounds.is_broken & np.where(bounds.upper, u <= _CLOSE, u >= -_CLOSE) & (not problem.settings.enforce)
+    for k in np.flatnonzero(over > _CLOSE).tolist():
+        rule = bounds.rules[bounds.rule[k]]
+        found = faults[rule]
+        text = f"{names.security(bounds.owner[k]).security_id}: {over[k]:.2%} of value beyond its limit"
+        if may_stay[k]:
+            faults[rule] = _Faults(failed=found.failed, warned=(*found.warned, f"{text}, no worse than before"))
+        else:
+            faults[rule] = _Faults(failed=(*found.failed, text), warned=found.warned)
     return sorted(faults.items(), key=lambda item: (item[0] != ACTIVE_WEIGHT, item[0]))
-
-
-def _may_stay(bound: Bound, u: float, *, enforce: bool) -> bool:
-    no_worse = u <= _CLOSE if bound.upper else u >= -_CLOSE
-    return bound.is_broken and no_worse and not enforce
 
 
 def _rows(problem: Problem, done: Outcome) -> Iterable[tuple[str, _Faults]]:
@@ -311,25 +308,22 @@ def _gains(problem: Problem, done: Outcome) -> Iterable[Check]:
 
 
 def _small_trades(problem: Problem, done: Outcome) -> _Faults:
-    least = problem.settings.min_trade_usd
+    least, names = problem.settings.min_trade_usd, problem.names
     small = tuple(
-        f"{name.security.security_id}: trade of {abs(q) * name.price:,.2f} USD"
-        for name, q in zip(problem.names, done.shares, strict=True)
-        if q != 0 and abs(q) * name.price < least and name.shares + q != 0 and not name.rules.must_exit
+        f"{names.security(i).security_id}: trade of {abs(q) * names.price(i):,.2f} USD"
+        for i, q in enumerate(done.shares)
+        if q and abs(q) * names.price(i) < least and names.holds(i) + q != 0 and not names.rules[i].must_exit
     )
     return _Faults(failed=small)
 
 
 def _price_age(problem: Problem) -> _Faults:
-    old = []
-    as_of, marks = problem.market.as_of, problem.market.marks
-    for name in problem.names:
-        mark = marks[name.security.security_id]
-        if mark.on == as_of:
-            continue
-        age = (as_of - mark.on).days
-        if age > STALE_PRICE_DAYS and NOT_TRADABLE not in name.rules.no_buy:
-            old.append(f"{name.security.security_id}: price of {mark.on.isoformat()}, {age} days old")
+    names, as_of, old = problem.names, problem.market.as_of, []
+    age = as_of.toordinal() - names.listing.day[names.code]
+    for i in np.flatnonzero(age > STALE_PRICE_DAYS).tolist():
+        if NOT_TRADABLE not in names.rules[i].no_buy:
+            day = date.fromordinal(int(names.listing.day[names.code[i]]))
+            old.append(f"{names.security(i).security_id}: price of {day.isoformat()}, {age[i]} days old")
     return _Faults(warned=tuple(old))
 
 

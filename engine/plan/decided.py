@@ -34,21 +34,21 @@ def washed_by_lot(problem: Problem, done: Outcome) -> Mapping[LotId, tuple[Washe
     snapshot = problem.snapshot
     if not snapshot.account.registration.is_taxable or not any(sale.gain < 0 for part in done.sold for sale in part):
         return {}
-    groups = {name: security.group for name, security in problem.market.securities.items()}
     rows = [
         row
-        for name, quantity, sold in zip(problem.names, done.shares, done.sold, strict=True)
+        for i, quantity in enumerate(done.shares)
+        if quantity
         for row in trade_transactions(
             snapshot.account.account_id,
-            name.security.security_id,
-            name.price,
+            problem.names.security(i).security_id,
+            problem.names.price(i),
             quantity if quantity > 0 else None,
-            sold,
+            done.sold[i],
             label="this",
             on=snapshot.as_of,
         )
     ]
-    played = play_out(snapshot, groups, rows)
+    played = play_out(snapshot, problem.market.groups, rows)
     lot_of = {row.transaction_id: row.lot_id for row in rows}
     sales = {sale.lot_id: sale for part in done.sold for sale in part}
     taxable = {book.account.account_id for book in snapshot.household_books if book.account.registration.is_taxable}

@@ -12,8 +12,9 @@ from engine.domain.plans import Plan, PlanStatus, Run
 from engine.domain.settings import PlanSettings
 from engine.plan.decided import washed_by_lot
 from engine.plan.lots import SaleLot
+from engine.plan.names import Name
 from engine.plan.outcome import outcome
-from engine.plan.problem import Name, Problem, build_problem
+from engine.plan.problem import Problem, build_problem
 from engine.plan.propose import household_locks
 from engine.plan.report import plan_of
 from engine.plan.run import reading, run_since

@@ -12,7 +12,7 @@ from engine.domain.market import Array
 from engine.domain.plans import LotSale, Reason, Washed
 from engine.plan.outcome import NOTHING, Counted, Outcome, liability_usd, rates
 from engine.plan.prices import Prices
-from engine.plan.problem import BP, CASH, Name, Problem
+from engine.plan.problem import BP, CASH, Problem
 from engine.tax.matching import WASH_SALE_DAYS
 from engine.tax.netting import plan_liability
 
@@ -41,9 +41,8 @@ def reasons(
     cost = ((p.cost * np.abs(done.trade) + p.impact * done.trade**2) * BP).tolist()
     tax_of, tell = _taxes(problem, done), _Teller(problem)
     found = {}
-    for i, quantity in enumerate(done.shares):
-        if not quantity:
-            continue
+    for i in binding:
+        quantity = done.shares[i]
         counted, known = done.counted[i], worth.get(i)
         tax = _NO_TAX if counted is NOTHING else tax_of(counted)
         found[i] = Reason(
@@ -53,7 +52,7 @@ def reasons(
             worth_bp=None if known is None else known * BP,
             rules=binding[i],
             sentence=tell.sentence(
-                problem.names[i],
+                i,
                 quantity,
                 trade[i],
                 counted,
@@ -87,38 +86,37 @@ def _taxes(problem: Problem, done: Outcome) -> Callable[[Counted], Decimal]:
     return lambda own: whole - liability_usd(problem, Counted(st=year.st - own.st, lt=year.lt - own.lt))
 
 
-def _rules_by_name(problem: Problem, done: Outcome, prices: Prices | None) -> list[tuple[str, ...]]:
-    """Return the rules that bind on each name: its own, and those it takes part in that have a price."""
-    rules: list[list[str]] = [list(name.rules.must_exit) for name in problem.names]
-    trade = done.trade.tolist()
-    for own, name, u in zip(rules, problem.names, trade, strict=True):
-        if u:
-            unit = name.unit
-            for bound in name.bounds:
-                if -unit < u - bound.at < unit:
-                    own.append(bound.rule)
-            if problem.min_trade > 0 and abs(u) - problem.min_trade < unit:
-                own.append("min_trade_usd")
+def _rules_by_name(problem: Problem, done: Outcome, prices: Prices | None) -> dict[int, tuple[str, ...]]:
+    """Return the rules that bind on each name traded: its own, and those it takes part in that have a price."""
+    names, trade, bounds = problem.names, done.trade, problem.names.bounds
+    rules = {i: list(names.rules[i].must_exit) for i, quantity in enumerate(done.shares) if quantity}
+    moves = trade != 0
+    near = np.abs(trade[bounds.owner] - bounds.at) < names.unit[bounds.owner]
+    for k in np.flatnonzero(near & moves[bounds.owner]).tolist():
+        rules[int(bounds.owner[k])].append(bounds.rules[bounds.rule[k]])
+    if problem.min_trade > 0:
+        for i in np.flatnonzero(moves & (np.abs(trade) - problem.min_trade < names.unit)).tolist():
+            rules[i].append("min_trade_usd")
     if prices is None:
-        return [tuple(dict.fromkeys(found)) for found in rules]
+        return {i: tuple(dict.fromkeys(found)) for i, found in rules.items()}
     everywhere = [MAX_TRACKING_ERROR] if prices.variance > 0 else []
-    if problem.settings.max_trades is not None and np.count_nonzero(done.trade) >= problem.settings.max_trades:
+    if problem.settings.max_trades is not None and np.count_nonzero(trade) >= problem.settings.max_trades:
         everywhere.append(MAX_TRADES)
     for row, price in zip(problem.rows, prices.rows.tolist(), strict=True):
         if price != 0.0 and row.rule != CASH:
-            taking_part = done.trade < 0 if row.by_lot_gain else (row.up != 0) | (row.down != 0)
-            for member in np.flatnonzero(taking_part & (done.trade != 0)).tolist():
+            taking_part = trade < 0 if row.by_lot_gain else (row.up != 0) | (row.down != 0)
+            for member in np.flatnonzero(taking_part & moves).tolist():
                 rules[member].append(row.rule)
     binding = tuple(everywhere)
-    return [
-        (tuple(dict.fromkeys(own)) if own else ()) + (binding if u else ()) for own, u in zip(rules, trade, strict=True)
-    ]
+    return {i: tuple(dict.fromkeys(own)) + (binding if moves[i] else ()) for i, own in rules.items()}
 
 
 class _Teller:
     """Sentences about trades. What they all have in common is looked up once: a plan has hundreds of trades."""
 
     def __init__(self, problem: Problem) -> None:
+        self.names, self.held = problem.names, problem.names.held.tolist()
+        self.target = problem.names.target.tolist()
         self.taxable = problem.snapshot.account.registration.is_taxable
         self.netted = problem.netting is not None
         self.liquidate = problem.settings.liquidate
@@ -127,7 +125,7 @@ class _Teller:
 
     def sentence(
         self,
-        name: Name,
+        i: int,
         quantity: Decimal,
         u: float,
         counted: Counted,
@@ -136,10 +134,10 @@ class _Teller:
         risk: float,
         washed: Sequence[Washed] = (),
     ) -> str:
-        held = name.held
-        move = f"from {held:.2%} to {max(held + u, 0.0):.2%} of the account (target {name.target:.2%})"
+        held, must_exit = self.held[i], self.names.rules[i].must_exit
+        move = f"from {held:.2%} to {max(held + u, 0.0):.2%} of the account (target {self.target[i]:.2%})"
         count = abs(quantity)
-        shares = f"{count:,f} share{'' if count == 1 else 's'} of {name.security.ticker}"
+        shares = f"{count:,f} share{'' if count == 1 else 's'} of {self.names.security(i).ticker}"
         if quantity > 0:
             purpose = "brings it closer to its model" if risk > 0 else "invests cash or makes up for other trades"
             return f"Buys {shares}, {move}: {purpose}."
@@ -150,8 +148,8 @@ class _Teller:
             parts.append(self.locked)
         if self.liquidate:
             parts.insert(0, "the account is sold out")
-        elif name.rules.must_exit:
-            parts.insert(0, f"the account may not hold it ({name.rules.must_exit[0]})")
+        elif must_exit:
+            parts.insert(0, f"the account may not hold it ({must_exit[0]})")
         elif risk > 0:
             parts.append("brings the account closer to its model")
         return f"Sells {shares}, {move}: {'; '.join(parts)}."

@@ -23,11 +23,12 @@ from engine.domain.plans import Lock, LockRule, Plan, Run
 from engine.domain.settings import PlanSettings
 from engine.plan.certificate import certify, piece_minima
 from engine.plan.decided import plan_transactions, trade_transactions
-from engine.plan.lots import WASH_SALE_LOCK, sales
+from engine.plan.holding import Flags
+from engine.plan.lot_table import LOCKED
+from engine.plan.lots import sales
 from engine.plan.pieces import piece_table
-from engine.plan.problem import Name, Problem, build_problem
+from engine.plan.problem import Problem, build_problem
 from engine.plan.propose import household_locks, propose_plan
-from engine.plan.rules import WASH_SALES
 from engine.plan.sale_order import FRACTION
 from engine.plan.search import search
 from engine.plan.sides import Found
@@ -96,7 +97,8 @@ def propose_household(
             f"household plan: expected the accounts of one household, found {', '.join(households) or 'none'}"
         )
     own = [settings[snapshot.account.account_id] for snapshot in snapshots]
-    alone = [_solved(s, market, chosen, ()) for s, chosen in zip(snapshots, own, strict=True)]
+    locks_of = _Locks(market)
+    alone = [_solved(s, market, chosen, locks_of(s)) for s, chosen in zip(snapshots, own, strict=True)]
     bound = _joint_bound(alone)
     solved, agreed = list(alone), dict[str, LockRule]()
     for _ in range(_ROUNDS):
@@ -107,9 +109,9 @@ def propose_household(
         locks = tuple(_lock(snapshots[0], group, rule) for group, rule in sorted(agreed.items()))
         for k, (snapshot, chosen) in enumerate(zip(snapshots, own, strict=True)):
             if _concerns(solved[k], clashes):
-                solved[k] = _solved(snapshot, market, chosen, locks)
+                solved[k] = _solved(snapshot, market, chosen, (*locks_of(snapshot), *locks))
     cost = sum(float(problem.value) * found.objective for problem, found in solved if found is not None)
-    members = _in_sight_of_each_other(snapshots, market, own, solved, inputs_hash)
+    members = _in_sight_of_each_other(snapshots, own, solved, locks_of, inputs_hash)
     return HouseholdPlan(members=members, cost_usd=cost, bound_usd=min(bound, cost))
 
 
@@ -144,10 +146,26 @@ def propose_each(
 _Solved = tuple[Problem, Found | None]
 
 
+class _Locks:
+    """The household's locks as each account sees them, worked out once for all that see the same trades."""
+
+    def __init__(self, market: MarketSnapshot) -> None:
+        self.market = market
+        self._known: list[tuple[AccountSnapshot, tuple[Lock, ...]]] = []
+
+    def __call__(self, snapshot: AccountSnapshot) -> tuple[Lock, ...]:
+        for other, found in self._known:
+            if other.household_books is snapshot.household_books and other.pending == snapshot.pending:
+                return found
+        found = household_locks(snapshot, self.market)
+        self._known.append((snapshot, found))
+        return found
+
+
 def _solved(
     snapshot: AccountSnapshot, market: MarketSnapshot, settings: PlanSettings, locks: Iterable[Lock]
 ) -> _Solved:
-    problem = build_problem(snapshot, market, settings, locks=(*household_locks(snapshot, market), *locks))
+    problem = build_problem(snapshot, market, settings, locks=locks)
     return problem, search(problem)
 
 
@@ -167,12 +185,11 @@ def _sides(solved: _Solved) -> tuple[set[str], set[str]]:
     bought, lost = set[str](), set[str]()
     if found is None:
         return bought, lost
-    taxable = problem.snapshot.account.registration.is_taxable
-    for i, name in enumerate(problem.names):
-        if found.trade[i] > _MOVES:
-            bought.add(name.security.group)
-        elif found.trade[i] < -_MOVES and taxable and found.table.sells_loss[found.pieces[i]]:
-            lost.add(name.security.group)
+    names, trade = problem.names, found.trade[: len(problem.names)]
+    bought |= {names.group(i) for i in np.flatnonzero(trade > _MOVES).tolist()}
+    if problem.snapshot.account.registration.is_taxable:
+        loses = found.table.sells_loss[found.pieces[: len(names)]]
+        lost |= {names.group(i) for i in np.flatnonzero((trade < -_MOVES) & loses).tolist()}
     return bought, lost
 
 
@@ -185,7 +202,13 @@ def _clashing(solved: Sequence[_Solved]) -> set[str]:
 
 
 def _concerns(solved: _Solved, groups: set[str]) -> bool:
-    return any(name.security.group in groups for name in solved[0].names)
+    return bool(_members(solved[0], groups).any())
+
+
+def _members(problem: Problem, groups: Iterable[str]) -> Flags:
+    """Return which names are of these groups: (n,)."""
+    listing = problem.names.listing
+    return np.isin(problem.names.code, np.concatenate([listing.in_group[group] for group in groups]))
 
 
 def _modes(solved: _Solved, groups: Sequence[str]) -> Array:
@@ -200,27 +223,27 @@ def _modes(solved: _Solved, groups: Sequence[str]) -> Array:
     row_price = found.solution.row_price
     if found.table.gain_price is not None:
         row_price = np.where(found.table.is_gain_row, found.table.gain_price, row_price)
-    place = {group: k for k, group in enumerate(groups)}
+    members, place = _members(problem, groups), {group: k for k, group in enumerate(groups)}
     for mode, rule in enumerate((LockRule.NO_BUY, LockRule.NO_LOSS_SALE)):
-        locked = replace(problem, names=tuple(_locked(name, place, rule, problem) for name in problem.names))
-        table = piece_table(locked, frame=found.table.frame, prices=row_price)
+        table = piece_table(_locked(problem, members, rule), frame=found.table.frame, prices=row_price)
         lowest = piece_minima(table, factor_price=found.solution.factor_price, row_price=row_price)
-        for i, name in enumerate(problem.names):
-            if name.security.group in place:
-                least = float(lowest[table.pieces_of[i]].min(initial=np.inf))
-                costs[place[name.security.group], mode] += float(problem.value) * least
+        for i in np.flatnonzero(members).tolist():
+            least = float(lowest[table.pieces_of[i]].min(initial=np.inf))
+            costs[place[problem.names.group(i)], mode] += float(problem.value) * least
     return costs
 
 
-def _locked(name: Name, groups: Mapping[str, int], rule: LockRule, problem: Problem) -> Name:
-    if name.security.group not in groups:
-        return name
+def _locked(problem: Problem, members: Flags, rule: LockRule) -> Problem:
+    """Return the problem with a lock on some names in its arrays; what is told of single names knows nothing of it."""
+    names = problem.names
     if rule is LockRule.NO_BUY:
-        return replace(name, rules=replace(name.rules, no_buy=(*name.rules.no_buy, WASH_SALES)))
+        rulings = replace(names.rulings, no_buy=names.rulings.no_buy | members)
+        return replace(problem, names=replace(names, rulings=rulings))
     if not problem.snapshot.account.registration.is_taxable:
-        return name
-    lots = tuple(lot._replace(blocked=WASH_SALE_LOCK) if lot.is_loss else lot for lot in name.lots)
-    return replace(name, lots=lots)
+        return problem
+    lots = names.lots
+    lost = (lots.blocked == 0) & lots.is_loss & members[lots.owner]
+    return replace(problem, names=replace(names, lots=replace(lots, blocked=np.where(lost, LOCKED, lots.blocked))))
 
 
 def _worthier(solved: Sequence[_Solved], groups: Sequence[str]) -> Mapping[str, LockRule]:
@@ -256,9 +279,9 @@ def _certified(found: Found) -> float:
 
 def _in_sight_of_each_other(
     snapshots: Sequence[AccountSnapshot],
-    market: MarketSnapshot,
     settings: Sequence[PlanSettings],
     solved: Sequence[_Solved],
+    locks_of: _Locks,
     inputs_hash: Callable[[AccountSnapshot], str],
 ) -> tuple[MemberPlan, ...]:
     """Plan each account with all others' trades pending: those already made, and what the others intend to do.
@@ -270,7 +293,9 @@ def _in_sight_of_each_other(
         others = [row for member in made for row in member.trades]
         others += [row for own in solved[k + 1 :] for row in _intended(own)]
         seen = replace(snapshot, pending=(*snapshot.pending, *others))
-        plan, run = propose_plan(seen, market, settings[k], inputs_hash=inputs_hash(seen))
+        plan, run = propose_plan(
+            seen, locks_of.market, settings[k], inputs_hash=inputs_hash(seen), locks=locks_of(seen)
+        )
         made.append(MemberPlan(snapshot=seen, plan=plan, run=run))
     return tuple(made)
 
@@ -280,16 +305,16 @@ def _intended(solved: _Solved) -> Iterator[Transaction]:
     problem, found = solved
     if found is None:
         return
-    for i, (name, order) in enumerate(zip(problem.names, found.orders(problem), strict=True)):
-        if abs(found.trade[i]) <= _MOVES:
-            continue
-        shares = abs(Decimal(found.trade[i]) / Decimal(name.unit)).quantize(FRACTION)
+    names, orders, account_id = problem.names, found.orders(problem), problem.snapshot.account.account_id
+    for i in np.flatnonzero(np.abs(found.trade[: len(names)]) > _MOVES).tolist():
+        price, buys = names.price(i), bool(found.trade[i] > 0)
+        shares = abs(Decimal(found.trade[i]) / Decimal(float(names.unit[i]))).quantize(FRACTION)
         yield from trade_transactions(
-            problem.snapshot.account.account_id,
-            name.security.security_id,
-            name.price,
-            shares if found.trade[i] > 0 else None,
-            () if found.trade[i] > 0 else sales(order, shares, name.price),
-            label=f"intended:{problem.snapshot.account.account_id}",
+            account_id,
+            names.security(i).security_id,
+            price,
+            shares if buys else None,
+            () if buys else sales(orders[i], shares, price),
+            label=f"intended:{account_id}",
             on=problem.snapshot.as_of,
         )

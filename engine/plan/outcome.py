@@ -10,8 +10,10 @@ import numpy as np
 
 from engine.domain.market import Array
 from engine.domain.plans import LotSale, Term
+from engine.plan.lot_table import LotTable
 from engine.plan.lots import SaleLot, gain, sales
-from engine.plan.problem import Name, Problem
+from engine.plan.problem import Problem
+from engine.plan.sale_order import Orders
 from engine.tax.netting import YearToDate, netted_liability, plan_liability
 
 _ZERO: Final = Decimal(0)
@@ -72,10 +74,15 @@ class Outcome:
 def outcome(problem: Problem, shares: Sequence[Decimal], orders: Sequence[Sequence[SaleLot]]) -> Outcome:
     """Return what these signed shares do. orders: each name's lots in the order in which they are to be sold."""
     p = problem.prepared
-    parts = [
-        _sale(problem, name, order, -quantity) if quantity < 0 else _NO_SALE
-        for quantity, order, name in zip(shares, orders, problem.names, strict=True)
-    ]
+    parts = [_NO_SALE] * len(shares)
+    for i, quantity in enumerate(shares):
+        if quantity < 0:
+            places = orders.places(i) if isinstance(orders, Orders) else None
+            parts[i] = (
+                _sale(problem, problem.names.price(i), orders[i], -quantity)
+                if places is None
+                else _sale_of_lots(problem.names.lots, problem.names.price(i), places, -quantity)
+            )
     counted = tuple(part[1] for part in parts)
     year = total_of(counted)
     unit = problem.unit
@@ -141,7 +148,11 @@ def liability_usd(problem: Problem, counted: Counted) -> Decimal:
 
 def names_held(problem: Problem, done: Outcome) -> int:
     """Return how many names the account holds after these trades."""
-    return sum(name.shares + quantity != 0 for name, quantity in zip(problem.names, done.shares, strict=True))
+    held = np.asarray(problem.names.whole != 0, dtype=bool)
+    for i, quantity in enumerate(done.shares):
+        if quantity:
+            held[i] = problem.names.holds(i) + quantity != 0
+    return int(held.sum())
 
 
 def rates(problem: Problem) -> tuple[Decimal, Decimal]:
@@ -161,15 +172,16 @@ def row_values(problem: Problem, trade: Array, year: Counted) -> Array:
 def _cash_after(problem: Problem, shares: Sequence[Decimal]) -> Decimal:
     default = Decimal(str(problem.settings.cost_bp))
     cash = problem.snapshot.account.cash + problem.settings.deposit - problem.settings.withdrawal
-    for name, quantity in zip(problem.names, shares, strict=True):
+    names = problem.names
+    for i, quantity in enumerate(shares):
         if quantity:
-            own, amount = name.security.cost_bp, quantity * name.price
+            own, amount = names.security(i).cost_bp, quantity * names.price(i)
             cash -= amount + abs(amount) * (default if own is None else own) / _BP_USD
     return cash
 
 
 def _sale(
-    problem: Problem, name: Name, order: Sequence[SaleLot], quantity: Decimal
+    problem: Problem, price: Decimal, order: Sequence[SaleLot], quantity: Decimal
 ) -> tuple[tuple[LotSale, ...], Counted]:
     """Return the lots that a sale of so many shares closes, in this order, and what they come to for tax."""
     closed, missing = [], quantity
@@ -180,24 +192,45 @@ def _sale(
         closed.append((entry, part))
         missing -= part
     if any(entry.disallowed or entry.quantity != entry.lot.quantity for entry, _ in closed):
-        return sales(order, quantity, name.price), total_of(_each(problem, name, closed))
-    st, lt, losses, sold = _ZERO, _ZERO, _ZERO, []
+        return sales(order, quantity, price), total_of(_each(problem, price, closed))
+    sold = []
     for entry, part in closed:
-        made = entry.gain_usd if part == entry.quantity else gain(entry.lot, part, name.price)
+        made = entry.gain_usd if part == entry.quantity else gain(entry.lot, part, price)
         sold.append(LotSale(lot_id=entry.lot.lot_id, quantity=part, term=entry.term, gain=made))
-        if entry.term is Term.SHORT:
-            st += made
+    return tuple(sold), _counted(sold)
+
+
+def _sale_of_lots(
+    table: LotTable, price: Decimal, places: Iterable[int], quantity: Decimal
+) -> tuple[tuple[LotSale, ...], Counted]:
+    """Return the same of whole lots by their places in the table."""
+    sold, missing = [], quantity
+    for j in places:
+        if missing <= 0:
+            break
+        part, made = table.sold(j, missing, price)
+        sold.append(LotSale(lot_id=table.holding.lot_id(table.row[j]), quantity=part, term=table.term(j), gain=made))
+        missing -= part
+    return tuple(sold), _counted(sold)
+
+
+def _counted(sold: Iterable[LotSale]) -> Counted:
+    """Return what sales come to of which nothing is disallowed."""
+    st, lt, losses = _ZERO, _ZERO, _ZERO
+    for sale in sold:
+        if sale.term is Term.SHORT:
+            st += sale.gain
         else:
-            lt += made
-        if made < 0:
-            losses -= made
-    return tuple(sold), Counted(st=st, lt=lt, losses=losses)
+            lt += sale.gain
+        if sale.gain < 0:
+            losses -= sale.gain
+    return Counted(st=st, lt=lt, losses=losses)
 
 
-def _each(problem: Problem, name: Name, closed: Iterable[tuple[SaleLot, Decimal]]) -> Iterator[Counted]:
+def _each(problem: Problem, price: Decimal, closed: Iterable[tuple[SaleLot, Decimal]]) -> Iterator[Counted]:
     """Yield what each part of a lot comes to for tax, shares whose loss is disallowed being parts of their own."""
     for entry, part in closed:
-        made = gain(entry.lot, part, name.price)
+        made = gain(entry.lot, part, price)
         if entry.disallowed:
             later = _saved_later(problem, entry, -made)
             yield Counted(disallowed=-made, later=later, gone=_ZERO if entry.deferred else -made)

@@ -1,6 +1,5 @@
 """What does the compiled core see of a problem? Its names, lots, limits and rows as flat arrays, made once."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.market import Array
-from engine.domain.plans import Term
 from engine.plan.lots import is_ordered
-from engine.plan.problem import Name, Problem
+from engine.plan.problem import Problem
 
 Indices = NDArray[np.intp]
 Flags = NDArray[np.bool_]
@@ -72,60 +70,53 @@ class Prepared:
 def prepared(problem: Problem) -> Prepared:
     """Return the problem's arrays; they depend on nothing but the problem."""
     names, n = problem.names, len(problem.names)
-    sellable = [name.sellable for name in names]
-    lots = [entry for own in sellable for entry in own]
-    first = _first(sellable)
-    owner = np.repeat(np.arange(n), np.diff(first))
-    weight = np.array([entry.weight for entry in lots], dtype=float)
-    tax, gain = (
-        np.array([entry.tax for entry in lots], dtype=float),
-        np.array([entry.gain for entry in lots], dtype=float),
-    )
-    is_loss = np.array([entry.is_loss for entry in lots], dtype=bool)
-    is_long = np.array([entry.term is Term.LONG for entry in lots], dtype=bool)
-    disallowed = np.array([entry.disallowed for entry in lots], dtype=bool)
-    ordered = is_ordered(problem.settings.lot_method)
-    in_order = _flags(ordered or name.loses_in_order for name in names)
+    table = names.lots
+    sellable = np.flatnonzero(table.blocked == 0)
+    everyone = table.owner
+    owner = everyone[sellable]
+    count = np.bincount(owner, minlength=n)
+    first = _first(count)
+    weight, tax, gain = table.weight[sellable], table.tax[sellable], table.gain[sellable]
+    is_loss, is_long, disallowed = table.is_loss[sellable], table.is_long[sellable], table.disallowed[sellable]
+    in_order = names.loses_in_order | is_ordered(problem.settings.lot_method)
     losses = np.concatenate([[0], np.cumsum(is_loss)])
     harmless = ~is_loss & (~in_order[owner] | (losses[:-1] == losses[first[owner]]))  # sold without selling a loss
-    held, must_exit = np.array([name.held for name in names]), _flags(name.rules.must_exit for name in names)
-    no_buy = _flags(name.rules.no_buy for name in names)
+    held, must_exit, no_buy = names.held, names.rulings.must_exit, names.rulings.no_buy
     room = np.where(no_buy, 0.0, np.maximum(0.0, _MOST_BOUGHT - held))
-    least, most = _limits(problem)
+    least, most = limits(problem)
     all_of_it = np.bincount(owner, weight, minlength=n)
     groups = _groups(problem)
     grouped = np.zeros(n, dtype=bool)
     for group in groups:
         grouped[group] = True
-    hinges = [_broken(problem, name) for name in names]
+    hinges = _broken(problem)
     elastic = [(r, sign, slack) for r, row in enumerate(problem.rows)
                for sign, slack in ((1.0, row.slack_below), (-1.0, row.slack_above)) if slack > 0]  # fmt: skip
     return Prepared(
         held=held,
         shortfall=problem.shortfall,
-        cost=np.array([name.cost for name in names]),
-        alpha=np.array([name.alpha for name in names]),
-        specific=problem.specific,
-        impact=problem.impact,
+        cost=names.cost,
+        alpha=names.alpha,
+        specific=names.specific,
+        impact=names.impact,
         lo=np.maximum(-all_of_it, least),
         hi=np.where(must_exit, -all_of_it, np.minimum(room, most)),
         lo_gains_only=np.maximum(-np.bincount(owner, np.where(harmless, weight, 0.0), minlength=n), least),
-        whole=np.where([len(own) == len(name.lots) for name, own in zip(names, sellable, strict=True)], all_of_it, 0.0),
+        whole=np.where(count == np.diff(table.first), all_of_it, 0.0),
         must_exit=must_exit,
         grouped=grouped,
         in_order=in_order,
         has_loss=np.bincount(owner, is_loss, minlength=n) > 0,
-        hinge_first=_first(hinges),
-        hinge_at=np.array([at for own in hinges for at, _ in own], dtype=float),
-        hinge_upper=np.array([upper for own in hinges for _, upper in own], dtype=bool),
+        hinge_first=_first(np.bincount(names.bounds.owner[hinges], minlength=n)),
+        hinge_at=names.bounds.at[hinges],
+        hinge_upper=names.bounds.upper[hinges],
         lot_first=first,
         lot_weight=weight,
         lot_tax=tax if problem.netting is None else np.where(disallowed, tax, 0.0),
         lot_st_gain=np.where(disallowed | is_long, 0.0, gain),
         lot_lt_gain=np.where(disallowed | ~is_long, 0.0, gain),
         lot_is_loss=is_loss,
-        lot_number=np.array([k for name in names for k, entry in enumerate(name.lots) if entry.blocked is None],
-                            dtype=np.intp),
+        lot_number=sellable - table.first[owner],
         up=np.array([row.up for row in problem.rows]).reshape(len(problem.rows), n),
         down=np.array([row.down for row in problem.rows]).reshape(len(problem.rows), n),
         st=np.array([row.st for row in problem.rows]),
@@ -139,43 +130,35 @@ def prepared(problem: Problem) -> Prepared:
     )  # fmt: skip
 
 
-def _first(parts: Sequence[Sequence[object]]) -> Indices:
-    """Return where each part begins, and one past the last."""
-    return np.concatenate([[0], np.cumsum([len(part) for part in parts], dtype=np.intp)]).astype(np.intp)
+def _first(counts: Indices) -> Indices:
+    """Return where each name's own begin, and one past the last."""
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
 
 
-def _flags(answers: Iterable[object]) -> Flags:
-    return np.array([bool(answer) for answer in answers], dtype=bool)
-
-
-def _limits(problem: Problem) -> tuple[Array, Array]:
+def limits(problem: Problem) -> tuple[Array, Array]:
     """Return the least and the most that names may trade: (n,).
 
     A limit that is broken and priced stops only what would make it worse. A name that must go has none.
     """
-    least, most = [-np.inf] * len(problem.names), [np.inf] * len(problem.names)
-    enforced = problem.settings.enforce
-    for i, name in enumerate(problem.names):
-        for bound in name.bounds:
-            limit = 0.0 if bound.is_broken and not enforced else bound.at
-            if bound.upper:
-                most[i] = min(most[i], limit)
-            else:
-                least[i] = max(least[i], limit)
-    return np.array(least), np.array(most)
+    least, most = np.full(len(problem.names), -np.inf), np.full(len(problem.names), np.inf)
+    bounds = problem.names.bounds
+    at = bounds.at if problem.settings.enforce else np.where(bounds.is_broken, 0.0, bounds.at)
+    np.minimum.at(most, bounds.owner[bounds.upper], at[bounds.upper])
+    np.maximum.at(least, bounds.owner[~bounds.upper], at[~bounds.upper])
+    return least, most
 
 
-def _broken(problem: Problem, name: Name) -> list[tuple[float, bool]]:
-    if problem.settings.enforce or name.rules.must_exit:
-        return []
-    return [(bound.at, bound.upper) for bound in name.bounds if bound.is_broken]
+def _broken(problem: Problem) -> Indices:
+    """Return the limits that are broken and priced."""
+    if problem.settings.enforce:
+        return np.empty(0, dtype=np.intp)
+    return np.flatnonzero(problem.names.bounds.is_broken)
 
 
 def _groups(problem: Problem) -> tuple[Indices, ...]:
     """Return columns of each wash-sale group with several names, in accounts where a loss has a tax meaning."""
     if not problem.snapshot.account.registration.is_taxable:
         return ()
-    members: dict[str, list[int]] = {}
-    for i, name in enumerate(problem.names):
-        members.setdefault(name.security.group, []).append(i)
-    return tuple(np.array(columns) for _, columns in sorted(members.items()) if len(columns) > 1)
+    group = problem.names.listing.group[problem.names.code]
+    shared = np.flatnonzero(np.bincount(group) > 1)
+    return tuple(np.flatnonzero(group == one) for one in shared.tolist())

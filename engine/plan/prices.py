@@ -63,7 +63,7 @@ class Prices:
         solution = self.found.solution
         return piece_minima(self.found.table, factor_price=solution.factor_price, row_price=solution.row_price)
 
-    @property
+    @cached_property
     def lowest(self) -> Array:
         """The same but for charges on trades and names: (p,)."""
         table = self.found.table
@@ -91,22 +91,20 @@ class Prices:
 
     def bound_prices(self) -> Iterator[tuple[int, str, float, bool]]:
         """Return (name, rule, price a unit of weight, upper) of every single-name limit that binds."""
-        table, trade = self.found.table, self.found.trade.tolist()
+        table, bounds = self.found.table, self.problem.names.bounds
         priced = table.gradient + self.all_rows @ table.rates
-        for i, name in enumerate(self.problem.names):
-            near = [bound for bound in name.bounds if abs(trade[i] - bound.at) < _INSIDE and not bound.is_broken]
-            if not near:
-                continue
+        is_near = (np.abs(self.found.trade[bounds.owner] - bounds.at) < _INSIDE) & ~bounds.is_broken
+        for k in np.flatnonzero(is_near).tolist():
+            i, upper = int(bounds.owner[k]), bool(bounds.upper[k])
             piece = self.found.pieces[i]
             first, last = table.first_segment[piece], table.first_segment[piece + 1]
             if first == last:
                 continue
             at_low = priced[first] + self.linear[i]
             at_high = priced[last - 1] + self.linear[i] + table.curvature[last - 1] * table.length[last - 1]
-            for bound in near:
-                price = -at_high if bound.upper else at_low
-                if price > _BINDS:
-                    yield i, bound.rule, float(price), bound.upper
+            price = -at_high if upper else at_low
+            if price > _BINDS:
+                yield i, bounds.rules[bounds.rule[k]], float(price), upper
 
     @cached_property
     def lagrangian(self) -> Array:

@@ -9,26 +9,31 @@ with f_i the tax, cost and tilt of one name, subject to lo <= rows(u) <= hi. A r
 `down` for each unit sold, and `st` and `lt` for each unit of realised gain of that term.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from engine.domain.accounts import AccountSnapshot, Lot
+from engine.domain.accounts import AccountSnapshot
 from engine.domain.errors import DataError
+from engine.domain.exact import product, quotients, sums_by
 from engine.domain.identifiers import LotId, SecurityId
-from engine.domain.market import Array, MarketSnapshot, Security
+from engine.domain.listing import listing_of
+from engine.domain.market import Array, MarketSnapshot
 from engine.domain.plans import Lock
-from engine.domain.policy import means, words_for
+from engine.domain.policy import words_for
 from engine.domain.settings import LotMethod, PlanSettings, WashSalePolicy
-from engine.domain.valuation import net_asset_value, positions
-from engine.plan.lots import SaleLot, sale_lots
+from engine.domain.valuation import net_asset_value
+from engine.plan.holding import Holding, Indices, holding_of, securities_of
+from engine.plan.lot_table import lot_table
+from engine.plan.lots import sale_lots
+from engine.plan.names import Bounds, Names
 from engine.plan.netted import Netting, netting_of
-from engine.plan.rules import NameRules, name_rules, weight_limits
+from engine.plan.rules import Rulings, name_rules, weight_limits
 from engine.plan.terms import LinearRule, Term, costs_of, require_terms
 from engine.plan.washes import Caught, caught_losses
 from engine.risk.measure import require_risk
@@ -40,7 +45,6 @@ if TYPE_CHECKING:
 
 BP: Final = 1e4
 PERCENT: Final = 0.01
-_NOTHING: Final = Decimal(0)
 MIN_CASH: Final = "min_cash"
 MAX_CASH: Final = "max_cash"
 CASH: Final = "cash band"
@@ -49,50 +53,6 @@ NET_GAIN: Final = "max_net_gain"
 ACTIVE_WEIGHT: Final = "max_active_weight"
 SECTOR: Final = "max_sector_active"
 FACTOR: Final = "max_factor_active"
-
-
-class Bound(NamedTuple):
-    """A limit on one name's trade: u <= at (upper) or u >= at. One that u = 0 breaks is priced, not forced."""
-
-    rule: str
-    upper: bool
-    at: float
-
-    @property
-    def is_broken(self) -> bool:
-        return self.at < 0 if self.upper else self.at > 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Name:
-    """One security of the problem. held, target: weights; unit: weight of one share; lots: its lots, order of sale.
-
-    impact: cost of a unit of squared trade. loses_in_order: the lots are sold as they come, whatever the lot method,
-    because which loss a wash sale disallows depends on their order.
-    """
-
-    security: Security
-    shares: Decimal
-    price: Decimal
-    unit: float
-    held: float
-    target: float
-    cost: float
-    alpha: float
-    specific: float
-    impact: float
-    lots: tuple[SaleLot, ...]
-    rules: NameRules
-    bounds: tuple[Bound, ...]
-    loses_in_order: bool = False
-
-    @property
-    def shortfall(self) -> float:
-        return self.target - self.held
-
-    @property
-    def sellable(self) -> tuple[SaleLot, ...]:
-        return tuple(lot for lot in self.lots if lot.blocked is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +82,7 @@ class Problem:
     market: MarketSnapshot
     settings: PlanSettings
     value: Decimal
-    names: tuple[Name, ...]
+    names: Names
     loadings: Array
     rows: tuple[Row, ...]
     min_trade: float
@@ -151,27 +111,34 @@ class Problem:
 
         return written_terms(self)
 
-    @cached_property
+    @property
     def impact(self) -> Array:
-        return np.array([name.impact for name in self.names])
+        return self.names.impact
 
-    @cached_property
+    @property
     def shortfall(self) -> Array:
-        return np.array([name.shortfall for name in self.names])
+        return self.names.shortfall
 
-    @cached_property
+    @property
     def specific(self) -> Array:
-        return np.array([name.specific for name in self.names])
+        return self.names.specific
 
-    @cached_property
+    @property
     def unit(self) -> Array:
         """One share of each name, a fraction of V: (n,)."""
-        return np.array([name.unit for name in self.names])
+        return self.names.unit
 
 
 def value_after_flow(snapshot: AccountSnapshot, market: MarketSnapshot, settings: PlanSettings) -> Decimal:
-    """Return V, the net asset value with the deposit in and the withdrawal out, USD."""
-    return net_asset_value(snapshot, market) + settings.deposit - settings.withdrawal
+    """Return V, the net asset value with the deposit in and the withdrawal out, USD.
+
+    Raises DataError when a holding has no price.
+    """
+    flow = snapshot.account.cash + settings.deposit - settings.withdrawal
+    listing, lots = listing_of(market), snapshot.book.lot_rows
+    if not listing.is_whole or not listing.code.keys() >= securities_of(lots):
+        return net_asset_value(snapshot, market) + settings.deposit - settings.withdrawal
+    return holding_of(lots, listing).worth(listing) + flow
 
 
 def build_problem(
@@ -189,37 +156,35 @@ def build_problem(
     Raises DataError for a missing price, risk row, security or model, a value of V not above 0, tax rates that
     net_taxes cannot net, or a term that is not sound.
     """
-    account, risk = snapshot.account, market.risk
-    value = value_after_flow(snapshot, market, settings)
+    account, risk, listing = snapshot.account, market.risk, listing_of(market)
+    _require_listed(snapshot, market, also)
+    holding = holding_of(snapshot.book.lot_rows, listing)
+    value = holding.worth(listing) + account.cash + settings.deposit - settings.withdrawal
     if value <= 0:
         raise DataError(f"account {account.account_id}: expected a value above 0 after the cash flow, found {value}")
-    held, targets = positions(snapshot.lots), _targets(snapshot, market)
-    ids = sorted({*held, *targets, *also})
-    _require_priced(ids, market)
     require_terms(terms, market)
-    require_risk(risk, ids)
-    securities = [market.securities[name] for name in ids]
-    rules = name_rules(snapshot, market, settings, locks, securities)
-    lots: dict[SecurityId, list[Lot]] = {}
-    for lot in snapshot.lots:
-        lots.setdefault(lot.security_id, []).append(lot)
-    inputs = _Inputs(snapshot=snapshot, market=market, settings=settings, value=value, terms=tuple(terms))
-    inputs = replace(inputs, caught=_caught(inputs, securities, rules, lots))
-    index = [risk.position[name] for name in ids]
-    names = tuple(
-        _name(security, answer, lots.get(name, []), held.get(name, _NOTHING), targets.get(name, 0.0), specific, inputs)
-        for name, security, answer, specific in zip(
-            ids, securities, rules, risk.specific_variance[index].tolist(), strict=True
-        )
-    )
+    target = np.zeros(len(listing.ids))
+    is_name = np.zeros(len(listing.ids), dtype=bool)
+    models, weights = listing.targets[account.model_id]
+    target[models] = weights
+    is_name[models], is_name[holding.code], is_name[[listing.code[each] for each in also]] = True, True, True
+    codes = np.flatnonzero(is_name)
+    index = listing.risk_row[codes]
+    if (index < 0).any():
+        require_risk(risk, [listing.ids[code] for code in codes])
+    inputs = _Inputs(
+        snapshot=snapshot, market=market, settings=settings, value=value, terms=tuple(terms), holding=holding,
+        codes=codes, rulings=name_rules(snapshot, market, settings, locks, codes),
+    )  # fmt: skip
+    names = _names(inputs, target[codes], risk.specific_variance[index])
     exposures = risk.exposures[index]
     return Problem(
         snapshot=snapshot,
         market=market,
         settings=settings,
         value=value,
-        names=tuple(_with_costs(name, inputs.terms) for name in names),  # which rows, being cash, do not know
-        loadings=exposures @ _square_root(risk.factor_covariance),
+        names=_with_costs(names, inputs.terms),  # which rows, being cash, do not know
+        loadings=exposures @ risk.covariance_root,
         rows=tuple(_rows(inputs, names, exposures)),
         min_trade=float(settings.min_trade_usd / value),
         penalty=settings.breach_penalty / BP / PERCENT,
@@ -248,143 +213,162 @@ def _netting(inputs: "_Inputs") -> Netting | None:
     )
 
 
-def _targets(snapshot: AccountSnapshot, market: MarketSnapshot) -> dict[SecurityId, float]:
-    account = snapshot.account
+def _require_listed(snapshot: AccountSnapshot, market: MarketSnapshot, also: Iterable[SecurityId]) -> None:
+    """Raise DataError for a model or a security that the market does not know, or that has no price."""
+    account, listing = snapshot.account, listing_of(market)
+    held = securities_of(snapshot.book.lot_rows)
+    if not listing.is_whole or not listing.code.keys() >= held:
+        net_asset_value(snapshot, market)  # which names a holding without a price
     if account.model_id not in market.models:
         raise DataError(f"account {account.account_id}: model {account.model_id} does not exist")
-    return {name: float(weight) for name, weight in market.models[account.model_id].weights}
-
-
-def _require_priced(names: Iterable[SecurityId], market: MarketSnapshot) -> None:
-    for kind, known in (("security", market.securities.keys()), ("price", market.marks.keys())):
-        missing = sorted(set(names) - known)
-        if missing:
-            raise DataError(
-                f"plan: expected a {kind} for every holding and model name, found none for {', '.join(missing)}"
-            )
+    asked = {*also, *held}
+    if not listing.is_whole or account.model_id not in listing.targets or not listing.code.keys() >= asked:
+        names = {*asked, *(name for name, _ in market.models[account.model_id].weights)}
+        for kind, known in (("security", market.securities.keys()), ("price", market.marks.keys())):
+            missing = sorted(names - known)
+            if missing:
+                raise DataError(
+                    f"plan: expected a {kind} for every holding and model name, found none for {', '.join(missing)}"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Inputs:
+    """What a problem is built from. codes: of its names in the market's listing."""
+
     snapshot: AccountSnapshot
     market: MarketSnapshot
     settings: PlanSettings
     value: Decimal
     terms: tuple[Term, ...]
-    caught: Mapping[SecurityId, Mapping[LotId, tuple[Caught, ...]]] = field(default_factory=dict)
+    holding: Holding
+    codes: Indices
+    rulings: Rulings
 
 
-def _caught(
-    inputs: _Inputs, securities: Sequence[Security], rules: Sequence[NameRules], lots: Mapping[SecurityId, list[Lot]]
-) -> Mapping[SecurityId, Mapping[LotId, tuple[Caught, ...]]]:
+def _names(inputs: _Inputs, target: Array, specific: Array) -> Names:
+    snapshot, settings, value, holding = inputs.snapshot, inputs.settings, inputs.value, inputs.holding
+    listing, codes, rulings = listing_of(inputs.market), inputs.codes, inputs.rulings
+    caught = _caught(inputs)
+    lots = lot_table(
+        holding,
+        rulings,
+        codes,
+        listing,
+        snapshot.account,
+        settings,
+        value=value,
+        on=snapshot.as_of,
+        caught=caught,
+    )
+    place = np.full(len(listing.ids), -1, dtype=np.intp)
+    place[codes] = np.arange(len(codes))
+    whole = sums_by(holding.quantity, place[holding.code], len(codes))
+    price = listing.price_whole[codes]
+    unit = Fraction(value) * 10**listing.price_decimals
+    held = quotients(product(whole, price), unit * 10**holding.quantity_decimals)
+    own = listing.cost_bp[codes]
+    in_order = np.zeros(len(codes), dtype=bool)
+    in_order[[i for i, found in caught.items() if found]] = True
+    return Names(
+        listing=listing,
+        code=codes,
+        whole=whole,
+        unit=quotients(price, unit),
+        held=held,
+        target=target,
+        cost=np.where(np.isnan(own), settings.cost_bp, own) / BP,
+        alpha=_tilts(inputs),
+        specific=specific,
+        impact=_impacts(inputs),
+        rulings=rulings,
+        bounds=_bounds(inputs, held, target),
+        lots=lots,
+        loses_in_order=in_order,
+    )
+
+
+def _caught(inputs: _Inputs) -> Mapping[int, Mapping[LotId, Sequence[Caught]]]:
     """Return, for each name that may be sold at a loss in spite of a lock, the shares that the lock's causes catch.
 
     A name of a group of several stays locked, and so does one whose lots go in an order that is neither that of tax nor
     of acquisition: there the shares that are caught depend on what else is sold.
     """
-    settings, snapshot = inputs.settings, inputs.snapshot
+    settings, snapshot, holding = inputs.settings, inputs.snapshot, inputs.holding
+    listing, codes = listing_of(inputs.market), inputs.codes
     if settings.wash_sales is not WashSalePolicy.ALLOW or settings.lot_method in (LotMethod.HIFO, LotMethod.LIFO):
         return {}
-    members = Counter(security.group for security in securities)
-    names = {
-        security.security_id: rule
-        for security, rule in zip(securities, rules, strict=True)
-        if rule.no_loss_sale and members[security.group] == 1
-    }
+    members = np.bincount(listing.group[codes], minlength=len(listing.groups))
+    names = [
+        i for i in inputs.rulings.ruled if inputs.rulings.of[i].no_loss_sale and members[listing.group[codes[i]]] == 1
+    ]
     sellable = [
         entry.lot
-        for name, rule in names.items()
-        for entry in _sale_lots(lots.get(name, []), rule, inputs.market.marks[name].price, inputs, {})
+        for i in names
+        for entry in sale_lots(
+            tuple(holding.some(np.flatnonzero(holding.code == codes[i]).tolist())),
+            snapshot.account,
+            settings,
+            inputs.rulings.of[i],
+            price=listing.price[codes[i]],
+            value=inputs.value,
+            on=snapshot.as_of,
+            caught={},
+        )
         if entry.blocked is None and (entry.is_loss or settings.liquidate)  # what is sold out replaces nothing
     ]
     found = caught_losses(snapshot, inputs.market, sellable)
     return dict.fromkeys(names, found)
 
 
-def _sale_lots(
-    lots: Sequence[Lot],
-    rules: NameRules,
-    price: Decimal,
-    inputs: _Inputs,
-    caught: Mapping[LotId, tuple[Caught, ...]] | None,
-) -> tuple[SaleLot, ...]:
-    snapshot = inputs.snapshot
-    return sale_lots(
-        lots,
-        snapshot.account,
-        inputs.settings,
-        rules,
-        price=price,
-        value=inputs.value,
-        on=snapshot.as_of,
-        caught=caught,
-    )
+def _tilts(inputs: _Inputs) -> Array:
+    settings, listing = inputs.settings, listing_of(inputs.market)
+    tilts = np.zeros(len(inputs.codes))
+    if settings.tilt:
+        concerned = np.isin(inputs.codes, listing.meant(settings.tilt))
+        for i in np.flatnonzero(concerned).tolist():
+            words = words_for(listing.securities[inputs.codes[i]]) & settings.tilt.keys()
+            tilts[i] = float(sum(settings.tilt[word] for word in sorted(words)))
+    return tilts
 
 
-def _name(
-    security: Security,
-    rules: NameRules,
-    lots: Sequence[Lot],
-    shares: Decimal,
-    target: float,
-    specific: float,
-    inputs: _Inputs,
-) -> Name:
-    settings, value = inputs.settings, inputs.value
-    price = inputs.market.marks[security.security_id].price
-    held = float(shares * price / value)
-    cost_bp = settings.cost_bp if security.cost_bp is None else float(security.cost_bp)
-    caught = inputs.caught.get(security.security_id)
-    return Name(
-        security=security,
-        shares=shares,
-        price=price,
-        unit=float(price / value),
-        held=held,
-        target=target,
-        cost=cost_bp / BP,
-        alpha=_tilt(security, settings),
-        specific=specific,
-        impact=_impact(security, settings, value),
-        lots=_sale_lots(lots, rules, price, inputs, caught),
-        rules=rules,
-        bounds=_bounds(rules, settings, held, target),
-        loses_in_order=bool(caught),
-    )
-
-
-def _tilt(security: Security, settings: PlanSettings) -> float:
-    if not settings.tilt:
-        return 0.0
-    return float(sum(settings.tilt[word] for word in sorted(words_for(security) & settings.tilt.keys())))
-
-
-def _impact(security: Security, settings: PlanSettings, value: Decimal) -> float:
+def _impacts(inputs: _Inputs) -> Array:
     """Return what a unit of squared trade costs: the price moves in proportion to the share of a day's volume traded.
 
     Source: Kyle, Continuous auctions and insider trading, Econometrica 53 (1985), whose price impact is linear.
     """
-    if not security.adv_usd or not settings.impact_bp:
-        return 0.0
-    return settings.impact_bp / BP * float(value / security.adv_usd)
+    per_bp, securities = inputs.settings.impact_bp, listing_of(inputs.market).securities
+    if not per_bp:
+        return np.zeros(len(inputs.codes))
+    volumes = [securities[code].adv_usd for code in inputs.codes]
+    return np.array([per_bp / BP * float(inputs.value / volume) if volume else 0.0 for volume in volumes])
 
 
-def _bounds(rules: NameRules, settings: PlanSettings, held: float, target: float) -> tuple[Bound, ...]:
-    """Return the limits on a name's trade. A name that must go has none: leaving it is the rule that counts."""
-    if rules.must_exit:
-        return ()
-    bounds = []
-    if settings.max_active_weight is not None:
-        for upper, limit in ((True, settings.max_active_weight), (False, -settings.max_active_weight)):
-            bounds.append(Bound(rule=ACTIVE_WEIGHT, upper=upper, at=target + limit - held))
-    bounds += [Bound(rule=limit.rule, upper=limit.upper, at=limit.value - held) for limit in rules.limits]
-    return tuple(bounds)
+def _bounds(inputs: _Inputs, held: Array, target: Array) -> Bounds:
+    """Return the limits on each name's trade. A name that must go has none: leaving it is the rule that counts."""
+    limit, rulings = inputs.settings.max_active_weight, inputs.rulings
+    bound = np.flatnonzero(~rulings.must_exit)
+    rules, owner, rule = [ACTIVE_WEIGHT], np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
+    upper, at = np.empty(0, dtype=bool), np.empty(0)
+    if limit is not None:
+        owner, rule = np.repeat(bound, 2), np.zeros(2 * len(bound), dtype=np.intp)
+        upper = np.tile([True, False], len(bound))
+        at = target[owner] + np.tile([limit, -limit], len(bound)) - held[owner]
+    singles = [(i, own) for i in rulings.ruled if not rulings.must_exit[i] for own in rulings.of[i].limits]
+    if singles:
+        rules += sorted({own.rule for _, own in singles})
+        owner = np.append(owner, [i for i, _ in singles])
+        rule = np.append(rule, [rules.index(own.rule) for _, own in singles])
+        upper = np.append(upper, [own.upper for _, own in singles])
+        at = np.append(at, [own.value - held[i] for i, own in singles])
+        order = np.argsort(owner, kind="stable")
+        owner, rule, upper, at = owner[order], rule[order], upper[order], at[order]
+    return Bounds(rules=tuple(rules), owner=owner, rule=rule, upper=upper, at=at)
 
 
-def _rows(inputs: _Inputs, names: Sequence[Name], exposures: Array) -> Iterable[Row]:
+def _rows(inputs: _Inputs, names: Names, exposures: Array) -> Iterable[Row]:
     snapshot, settings, value = inputs.snapshot, inputs.settings, inputs.value
-    cost = np.array([name.cost for name in names])
-    active = -np.array([name.shortfall for name in names])
+    listing, cost, active = names.listing, names.cost, -names.shortfall
     ones = np.ones(len(names))
     if settings.liquidate:  # nothing is left to follow, and cash is all that there will be
         yield Row(rule=CASH, up=ones + cost, down=cost - ones, lo=-np.inf, hi=np.inf)
@@ -393,23 +377,23 @@ def _rows(inputs: _Inputs, names: Sequence[Name], exposures: Array) -> Iterable[
     yield Row(rule=CASH, up=ones + cost, down=cost - ones, lo=cash - settings.max_cash, hi=cash - settings.min_cash)
     if settings.max_sector_active is not None:
         limit = settings.max_sector_active
-        leaving = np.array([name.target if name.rules.must_exit else 0.0 for name in names])
-        sectors = np.array([name.security.sector for name in names])
+        leaving = np.where(names.rulings.must_exit, names.target, 0.0)
+        sectors = listing.sector[names.code]
         for sector in np.unique(sectors).tolist():
             member = (sectors == sector).astype(float)
             gone = float(member @ leaving)  # what must go cannot be held against the sector
-            yield _banded(f"{SECTOR} {sector}", member, float(member @ active), -limit - gone, limit, settings)
+            name = f"{SECTOR} {listing.sectors[sector]}"
+            yield _banded(name, member, float(member @ active), -limit - gone, limit, settings)
     if settings.max_factor_active is not None:
         limit = settings.max_factor_active
         for k, factor in enumerate(inputs.market.risk.factors):
             start = float(exposures[:, k] @ active)
             yield _banded(f"{FACTOR} {factor}", exposures[:, k], start, -limit, limit, settings)
-    held = np.array([name.held for name in names])
     for rule in weight_limits(snapshot):
         if not rule.is_single:
-            member = np.array([float(means(rule.target, name.security)) for name in names])
+            member = np.isin(names.code, listing.meant([rule.target])).astype(float)
             lo, hi = (-np.inf, rule.value) if rule.upper else (rule.value, np.inf)
-            yield _banded(rule.rule, member, float(member @ held), lo, hi, settings)
+            yield _banded(rule.rule, member, float(member @ names.held), lo, hi, settings)
     if settings.max_turnover is not None:
         yield Row(rule=TURNOVER, up=ones / 2, down=ones / 2, lo=0.0, hi=settings.max_turnover)
     if settings.max_net_gain is not None and snapshot.account.registration.is_taxable:
@@ -418,23 +402,25 @@ def _rows(inputs: _Inputs, names: Sequence[Name], exposures: Array) -> Iterable[
     yield from _own_rules(inputs, names)
 
 
-def _own_rules(inputs: _Inputs, names: Sequence[Name]) -> Iterable[Row]:
+def _own_rules(inputs: _Inputs, names: Names) -> Iterable[Row]:
     """Return the firm's own linear rules as rows, in units of each rule's largest coefficient."""
     for term in inputs.terms:
         if isinstance(term, LinearRule):
-            own = [float(term.coefficients.get(name.security.security_id, 0.0)) for name in names]
+            own = [float(term.coefficients.get(names.listing.ids[code], 0.0)) for code in names.code]
             weights = np.array(own) / term.scale
-            start = [-name.shortfall if term.active else name.held for name in names]
+            start = -names.shortfall if term.active else names.held
             lo, hi = term.lo / term.scale, term.hi / term.scale
             yield _banded(term.name, weights, float(weights @ start), lo, hi, inputs.settings)
 
 
-def _with_costs(name: Name, terms: Sequence[Term]) -> Name:
-    """Return the name with what the firm's own costs ask of it."""
+def _with_costs(names: Names, terms: Sequence[Term]) -> Names:
+    """Return the names with what the firm's own costs ask of them."""
     if not terms:
-        return name
-    weight, traded, squared = costs_of(terms, name.security.security_id)
-    return replace(name, alpha=name.alpha - weight, cost=name.cost + traded, impact=name.impact + squared)
+        return names
+    costs = np.array([costs_of(terms, names.listing.ids[code]) for code in names.code]).reshape(-1, 3)
+    return replace(
+        names, alpha=names.alpha - costs[:, 0], cost=names.cost + costs[:, 1], impact=names.impact + costs[:, 2]
+    )
 
 
 def _banded(rule: str, weights: Array, start: float, lo: float, hi: float, settings: PlanSettings) -> Row:
@@ -449,10 +435,3 @@ def _banded(rule: str, weights: Array, start: float, lo: float, hi: float, setti
         slack_below=priced * max(lo - start, 0.0),
         slack_above=priced * max(start - hi, 0.0),
     )
-
-
-def _square_root(covariance: Array) -> Array:
-    """Return M with M M' = covariance. Tiny negative eigenvalues of an imported matrix count as zero."""
-    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
-    root: Array = vectors * np.sqrt(np.clip(values, 0.0, None))
-    return root

@@ -19,7 +19,7 @@ from engine.plan.search import search
 from engine.plan.terms import Term
 from engine.plan.tradable import prices_of, tradable
 from engine.plan.worth import worth_of_trades
-from engine.tax.wash_sales import locks
+from engine.tax.wash_sales import locks as wash_sale_locks
 
 _WHOLE_SHARES_REPAIR: Final = "No plan of whole shares was found that obeys these rules; trade fractions or loosen one."
 
@@ -31,14 +31,16 @@ def propose_plan(
     *,
     inputs_hash: str,
     terms: Sequence[Term] = (),
+    locks: tuple[Lock, ...] | None = None,
 ) -> tuple[Plan, Run]:
     """Return the best plan found for an account, with its certified gap, and how it was computed.
 
-    terms: the firm's own rules and costs. An account whose rules conflict gets a plan without trades whose status is
-    infeasible and which names them. Raises DataError for missing data, SolverFailed when no solver meets its tolerance.
+    terms: the firm's own rules and costs. locks: household_locks of the snapshot, where they are known. An account
+    whose rules conflict gets a plan without trades whose status is infeasible and which names them. Raises DataError
+    for missing data, SolverFailed when no solver meets its tolerance.
     """
     began = reading()
-    held = household_locks(snapshot, market)
+    held = household_locks(snapshot, market) if locks is None else locks
     inputs = Inputs(snapshot=snapshot, settings=settings, locks=held, terms=tuple(terms))
     if value_after_flow(snapshot, market, settings) <= 0:
         return _no_plan(inputs, market, inputs_hash, began)
@@ -68,13 +70,15 @@ def propose_plan(
 
 def household_locks(snapshot: AccountSnapshot, market: MarketSnapshot) -> tuple[Lock, ...]:
     """Return the wash-sale locks of the account's household, trades that are approved but not booked included."""
-    groups = {name: security.group for name, security in market.securities.items()}
-    return locks(snapshot.household_books, as_of=snapshot.as_of, groups=groups, pending=snapshot.pending)
+    return wash_sale_locks(
+        snapshot.household_books, as_of=snapshot.as_of, groups=market.groups, pending=snapshot.pending
+    )
 
 
 def _free_trades(problem: Problem, done: Outcome) -> list[int]:
     """Return the numbers of the names that are traded though they need not leave the account."""
-    return [i for i, name in enumerate(problem.names) if done.shares[i] != 0 and not name.rules.must_exit]
+    must_exit = problem.prepared.must_exit
+    return [i for i, quantity in enumerate(done.shares) if quantity and not must_exit[i]]
 
 
 def _no_plan(inputs: Inputs, market: MarketSnapshot, inputs_hash: str, began: float) -> tuple[Plan, Run]:

@@ -13,7 +13,8 @@ import numpy as np
 from engine.domain.errors import SolverFailed
 from engine.domain.market import Array
 from engine.plan.lots import SaleLot
-from engine.plan.problem import Bound, Name, Problem
+from engine.plan.names import Bound, Name
+from engine.plan.problem import Problem
 from engine.plan.terms import ConvexTerm
 from engine.plan.written import facts_of
 

@@ -96,11 +96,11 @@ def _trades(
 ) -> tuple[Trade, ...]:
     return tuple(
         Trade(
-            security_id=problem.names[i].security.security_id,
+            security_id=problem.names.security(i).security_id,
             side=Side.BUY if done.shares[i] > 0 else Side.SELL,
             quantity=abs(done.shares[i]),
-            price=problem.names[i].price,
-            amount=abs(done.shares[i]) * problem.names[i].price,
+            price=problem.names.price(i),
+            amount=abs(done.shares[i]) * problem.names.price(i),
             lots=done.sold[i],
             reason=why[i],
             washed=washed_of(done.sold[i], washed),

@@ -10,7 +10,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import accumulate
 
 from engine.plan.lots import SaleLot
-from engine.plan.problem import CASH, Name, Problem
+from engine.plan.names import Name
+from engine.plan.problem import CASH, Problem
 from engine.plan.sale_order import FRACTION
 from engine.plan.share_book import TOUCH, open_book, settle, shares, spare_cash, steps_around
 from engine.plan.share_moves import SLACK, Shares, improve, repair
@@ -53,7 +54,7 @@ def _fractional(
 
 def _obey(problem: Problem, found: Found, book: Shares) -> None:
     """Where a rule is still broken, move to the nearest shares that obey all, if need be with one share's cash more."""
-    for spare in (0.0, max(name.unit for name in problem.names)):
+    for spare in (0.0, float(problem.unit.max())):
         spare_cash(problem, book, spare)
         steps = steps_around(book, found.trade[: len(problem.names)])
         counts = nearest_steps(steps)

@@ -10,13 +10,15 @@ import numpy as np
 from engine.domain.market import Array
 from engine.domain.plans import Term
 from engine.plan.lots import SaleLot
+from engine.plan.names import Names
 from engine.plan.prepared import Flags, Indices
 from engine.plan.problem import CASH, Problem
+from engine.plan.sale_order import Orders
 from engine.plan.share_moves import Shares, start
 from engine.plan.share_program import Steps
 from engine.plan.sides import Found
 
-_ZERO, _ONE = Decimal(0), Decimal(1)
+_ZERO: Final = Decimal(0)
 TOUCH: Final = 1e-9  # weights closer than this are the same
 TRACKING_SLACK: Final = 5e-7  # of the tracking error that whole shares may add to its limit
 _FEW: Final = 1e-6  # of one step: what division leaves over
@@ -36,16 +38,9 @@ def open_book(problem: Problem, found: Found, orders: Sequence[Sequence[SaleLot]
     """Return every name at the tradable number of shares nearest to the plan, on the piece that the plan chose."""
     p, n, m = problem.prepared, len(problem.names), len(problem.rows)
     sides = _sides(problem, found)
-    sizes = [name.security.lot_size or _ONE for name in problem.names]
-    whole_steps = np.array(
-        [int(name.shares // size) if name.shares else 0 for name, size in zip(problem.names, sizes, strict=True)],
-        dtype=np.intp,
-    )
-    is_odd = np.array(
-        [bool(name.shares and name.shares % size) for name, size in zip(problem.names, sizes, strict=True)], dtype=bool
-    )
-    step = np.array([float(size) * name.unit for name, size in zip(problem.names, sizes, strict=True)])
-    low, high = _reach(sides, step, _most_sold(sides, orders, sizes, whole_steps))
+    whole_steps, is_odd = _steps_held(problem.names)
+    step = problem.names.lot_size * problem.unit
+    low, high = _reach(sides, step, _most_sold(problem, sides, orders, whole_steps))
     leaving = np.where(sides.leaves & is_odd, p.held, 0.0)
     must_leave = (leaving > 0) & (sides.hi - sides.lo < TOUCH)
     low[must_leave], high[must_leave] = 1, 0
@@ -111,10 +106,10 @@ def open_book(problem: Problem, found: Found, orders: Sequence[Sequence[SaleLot]
 
 def shares(problem: Problem, book: Shares) -> tuple[Decimal, ...]:
     """Return the signed shares at which the names stand, exactly."""
-    return tuple(
-        -name.shares if left else Decimal(steps) * (name.security.lot_size or _ONE) if steps else _ZERO
-        for name, steps, left in zip(problem.names, book.at.tolist(), book.has_left.tolist(), strict=True)
-    )
+    found, names = [_ZERO] * len(problem.names), problem.names
+    for i in np.flatnonzero(book.has_left | (book.at != 0)).tolist():
+        found[i] = -names.shares(i) if book.has_left[i] else Decimal(int(book.at[i])) * names.lot_size_of(i)
+    return tuple(found)
 
 
 def spare_cash(problem: Problem, book: Shares, weight: float) -> None:
@@ -173,19 +168,33 @@ def _sides(problem: Problem, found: Found) -> Sides:
     leaves = (p.whole > 0) & (lo <= -p.held + TOUCH)
     for i in np.flatnonzero(p.must_exit & ~leaves).tolist():
         name = problem.names[i]
-        size = name.security.lot_size or Decimal(1)
+        size = problem.names.lot_size_of(i)
         most = sum((entry.lot.quantity for entry in name.sellable), Decimal(0)) // size * size
         lo[i] = hi[i] = -float(most) * name.unit
     return Sides(lo=lo, hi=hi, leaves=leaves)
 
 
-def _most_sold(
-    sides: Sides, orders: Sequence[Sequence[SaleLot]], sizes: Sequence[Decimal], whole_steps: Indices
-) -> Indices:
+def _steps_held(names: Names) -> tuple[Indices, Flags]:
+    """Return how many lot sizes each name holds, and whether it holds a part of one besides: (n,)."""
+    one = 10**names.whole_decimals
+    steps, odd = names.whole // one, names.whole % one != 0
+    for i in np.flatnonzero(names.lot_size != 1.0).tolist():
+        held, size = names.shares(i), names.lot_size_of(i)
+        steps[i], odd[i] = int(held // size), bool(held % size)
+    return steps.astype(np.intp), np.asarray(odd, dtype=bool)
+
+
+def _most_sold(problem: Problem, sides: Sides, orders: Sequence[Sequence[SaleLot]], whole_steps: Indices) -> Indices:
     """Return how many whole steps each name's lots allow to be sold (n,)."""
-    most = np.where(sides.leaves, whole_steps, 0)
+    most, names = np.where(sides.leaves, whole_steps, 0), problem.names
+    one = 10**names.whole_decimals
+    quantity, row = names.lots.holding.quantity, names.lots.row
     for i in np.flatnonzero((sides.lo < 0) & ~sides.leaves).tolist():
-        most[i] = int(sum((entry.quantity for entry in orders[i]), Decimal(0)) // sizes[i])
+        places = orders.places(i) if isinstance(orders, Orders) and names.lot_size[i] == 1.0 else None
+        if places is None:
+            most[i] = int(sum((entry.quantity for entry in orders[i]), _ZERO) // names.lot_size_of(i))
+        else:
+            most[i] = int(quantity[row[places]].sum()) // one
     return most
 
 

@@ -16,7 +16,7 @@ from engine.plan.pieces import PieceTable
 from engine.plan.prepared import Indices
 from engine.plan.problem import Problem
 from engine.plan.relaxation import Relaxation, reordered
-from engine.plan.sale_order import Orders, sale_orders
+from engine.plan.sale_order import Orders
 from engine.plan.tied_lots import tied_lots
 
 ON_ARC: Final = 1e-9  # weights closer than this are the same
@@ -51,7 +51,7 @@ class Found:
 
     def orders(self, problem: Problem) -> Orders:
         """Return each name's lots in the order in which they are sold."""
-        return sale_orders(problem, self.table, self.pieces, self.sold)
+        return Orders(problem, self.table, self.pieces, self.sold)
 
     def realised(self, problem: Problem) -> tuple[float, float]:
         """Return the short-term and the long-term gain that counts, fractions of V."""

@@ -98,9 +98,7 @@ def has_plan(problem: Problem, frames: tuple[Frame, ...]) -> bool:
 
 def at_prices(problem: Problem, price: Array) -> Problem:
     """Return the problem with a price on each unit of weight (n,) in place of its convex terms."""
-    names = tuple(
-        replace(name, alpha=name.alpha - float(each)) for name, each in zip(problem.names, price, strict=True)
-    )
+    names = replace(problem.names, alpha=problem.names.alpha - price)
     plain = tuple(term for term in problem.terms if not isinstance(term, ConvexTerm))
     return replace(problem, names=names, terms=plain)
 

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from engine.domain.identifiers import SecurityId
 from engine.domain.plans import Check, Verdict
 from engine.plan.outcome import Outcome
 from engine.plan.problem import BP, Problem
@@ -29,7 +30,7 @@ def term_checks(problem: Problem, done: Outcome) -> Iterator[Check]:
 
 
 def _cost(problem: Problem, done: Outcome, term: NameCost) -> Check:
-    ids, u = [name.security.security_id for name in problem.names], done.trade
+    ids, u = _ids(problem), done.trade
     weight, traded, squared = (
         np.array([part.get(security_id, 0.0) for security_id in ids])
         for part in (term.weight, term.traded, term.squared)
@@ -41,7 +42,7 @@ def _cost(problem: Problem, done: Outcome, term: NameCost) -> Check:
 def _rule(problem: Problem, done: Outcome, term: LinearRule) -> Check:
     """Judge a linear rule in its own units; what was broken before may stay so, but not become worse."""
     p = problem.prepared
-    coefficients = np.array([float(term.coefficients.get(name.security.security_id, 0.0)) for name in problem.names])
+    coefficients = np.array([float(term.coefficients.get(security_id, 0.0)) for security_id in _ids(problem)])
     start = float(coefficients @ (-p.shortfall if term.active else p.held))
     value = start + float(coefficients @ done.trade)
     over, before = (max(term.lo - each, each - term.hi) for each in (value, start))
@@ -61,3 +62,7 @@ def _convex(written: Written, part: Part, weights: np.ndarray) -> Check:
     verdict = Verdict.FAIL if missed > OBEYED else Verdict.PASS
     kept = f"missed by {missed:.3g}" if verdict is Verdict.FAIL else "kept"
     return Check(rule=part.name, verdict=verdict, detail=f"{kept}; costs {cost:.2f} bp of value; term {part.digest}")
+
+
+def _ids(problem: Problem) -> list[SecurityId]:
+    return [problem.names.listing.ids[code] for code in problem.names.code]

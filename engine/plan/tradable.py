@@ -78,7 +78,8 @@ def _with_one_trade_less(problem: Problem, missing: Outcome) -> Outcome:
     Two trades just above the minimum can differ by less than a share of either: then no whole numbers of both keep the
     cash band, though each alone, or none, does. Returns the outcome given where nothing helps.
     """
-    may_stay = [i for i, name in enumerate(problem.names) if missing.shares[i] and not name.rules.must_exit]
+    must_exit = problem.prepared.must_exit
+    may_stay = [i for i, quantity in enumerate(missing.shares) if quantity and not must_exit[i]]
     for i in sorted(may_stay, key=lambda i: abs(float(missing.trade[i])))[:_ATTEMPTS]:
         other = without_trade(problem, i)
         plan = search(other)
@@ -102,7 +103,7 @@ def _missed(problem: Problem, done: Outcome) -> tuple[Array, Array]:
     p, values = problem.prepared, row_values(problem, done.trade, done.year)
     above = np.array([row.slack_above for row in problem.rows])
     below = np.array([row.slack_below for row in problem.rows])
-    share = max((name.unit for name in problem.names), default=0.0) if problem.settings.whole_shares else 0.0
+    share = float(problem.unit.max(initial=0.0)) if problem.settings.whole_shares else 0.0
     spare = np.array([share if row.rule == CASH else 0.0 for row in problem.rows])
     over, under = values - p.row_hi - above, p.row_lo - below - spare - values
     return np.where(over > _MISSED, over, 0.0), np.where(under > _MISSED, under, 0.0)

@@ -41,10 +41,9 @@ def caught_losses(
     lots = sorted(lots, key=lambda lot: (lot.acquired, lot.lot_id))
     if not lots:
         return {}
-    groups = {name: security.group for name, security in market.securities.items()}
     sales = {TransactionId(f"would sell {lot.lot_id}"): lot for lot in lots}
     rows = [_sale(label, lot, snapshot, market) for label, lot in sales.items()]
-    played = play_out(snapshot, groups, rows)
+    played = play_out(snapshot, market.groups, rows)
     losses = losses_by_sale(played, realised_pieces(played))
     taxable = {book.account.account_id for book in snapshot.household_books if book.account.registration.is_taxable}
     return {

@@ -8,7 +8,11 @@ import pytest
 
 from engine.domain.accounts import Restriction, Rule
 from engine.domain.settings import PlanSettings
+from engine.plan.lifted import lifted_rules, lifts_of
+from engine.plan.problem import build_problem
 from engine.plan.propose import propose_plan
+from engine.plan.search import search
+from engine.plan.tradable import prices_of
 
 LONG_AGO = date(2024, 1, 5)
 CLOSE_BP = 0.02
@@ -132,3 +136,20 @@ def test_every_price_in_dollars_is_its_price_in_basis_points_of_the_accounts_val
     assert plan.binding
     for found in plan.binding:
         assert float(found.price_usd) == pytest.approx(found.price_bp * 10, abs=0.01)
+
+
+@pytest.mark.parametrize("seed", range(400, 440))
+def test_rules_left_unpriced_are_those_that_lifting_saves_nothing_on(random_case, seed):
+    """Each name is priced here, whether or not the bound says that it can pay; the same rules must come out."""
+    snapshot, market, settings, locks = random_case(seed)
+    problem = build_problem(snapshot, market, replace(settings, liquidate=False), locks=locks)
+    found = search(problem)
+    if found is None:
+        pytest.skip("no plan obeys these rules")
+    prices = prices_of(problem, found)
+    told = {lifted.name for lifted in lifted_rules(prices)}
+
+    for i in problem.names.rulings.ruled:
+        if "not tradable" not in problem.names.rules[i].no_buy:
+            saved = max((each.saved for each in lifts_of(prices, i, problem.names.rules[i])), default=0.0)
+            assert (saved > 1e-8) == (i in told)
