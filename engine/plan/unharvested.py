@@ -74,7 +74,7 @@ class _Left(NamedTuple):
 def _left(problem: Problem, done: Outcome) -> Iterator[_Left]:
     """Yield every loss that stays, name by name, in the order of sale."""
     table = problem.names.lots
-    first, blocked, is_long = table.first.tolist(), table.blocked.tolist(), table.is_long.tolist()
+    blocked, is_long = table.blocked.tolist(), table.is_long.tolist()
     weight, tax, gain_of, row = table.weight.tolist(), table.tax.tolist(), table.gain.tolist(), table.row.tolist()
     loses = np.bincount(table.owner, table.is_loss, minlength=len(problem.names))
     losses = np.flatnonzero(table.is_loss)
@@ -94,8 +94,8 @@ def _left(problem: Problem, done: Outcome) -> Iterator[_Left]:
                 held = table.holding.shares(row[j])
                 if part == held:
                     continue
-                entry = table.entries(i)[j - first[i]]
-                loss, each = -gain(entry.lot, held - part, price), float(held - part) * float(problem.names.unit[i])
+                stays, cost = held - part, table.holding.cost_per_share(row[j])
+                loss, each = -(stays * (price - cost)), float(stays) * float(problem.names.unit[i])
             yield _Left(
                 name=i,
                 lot_id=lot_id,
