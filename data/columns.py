@@ -11,6 +11,7 @@ import pyarrow as pa
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
+from engine.domain.errors import CheckFailed
 from engine.plan.document import canonical_json
 
 T = TypeVar("T")
@@ -125,9 +126,12 @@ def packed_json(value: Any) -> Packed:
 
 
 def unpacked_json(packed: Packed) -> Any:
-    """Return the JSON values that packed_json compressed."""
-    size, body = packed.removeprefix(_PACKED).split(":")
-    return json.loads(pa.Codec("zstd").decompress(b64decode(body), int(size), asbytes=True))
+    """Return the JSON values that packed_json compressed. Raises CheckFailed where somebody changed the text."""
+    try:
+        size, body = packed.removeprefix(_PACKED).split(":")
+        return json.loads(pa.Codec("zstd").decompress(b64decode(body, validate=True), int(size), asbytes=True))
+    except (ValueError, OSError) as error:
+        raise CheckFailed(f"a stored document cannot be read, it is not what was written: {error}") from error
 
 
 _PACKED: Final = "zstd:"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from data.columns import packed_json, unpacked_json
 from engine.domain.lifecycle import PlanState
 
 COMMANDS = (
@@ -86,8 +87,9 @@ def test_a_plan_computed_again_is_the_same_document_and_replays_to_the_byte(hand
 def test_a_stored_plan_that_was_tampered_with_does_not_replay(desk, plan_of):
     plan_id = plan_of(desk, "T2")
     with sqlite3.connect(desk.folder / "firm.db") as connection:
-        (text,) = connection.execute("SELECT document FROM plans").fetchone()
-        connection.execute("UPDATE plans SET document = ?", [text.replace("86.4", "85.4")])
+        (packed,) = connection.execute("SELECT document FROM plans").fetchone()
+        changed = json.dumps(unpacked_json(packed)).replace("86.4", "85.4")
+        connection.execute("UPDATE plans SET document = ?", [packed_json(json.loads(changed))])
     connection.close()
 
     said = desk.run("replay", plan_id)

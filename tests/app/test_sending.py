@@ -1,5 +1,6 @@
 """Sending and what comes back: once, whole, nothing stale, and the account afterwards as the custodian filled it."""
 
+import json
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -8,10 +9,12 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from sqlalchemy import update
 
 from app.steps import execute, inputs, ledger, monitor, plan, reconcile, review
 from connectors.fix.wire import decode
 from connectors.sandbox.custodian import fill_file
+from data import tables
 from engine.domain.errors import CheckFailed, DataError, IllegalMove
 from engine.domain.lifecycle import Action, PlanState
 from engine.domain.plans import Side, Term
@@ -465,8 +468,9 @@ def test_a_plan_that_is_wrong_is_not_proposed_not_approved_and_not_sent(services
 
 def test_a_plan_changed_in_the_database_after_its_approval_is_not_sent(services, approved, send):
     plan_id = approved("T1")
+    changed = json.dumps(services.plans.get(plan_id).document).replace('"buy"', '"sell"')
     with services.database.begin() as connection:
-        connection.exec_driver_sql("""UPDATE plans SET document = REPLACE(document, '"buy"', '"sell"')""")
+        connection.execute(update(tables.plans).values(document=json.loads(changed)))
 
     with pytest.raises(CheckFailed, match="expected a document of that hash"):
         send(plan_id)

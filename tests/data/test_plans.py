@@ -1,5 +1,6 @@
 """A plan moves only as the life cycle says, once, by somebody who may, and every move is on record."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -9,8 +10,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
+from data import tables
 from data.audit import AuditLog
 from data.database import open_database
 from data.moves import move_plan
@@ -185,13 +187,33 @@ def test_an_approval_belongs_to_the_document_that_was_seen(in_review, store, peo
 
 
 def test_a_document_changed_in_the_database_is_neither_read_nor_approved(in_review, store, people, database, at):
+    changed = json.dumps(store.get(in_review).document).replace("By hand.", "By whim.")
     with database.begin() as connection:
-        connection.exec_driver_sql("UPDATE plans SET document = REPLACE(document, 'By hand.', 'By whim.')")
+        connection.execute(update(tables.plans).values(document=json.loads(changed)))
 
     with pytest.raises(CheckFailed, match="expected a document of that hash"):
         store.get(in_review)
     with pytest.raises(CheckFailed, match="expected a document of that hash"):
         store.move(in_review, Action.APPROVE, people["abe"], at=at)
+
+
+@pytest.mark.parametrize(
+    "text", ["zstd:", "zstd:9:AAAA", "zstd:x:AAAA", "zstd:4:&&&&"], ids=["cut", "other bytes", "no size", "no base64"]
+)
+def test_a_document_that_somebody_spoiled_in_the_database_is_refused_in_words(in_review, store, database, text):
+    with database.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE plans SET document = '{text}'")
+
+    with pytest.raises(CheckFailed, match="a stored document cannot be read, it is not what was written"):
+        store.get(in_review)
+
+
+def test_a_document_stored_before_documents_were_compressed_is_read(in_review, store, database):
+    before = store.get(in_review)
+    with database.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE plans SET document = '{json.dumps(before.document)}'")
+
+    assert store.get(in_review) == before
 
 
 def test_messages_and_further_writing_are_one_with_the_move(in_review, store, people, database, at):
