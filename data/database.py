@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import Connection, Engine, Row, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
@@ -90,11 +90,17 @@ def serialise(connection: Connection, purpose: str) -> None:
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert the rows whose key is not there yet and return how many that were."""
+    return len(inserted(connection, table, rows))
+
+
+def inserted(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[Row[Any]]:
+    """Insert the rows whose key is not there yet and return their keys."""
     if not rows:
-        return 0
+        return []
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     written = insert(table).on_conflict_do_nothing().returning(*table.primary_key)
-    return len(connection.execute(written, list(rows)).all())
+    keys: list[Row[Any]] = list(connection.execute(written, list(rows)))
+    return keys
 
 
 def _address(url: str) -> URL:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
 from data import documents, tables
 from data.audit import Event, append_all
 from data.columns import Packed
-from data.database import insert_new
+from data.database import insert_new, inserted
 from data.documents import Document
 from data.plans import PlanHead
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId
@@ -42,14 +42,10 @@ def write_plans(
     A plan that is there already stays as it is, and its head is not returned. The log and the history tell the same of
     each as save_plan and move_plan would. Raises NotAllowed for an actor who may not propose plans.
     """
-    known = set(connection.scalars(select(_TABLE.c.plan_id).where(_TABLE.c.plan_id.in_([p.plan_id for p in plans]))))
-    fresh = [plan for plan in plans if plan.plan_id not in known]
-    if not fresh:
-        return ()
     makers = frozenset({actor.user_id})
     proposed = next_state(state=PlanState.DRAFT, action=Action.PROPOSE, actor=actor, makers=makers, comment="")
-    heads = [
-        PlanHead(
+    heads = {
+        plan.plan_id: PlanHead(
             plan_id=plan.plan_id,
             account_id=plan.account_id,
             household_id=plan.household_id,
@@ -60,29 +56,15 @@ def write_plans(
             note=note,
             makers=makers,
         )
-        for plan in fresh
-    ]
-    documents.put(connection, [market, *(plan.snapshot for plan in fresh)])
-    insert_new(
-        connection,
-        _TABLE,
-        [
-            {
-                "plan_id": head.plan_id,
-                "account_id": head.account_id,
-                "household_id": head.household_id,
-                "parent_id": None,
-                "state": head.state,
-                "version": head.version,
-                "created_at": at,
-                "note": note,
-                "snapshot_hash": plan.snapshot.hash,
-                "market_hash": market.hash,
-                "document": plan.document,
-            }
-            for plan, head in zip(fresh, heads, strict=True)
-        ],
-    )
+        for plan in plans
+    }
+    documents.put(connection, [market, *(plan.snapshot for plan in plans)] if plans else [])
+    ours = {
+        key.plan_id for key in inserted(connection, _TABLE, [_row(plan, heads[plan.plan_id], market) for plan in plans])
+    }
+    fresh = [plan for plan in plans if plan.plan_id in ours]
+    if not fresh:
+        return ()
     rows = [{"plan_id": plan.plan_id, "user_id": actor.user_id} for plan in fresh]
     insert_new(connection, tables.plan_makers, rows)
     move = {"action": Action.PROPOSE, "source": PlanState.DRAFT, "target": proposed, "comment": ""}
@@ -95,7 +77,23 @@ def write_plans(
         connection.execute(tables.plan_moves.insert(), moves)
     append_all(connection, [event for plan in fresh for event in _told(plan, actor, proposed)], at=at,
                actor=actor.user_id)  # fmt: skip
-    return tuple(heads)
+    return tuple(heads[plan.plan_id] for plan in fresh)
+
+
+def _row(plan: NewPlan, head: PlanHead, market: Document) -> dict[str, object]:
+    return {
+        "plan_id": head.plan_id,
+        "account_id": head.account_id,
+        "household_id": head.household_id,
+        "parent_id": None,
+        "state": head.state,
+        "version": head.version,
+        "created_at": head.created_at,
+        "note": head.note,
+        "snapshot_hash": plan.snapshot.hash,
+        "market_hash": market.hash,
+        "document": plan.document,
+    }
 
 
 def withdraw_plans(
