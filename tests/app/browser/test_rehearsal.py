@@ -19,7 +19,7 @@ LONG_MS = 240_000  # processes are started for it, and compile what nobody has c
 
 def ask(page, value):
     """Say that the drift of a name may be so much, and start."""
-    page.get_by_label("Setting", exact=True).click()
+    page.get_by_role("combobox", name="Setting", exact=True).click()
     page.get_by_role("option", name=re.compile("max_active_weight")).click()
     settled(page)
     box = page.get_by_role("textbox", name=re.compile("New value"))
