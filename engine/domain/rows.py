@@ -63,6 +63,11 @@ class Texts:
     def where(self, keep: Places) -> "Texts":
         return Texts(self.codes[keep], self.values)
 
+    def followed_by(self, other: "Texts") -> "Texts":
+        places = {word: place for place, word in enumerate(self.values)}
+        moved = np.array([*(places.setdefault(word, len(places)) for word in other.values), NO_TEXT], dtype=np.int32)
+        return Texts(np.concatenate([self.codes, moved[other.codes]]), tuple(places))
+
     def items(self) -> list[Any]:
         values = self.values
         return [values[code] if code >= 0 else None for code in self.codes.tolist()]
@@ -109,6 +114,11 @@ class Decimals:
         kept = np.arange(len(self.coefficient))[keep].tolist()
         odd = {place: self.odd[old] for place, old in enumerate(kept) if old in self.odd}
         return Decimals(self.coefficient[keep], self.exponent[keep], odd)
+
+    def followed_by(self, other: "Decimals") -> "Decimals":
+        odd = {**self.odd, **{len(self.coefficient) + place: item for place, item in other.odd.items()}}
+        coefficient = np.concatenate([self.coefficient, other.coefficient])
+        return Decimals(coefficient, np.concatenate([self.exponent, other.exponent]), odd)
 
     def items(self) -> list[Decimal | None]:
         found = [
@@ -171,6 +181,9 @@ class Dates:
     def where(self, keep: Places) -> "Dates":
         return Dates(self.days[keep])
 
+    def followed_by(self, other: "Dates") -> "Dates":
+        return Dates(np.concatenate([self.days, other.days]))
+
     def items(self) -> list[date | None]:
         return [None if day == NO_DAY else date.fromordinal(day) for day in self.days.tolist()]
 
@@ -218,7 +231,17 @@ class Rows(Sequence[T], Generic[T]):
     def where(self, keep: Places) -> "Rows[T]":
         """Return the rows of a mask (n,) or of places, in that order, without making the others."""
         size = int(np.count_nonzero(keep)) if keep.dtype == np.bool_ else len(keep)
-        return Rows(self.kind, size, lambda: _Narrowed(self.columns, keep))
+        return Rows(self.kind, size, lambda: _Made(self.columns, lambda name: self.columns[name].where(keep)))
+
+    def followed_by(self, items: Iterable[T]) -> "Rows[T]":
+        """Return these rows and then those, joined in columns."""
+        more = Rows.of(self.kind, items)
+
+        def joined(name: str) -> Column:
+            first: Any = self.columns[name]
+            return cast(Column, first.followed_by(more.columns[name]))
+
+        return Rows(self.kind, len(self) + len(more), lambda: _Made(self.columns, joined)) if more else self
 
     def texts(self, name: str) -> Texts:
         """Return a column of words."""
@@ -267,25 +290,25 @@ class Rows(Sequence[T], Generic[T]):
         return _from_columns, (self.kind, self._size, dict(self.columns))
 
 
-class _Narrowed(Mapping[str, Column]):
-    """Columns of some rows of others, each made when it is asked for."""
+class _Made(Mapping[str, Column]):
+    """Columns that come of others, each made when it is asked for."""
 
-    def __init__(self, columns: Mapping[str, Column], keep: Places) -> None:
-        self._columns = columns
-        self._keep = keep
+    def __init__(self, names: Iterable[str], make: Callable[[str], Column]) -> None:
+        self._names = names
+        self._make = make
         self._made: dict[str, Column] = {}
 
     def __getitem__(self, name: str) -> Column:
         found = self._made.get(name)
         if found is None:
-            found = self._made[name] = self._columns[name].where(self._keep)
+            found = self._made[name] = self._make(name)
         return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._columns)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._columns)
+        return len(list(self._names))
 
 
 def _values(column: Column, enum: type[StrEnum] | None) -> list[Any]:

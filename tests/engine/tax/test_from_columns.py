@@ -7,6 +7,7 @@ are given away, come from outside with a basis or without one.
 import random
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -82,6 +83,19 @@ class Household:
             basis=self.dice.choice([None, shares * 10]) if transfer or self.dice.randrange(100) < self.odd else None,
         )  # fmt: skip
 
+    def pending(self, as_of: date, count: int) -> list[Transaction]:
+        """Return trades of the day: what the books hold is sold, whole or in part, and something is bought."""
+        lots = [lot for book in self.books for lot in book.lots if [x.lot_id for x in book.lots].count(lot.lot_id) == 1]
+        sold = self.dice.sample(lots, min(count, len(lots))) if count else []
+        day = (as_of - START).days
+        sales = [
+            self._row(lot.account_id, day, lot.security_id, TransactionType.SELL,
+                      lot.quantity / self.dice.choice([1, 2]), lot.lot_id)
+            for lot in sold
+        ]  # fmt: skip
+        bought = [self._row("b", day, self.dice.choice(NAMES), TransactionType.BUY, self._shares(), None)]
+        return sales + (bought if count else [])
+
     def _shares(self) -> Decimal:
         return Decimal(self.dice.randrange(1, 40)) / self.dice.choice([1, 2, 1000])
 
@@ -115,14 +129,15 @@ def test_what_does_not_add_up_is_what_the_history_read_row_by_row_says(seed, odd
 
 @pytest.mark.parametrize("odd", [0, 3, 20])
 @pytest.mark.parametrize("seed", range(60))
-def test_the_losses_of_the_last_days_are_those_of_the_whole_history_played_again(seed, odd):
+@pytest.mark.parametrize("trades", [0, 3])
+def test_the_losses_of_the_last_days_and_of_pending_trades_are_those_of_all_rows_played_again(seed, odd, trades):
     household = Household(seed, odd=odd)
     as_of = START + timedelta(random.Random(seed).choice([40, DAYS]))
     opens = as_of - timedelta(30)
+    pending = household.pending(as_of, trades)
     lately = {
         GROUPS.get(row.security_id, row.security_id)
-        for book in household.books
-        for row in book.transactions
+        for row in (*pending, *(row for book in household.books for row in book.transactions))
         if row.type is TransactionType.SELL and opens <= row.trade_date <= as_of
     }
     of_those = [
@@ -133,13 +148,14 @@ def test_the_losses_of_the_last_days_are_those_of_the_whole_history_played_again
         )
         for book in household.books
     ]
+    told = partial(losses_since, household.books, opens, as_of=as_of, groups=GROUPS, pending=pending)
     try:
-        expected = set(named_losses(replay(of_those, as_of=as_of, groups=GROUPS).sold, opens))
+        expected = set(named_losses(replay(of_those, as_of=as_of, groups=GROUPS, pending=pending).sold, opens))
     except DataError as error:
         with pytest.raises(DataError, match=str(error).split()[1]):
-            losses_since(household.books, opens, as_of=as_of, groups=GROUPS)
+            told()
     else:
-        assert set(losses_since(household.books, opens, as_of=as_of, groups=GROUPS)) == expected
+        assert set(told()) == expected
 
 
 def book(lots, rows) -> AccountBook:
