@@ -11,8 +11,7 @@ from hypothesis import strategies as some
 
 from engine.domain.accounts import Lot, Transaction, TransactionType
 from engine.domain.rows import Dates, Decimals, Rows, Texts, kinds_of
-
-decimals = some.decimals(allow_nan=False, allow_infinity=False)
+from tests.rows import decimals, lots
 
 
 def digits(row):
@@ -26,17 +25,6 @@ def from_columns(rows: Rows) -> Rows:
     return pickle.loads(pickle.dumps(rows))
 
 
-lots = some.builds(
-    Lot,
-    account_id=some.just("A"),
-    lot_id=some.text(),
-    security_id=some.text(),
-    quantity=decimals.filter(lambda value: value > 0),
-    cost_per_share=decimals,
-    acquired=some.dates(),
-    wash_adjustment=some.none() | decimals,
-    holding_start=some.none() | some.dates(),
-)
 transactions = some.builds(
     Transaction,
     transaction_id=some.text(),
