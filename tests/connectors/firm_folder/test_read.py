@@ -39,6 +39,7 @@ def test_a_folder_becomes_the_firm_it_says(folder):
     assert [t.transaction_id for t in taxable.transactions] == ["T9", "T1", "T2"]
     assert [t.type for t in taxable.transactions] == [TransactionType.BUY, TransactionType.SELL, TransactionType.SPLIT]
     assert (taxable.transactions[1].lot_id, taxable.transactions[1].basis) == ("L1", Decimal("78.375"))
+    assert (taxable.transactions[0].lot_id, taxable.transactions[0].basis) == (None, None)
     assert (ira.lots[0].acquired, ira.transactions) == (date(2020, 2, 29), ())
 
 
