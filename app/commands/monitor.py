@@ -1,11 +1,10 @@
 """What needs a person? The scan, the nightly book and the wash-sale ledger."""
 
-import os
 from pathlib import Path
 
 import click
 
-from app.commands.terminal import as_option, json_option, reporting, say, services, show
+from app.commands.terminal import as_option, json_option, reporting, say, services, show, workers_of, workers_options
 from app.ports import Services
 from app.steps import ledger, monitor, people
 from app.steps.firm import import_firm
@@ -13,7 +12,6 @@ from app.steps.household_night import Outcome
 from app.steps.nightly import described, require_planner, run_night
 from app.steps.prices import source_of, take_prices
 from app.steps.sync import sync_addepar
-from app.steps.workers import cluster, local
 from engine.domain.lifecycle import User
 from engine.monitor.account_scan import AccountScan
 from engine.monitor.data_quality import Severity
@@ -37,14 +35,7 @@ def scan(user_id: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    default=os.cpu_count() or 1,
-    show_default="one a core",
-    help="Processes on this machine.",
-)
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers do it instead.")
+@workers_options
 @click.option(
     "--import", "folder", metavar="FOLDER", type=click.Path(path_type=Path), help="Take in a firm folder first."
 )
@@ -71,10 +62,11 @@ def nightly(
     require_planner(actor)
     if folder is not None or syncs or reprices:
         _bring_in(found, actor, folder=folder, syncs=syncs, reprices=reprices)
-    hands = local(workers) if scheduler is None else cluster(scheduler)
     chosen = {"workers": workers} if scheduler is None else {"scheduler": scheduler}
     with reporting("Night") as progress:
-        night = run_night(found, actor=actor, workers=hands, settings=chosen, progress=progress)
+        night = run_night(
+            found, actor=actor, workers=workers_of(workers, scheduler), settings=chosen, progress=progress
+        )
     failed = found.runs.accounts(night.run.run_id, outcome=Outcome.EXCEPTION)
     for each in failed:
         say(f"{each.account_id} could not be planned: {each.cause}")

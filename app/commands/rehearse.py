@@ -1,6 +1,5 @@
 """What if the firm's policy were another? Tonight's whole book under both, laid side by side; nothing is planned."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -8,10 +7,19 @@ from typing import Final
 import click
 
 from app.commands.plan import pairs
-from app.commands.terminal import as_option, json_option, person, reporting, say, services, show
+from app.commands.terminal import (
+    as_option,
+    json_option,
+    person,
+    reporting,
+    say,
+    services,
+    show,
+    workers_of,
+    workers_options,
+)
 from app.steps.policy import Asked, adoption_files, adoption_words, change_of
 from app.steps.rehearsal import Rehearsal, Sample, document_of, rehearse
-from app.steps.workers import cluster, local
 from app.tables.files import csv_bytes, workbook_bytes
 from app.tables.rehearsal import account_table, total_table
 from engine.domain.errors import DataError
@@ -61,14 +69,7 @@ _TRIPLE: Final = ("SCOPE", "TARGET", "RULE")
 )
 @click.option("--segment", metavar="NAME", help="Households of this segment alone.")
 @click.option("--advisor", metavar="NAME", help="Households of this advisor alone.")
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    default=os.cpu_count() or 1,
-    show_default="one a core",
-    help="Processes on this machine.",
-)
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers do it instead.")
+@workers_options
 @click.option(
     "--to", "file", metavar="FILE", type=click.Path(path_type=Path), help="Write every account to a .csv or .xlsx file."
 )
@@ -112,8 +113,8 @@ def rehearse_(
     )
     change = change_of(found, asked)
     sample = Sample(accounts=accounts, segment=segment, advisor=advisor)
-    hands = local(workers) if scheduler is None else cluster(scheduler)
     with reporting("Rehearsal") as progress:
+        hands = workers_of(workers, scheduler)
         rehearsal = rehearse(found, change, sample, actor=actor, workers=hands, progress=progress)
     if file is not None:
         file.write_bytes(_written(rehearsal, file))

@@ -1,6 +1,7 @@
 """What do all commands share? The services they act on, who acts, and how they speak."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from app import wiring
 from app.ports import Progress, Services
 from app.settings import read_settings
 from app.steps import people
+from app.steps.workers import Workers, cluster, local
 from engine.domain.errors import DataError
 from engine.domain.lifecycle import User
 
@@ -23,6 +25,24 @@ as_option = click.option(
     "--as", "user_id", metavar="USER", envvar="LOTSMITH_USER", help="Who is acting; else LOTSMITH_USER."
 )
 plan_argument = click.argument("plan_id", metavar="PLAN")
+
+
+def workers_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options --workers and --scheduler; workers_of makes the workers that they ask for."""
+    scheduler = click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers do it instead.")
+    workers = click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        default=os.cpu_count() or 1,
+        show_default="one a core",
+        help="Processes on this machine.",
+    )
+    return workers(scheduler(command))
+
+
+def workers_of(workers: int, scheduler: str | None) -> Workers:
+    """Return the workers of a scheduler, where one is named, else processes on this machine."""
+    return local(workers) if scheduler is None else cluster(scheduler)
 
 
 def services() -> Services:

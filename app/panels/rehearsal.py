@@ -1,7 +1,7 @@
 """A rehearsal on screen: how the whole book would come out under another policy, and how that is adopted."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 import pandas as pd
 import streamlit as st
@@ -25,7 +25,10 @@ from engine.review.rehearsed import Totals
 _TABLE: Final = "rehearsed_accounts"
 _HEIGHT: Final = 460
 _PREFIX: Final = 12
-_WORSE_UP, _BETTER_UP, _NEITHER = "inverse", "normal", "off"
+_Colour = Literal["inverse", "normal", "off"]
+_WORSE_UP: Final = "inverse"
+_BETTER_UP: Final = "normal"
+_NEITHER: Final = "off"
 
 
 def heading(services: Services, user: User) -> bool:
@@ -130,11 +133,11 @@ def _tiles(now: Totals, then: Totals) -> None:
         _count("Not planned", now.exceptions, then.exceptions, _WORSE_UP)
 
 
-def _count(label: str, now: int, then: int, good: str) -> None:
+def _count(label: str, now: int, then: int, good: _Colour) -> None:
     _tile(label, f"{then:,}", f"{now:,}", f"{then - now:+,}", good if now != then else _NEITHER)
 
 
-def _dollars(label: str, now: float, then: float, good: str) -> None:
+def _dollars(label: str, now: float, then: float, good: _Colour) -> None:
     change = f"{'+' if then > now else ''}{short_usd(then - now)}"
     _tile(label, short_usd(then), short_usd(now), change, good if round(then - now) else _NEITHER)
 
@@ -147,10 +150,10 @@ def _errors(label: str, now: float | None, then: float | None) -> None:
     _tile(label, f"{then:.2%}", f"{now:.2%}", f"{change:+.3f} pp", _WORSE_UP if abs(change) >= 0.0005 else _NEITHER)
 
 
-def _tile(label: str, then: str, now: str, change: str, good: str) -> None:
+def _tile(label: str, then: str, now: str, change: str, good: _Colour) -> None:
     st.metric(
         label, literal(then), literal(f"{change} from {now}"), border=True,
-        delta_color=good, delta_arrow="off",  # type: ignore[arg-type]  # one of Streamlit's own words
+        delta_color=good, delta_arrow="off",
         help="Under the changed policy; below it the change from the present policy",
     )  # fmt: skip
 

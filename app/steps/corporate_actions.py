@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from app.ports import Progress, Services, no_progress
@@ -103,7 +104,7 @@ def book_all(services: Services, *, actor: User, progress: Progress = no_progres
                 done = rebook(
                     connection,
                     account_id,
-                    lambda present, waiting=waiting: _changed(present, waiting, prices, market.as_of),  # type: ignore[misc]
+                    partial(_changed, waiting=waiting, prices=prices, as_of=market.as_of),
                     imported_at=imported_at,
                     actor=actor.user_id,
                     at=services.now(),

@@ -22,6 +22,7 @@ _IN_FLOAT: Final = 2**53  # below it every whole number is a float
 _ROOM: Final = 2.0**62
 _SPLIT: Final = 2.0**27 + 1.0
 _LOW_BITS: Final = 31
+_NEAR: Final = 2.0**-20  # of the distance between floats: far more than long division leaves open
 
 
 class Units(NamedTuple):
@@ -85,8 +86,8 @@ def ranks(whole: Whole) -> NDArray[np.int64]:
 def quotients(whole: Whole, divisor: Fraction) -> NDArray[np.float64]:
     """Return the float nearest to each number divided by a divisor above 0.
 
-    One step of long division in twice a float's digits. Source: Dekker, A floating-point technique for extending the
-    available precision, Numerische Mathematik 18 (1971).
+    One step of long division in twice a float's digits; what lies about midway between two floats is divided exactly.
+    Source: Dekker, A floating-point technique for extending the available precision, Numerische Mathematik 18 (1971).
     """
     if whole.dtype == object:
         return np.array([float(Fraction(each) / divisor) for each in whole.tolist()], dtype=float)
@@ -97,7 +98,12 @@ def quotients(whole: Whole, divisor: Fraction) -> NDArray[np.float64]:
     first = rounded / high
     product_high, product_low = _twice(first, high)
     left = ((rounded - product_high) - product_low) + rest - first * low
-    return np.asarray(first + left / high)
+    more = left / high
+    found = np.asarray(first + more)
+    lost = np.abs((first - found) + more) / np.spacing(np.abs(found))
+    midway = (np.abs(lost - 0.5) < _NEAR) | (np.abs(lost - 0.25) < _NEAR)  # below a power of 2 floats lie twice as close
+    found[midway] = [float(Fraction(each) / divisor) for each in whole[midway].tolist()]
+    return found
 
 
 def ratios(whole: Whole, divisors: Whole) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """What do all accounts of a day see of the market? Its securities as columns, ordered by security_id, made once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, cast
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.domain.exact import Whole, units
 from engine.domain.identifiers import ModelId, SecurityId
-from engine.domain.market import Array, MarketSnapshot, Security
+from engine.domain.market import Array, Mark, MarketSnapshot, Security
 from engine.domain.policy import words_for
 from engine.domain.rows import Decimals
 
@@ -68,38 +68,32 @@ def _listing(market: MarketSnapshot) -> Listing:
     ids = tuple(sorted(market.securities))
     code = {security_id: k for k, security_id in enumerate(ids)}
     securities = tuple(market.securities[security_id] for security_id in ids)
-    marks = [market.marks.get(security_id) for security_id in ids]
-    price = tuple(_NO_PRICE if mark is None else mark.price for mark in marks)
-    exact = units(Decimals.of(price))
-    group, groups, in_group = _numbered([security.group for security in securities])
-    sector, sectors, _ = _numbered([security.sector for security in securities])
-    words: dict[str, list[int]] = {}
-    for k, security in enumerate(securities):
-        for word in words_for(security):
-            words.setdefault(word, []).append(k)
+    prices = prices_of(ids, market.marks)
+    group, groups = numbered([security.group for security in securities])
+    sector, sectors = numbered([security.sector for security in securities])
     row = market.risk.position
     return Listing(
         ids=ids,
         code=code,
         securities=securities,
-        price=price,
-        price_whole=exact.whole,
-        price_decimals=exact.decimals,
-        day=np.array([0 if mark is None else mark.on.toordinal() for mark in marks], dtype=np.intp),
+        price=prices.price,
+        price_whole=prices.whole,
+        price_decimals=prices.decimals,
+        day=prices.day,
         group=group,
         groups=groups,
         sector=sector,
         sectors=sectors,
-        members={word: np.array(codes, dtype=np.intp) for word, codes in words.items()},
-        in_group=in_group,
+        members=members_of(securities, code),
+        in_group={name: np.flatnonzero(group == k) for k, name in enumerate(groups)},
         lot_size=np.array([float(s.lot_size or 1) for s in securities], dtype=float),
         cost_bp=np.array([np.nan if s.cost_bp is None else float(s.cost_bp) for s in securities], dtype=float),
         tradable=np.array(
-            [s.tradable is not False and each > 0 for s, each in zip(securities, price, strict=True)], dtype=bool
+            [s.tradable is not False and each > 0 for s, each in zip(securities, prices.price, strict=True)], dtype=bool
         ),
         risk_row=np.array([row.get(security_id, -1) for security_id in ids], dtype=np.intp),
         targets=_targets(market, code),
-        is_whole=None not in marks,
+        is_whole=bool(prices.day.all()),
     )
 
 
@@ -113,12 +107,42 @@ def _targets(market: MarketSnapshot, code: Mapping[SecurityId, int]) -> Mapping[
     return found
 
 
-def _numbered(names: list[str]) -> tuple[Codes, tuple[str, ...], Mapping[str, Codes]]:
-    """Return each name's number in their order, the names in that order, and where each is."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """Marks as columns: (n,). price: USD, 0 where there is none; whole: the same, in units of 10^-decimals.
+
+    day: of the mark, an ordinal, 0 where there is none.
+    """
+
+    price: tuple[Decimal, ...]
+    whole: Whole
+    decimals: int
+    day: Codes
+
+
+def prices_of(ids: Sequence[SecurityId], marks: Mapping[SecurityId, Mark]) -> Prices:
+    """Return the marks of these names in their order."""
+    found = [marks.get(security_id) for security_id in ids]
+    price = tuple(_NO_PRICE if mark is None else mark.price for mark in found)
+    exact = units(Decimals.of(price))
+    day = np.array([0 if mark is None else mark.on.toordinal() for mark in found], dtype=np.intp)
+    return Prices(price=price, whole=exact.whole, decimals=exact.decimals, day=day)
+
+
+def members_of(
+    securities: Iterable[Security], code: Mapping[SecurityId, int] | Mapping[str, int]
+) -> Mapping[str, Codes]:
+    """Return the codes of the securities that each word of policy.words_for means."""
+    words: dict[str, list[int]] = {}
+    for security in securities:
+        for word in words_for(security):
+            words.setdefault(word, []).append(code[security.security_id])
+    return {word: np.array(codes, dtype=np.intp) for word, codes in words.items()}
+
+
+def numbered(names: Iterable[str]) -> tuple[Codes, tuple[str, ...]]:
+    """Return each name's number in the order of the names, and every name in that order."""
+    names = list(names)
     every = tuple(sorted(set(names)))
     number = {name: k for k, name in enumerate(every)}
-    codes = np.array([number[name] for name in names], dtype=np.intp)
-    places: dict[str, list[int]] = {name: [] for name in every}
-    for k, name in enumerate(names):
-        places[name].append(k)
-    return codes, every, {name: np.array(where, dtype=np.intp) for name, where in places.items()}
+    return np.array([number[name] for name in names], dtype=np.intp), every

@@ -348,8 +348,8 @@ def _parts(text: str) -> tuple[int, int] | None:
         item = Decimal(text)
         if not item.is_finite():
             return None
-        sign, digits, exponent = item.as_tuple()  # type: ignore[assignment]  # a finite number's exponent is whole
-        coefficient = int("".join(map(str, digits))) * (-1 if sign else 1)
+        exponent = int(item.as_tuple().exponent)
+        coefficient = int("".join(map(str, item.as_tuple().digits))) * (-1 if item.is_signed() else 1)
     negative_zero = coefficient == 0 and text.startswith("-")
     fits = abs(coefficient) < _LARGEST and abs(exponent) <= _FARTHEST and not negative_zero
     return (coefficient, exponent) if fits else None

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from engine.domain.accounts import AccountSnapshot
+from engine.domain.identifiers import SecurityId
 from engine.domain.market import ActionKind, CorporateAction, MarketSnapshot
 from engine.tax.unbooked import unbooked
 
@@ -41,5 +42,5 @@ def what_happened(action: CorporateAction, market: MarketSnapshot) -> str:
 
 def ticker(name: str | None, market: MarketSnapshot) -> str:
     """Return the ticker of a security, or its id where nobody knows it."""
-    known = None if name is None else market.securities.get(name)  # type: ignore[call-overload]  # ids are text
+    known = None if name is None else market.securities.get(SecurityId(name))
     return known.ticker if known else str(name)

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from engine.domain.accounts import Account, AccountSnapshot, Lot, Rule, TransactionType
 from engine.domain.exact import Units, Whole, decimal_of, finer, product, quotients, total, units
 from engine.domain.identifiers import LotId, SecurityId
+from engine.domain.listing import Codes
 from engine.domain.market import MarketSnapshot
 from engine.domain.plans import Lock, LockRule, Term
 from engine.domain.policy import restrictions_in_force
 from engine.domain.rows import NO_DAY, Decimals, Rows
 from engine.domain.settings import PlanSettings
-from engine.monitor.market_columns import Codes, Flags, MarketColumns, codes_of, columns_of
+from engine.monitor.market_columns import Flags, MarketColumns, codes_of, columns_of
 from engine.monitor.on_demand import OnDemand
 from engine.tax.holding import last_long_term
 from engine.tax.netting import plan_liability

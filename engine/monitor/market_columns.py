@@ -8,22 +8,20 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from itertools import repeat
 from typing import Any, Final, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.domain.exact import Whole, units
+from engine.domain.exact import Whole
 from engine.domain.identifiers import ModelId, SecurityId
+from engine.domain.listing import Codes, members_of, numbered, prices_of
 from engine.domain.market import Array, Mark, MarketSnapshot
-from engine.domain.policy import words_for
-from engine.domain.rows import Decimals, Texts
+from engine.domain.rows import Texts
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Codes = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 
 
@@ -36,7 +34,6 @@ class MarketColumns:
     its wash-sale group, by name in group_number. parts: 1 for all names in row 0 and for those of sector s in row
     s + 1, else 0. risk_row: -1 where the risk model does not cover it, and then exposures (m, k), specific and whole
     variance are 0; annual. members: codes by each word of policy.words_for. targets: by model, codes and weights.
-    groups: what the wash-sale rules are told.
     """
 
     ids: tuple[SecurityId, ...]
@@ -58,7 +55,6 @@ class MarketColumns:
     variance: Array
     members: Mapping[str, Codes]
     targets: Mapping[ModelId, tuple[Codes, Array]]
-    groups: Mapping[SecurityId, str]
 
     def names(self, these: Flags) -> list[SecurityId]:
         """Return the names of a mask (m,), in their order."""
@@ -110,15 +106,10 @@ def columns_of(market: MarketSnapshot) -> MarketColumns:
     )
     code: dict[str, int] = {name: k for k, name in enumerate(ids)}
     securities = [market.securities.get(name) for name in ids]
-    price, decimals, day = _marks(ids, market.marks)
-    groups = {name: security.group for name, security in market.securities.items()}
-    group, group_number = _numbered([groups.get(name, name) for name in ids])
-    sector, sectors = _numbered([security.sector for security in securities if security is not None])
+    prices = prices_of(ids, market.marks)
+    group, groups = numbered(market.groups.get(name, name) for name in ids)
+    sector, sectors = numbered(security.sector for security in securities if security is not None)
     listed = np.array([security is not None for security in securities], dtype=bool)
-    words: dict[str, list[int]] = {}
-    for name, each in market.securities.items():
-        for word in words_for(each):
-            words.setdefault(word, []).append(code[name])
     risk_row = np.array([row.get(name, -1) for name in ids], dtype=np.intp)
     covered = risk_row >= 0
     exposures, specific = np.zeros((len(ids), len(market.risk.factors))), np.zeros(len(ids))
@@ -129,22 +120,22 @@ def columns_of(market: MarketSnapshot) -> MarketColumns:
     return MarketColumns(
         ids=ids,
         code=code,
-        price=price,
-        price_decimals=decimals,
-        day=day,
-        marked=day > 0,
+        price=prices.whole,
+        price_decimals=prices.decimals,
+        day=prices.day,
+        marked=prices.day > 0,
         listed=listed,
         barred=np.array([security is not None and security.tradable is False for security in securities], dtype=bool),
         sector=every_sector,
-        sectors=tuple(sectors),
+        sectors=sectors,
         group=group,
-        group_number=group_number,
+        group_number={name: k for k, name in enumerate(groups)},
         parts=np.vstack([np.ones(len(ids)), every_sector == np.arange(len(sectors))[:, None]]).astype(float),
         risk_row=risk_row,
         exposures=exposures,
         specific=specific,
         variance=((exposures @ market.risk.factor_covariance) * exposures).sum(axis=1) + specific,
-        members={word: np.array(codes, dtype=np.intp) for word, codes in words.items()},
+        members=members_of(market.securities.values(), code),
         targets={
             name: (
                 np.array([code[each] for each in weights], dtype=np.intp),
@@ -152,7 +143,6 @@ def columns_of(market: MarketSnapshot) -> MarketColumns:
             )
             for name, weights in models.items()
         },
-        groups=groups,
     )
 
 
@@ -166,11 +156,12 @@ def codes_of(market: MarketColumns, names: Texts) -> Codes:
 @remembered
 def last_columns(market: MarketColumns, last_marks: Mapping[SecurityId, Mark]) -> LastColumns:
     """Return the marks of an earlier scan in the order of a market's names."""
-    price, decimals, day = _marks(market.ids, last_marks)
+    prices = prices_of(market.ids, last_marks)
+    price, day = prices.whole, prices.day
     newer = (day > 0) & (price > 0) & (day < market.day)
     return LastColumns(
         price=price,
-        price_decimals=decimals,
+        price_decimals=prices.decimals,
         day=day,
         newer=np.asarray(newer, dtype=bool),
         oldest=int(day[day > 0].min(initial=date.max.toordinal())),
@@ -178,18 +169,3 @@ def last_columns(market: MarketColumns, last_marks: Mapping[SecurityId, Mark]) -
 
 
 _NOBODY: Final = np.empty(0, dtype=np.intp)
-_ZERO: Final = Decimal(0)
-
-
-def _marks(ids: Iterable[SecurityId], marks: Mapping[SecurityId, Mark]) -> tuple[Whole, int, Codes]:
-    """Return prices, their decimals, and days; 0 and day 0 where there is no mark."""
-    found = [marks.get(name) for name in ids]
-    exact = units(Decimals.of([_ZERO if mark is None else mark.price for mark in found]))
-    days = np.array([0 if mark is None else mark.on.toordinal() for mark in found], dtype=np.intp)
-    return exact.whole, exact.decimals, days
-
-
-def _numbered(names: list[str]) -> tuple[Codes, Mapping[str, int]]:
-    """Return each name's number in the order of the names, and the number of every name."""
-    number = {name: k for k, name in enumerate(sorted(set(names)))}
-    return np.array([number[name] for name in names], dtype=np.intp), number

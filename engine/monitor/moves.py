@@ -15,8 +15,9 @@ import numpy as np
 from engine.domain.accounts import AccountSnapshot, TransactionType
 from engine.domain.exact import Whole, decimal_of, finer, product, total
 from engine.domain.identifiers import SecurityId
+from engine.domain.listing import Codes
 from engine.domain.market import ActionKind, Array, CorporateAction, Mark, MarketSnapshot, PriceHistory, RiskModel
-from engine.monitor.market_columns import Codes, Flags, LastColumns, MarketColumns, last_columns
+from engine.monitor.market_columns import Flags, LastColumns, MarketColumns, last_columns
 from engine.monitor.positions import Measured
 
 _QUOTIENT_DECIMALS: Final = 8

@@ -19,7 +19,6 @@ from engine.monitor.document import scan_document
 from engine.monitor.drift import drift_by_factor, drift_by_name, drift_by_sector
 from engine.monitor.harvest import harvest
 from engine.monitor.household import HouseholdFacts
-from engine.monitor.market_columns import columns_of
 from engine.monitor.moves import MoveLimits, moves
 from engine.monitor.positions import Measured, measure
 from engine.risk.measure import tracking_error
@@ -111,7 +110,7 @@ def scan_account(
 
 def household_facts(snapshot: AccountSnapshot, market: MarketSnapshot) -> HouseholdFacts:
     """Return what the scans of all accounts of a snapshot's household share."""
-    return HouseholdFacts(books=snapshot.household_books, as_of=market.as_of, groups=columns_of(market).groups)
+    return HouseholdFacts(books=snapshot.household_books, as_of=market.as_of, groups=market.groups)
 
 
 def dollars_at_stake(nav: Decimal, error: float, tax_saved: Decimal, *, settings: PlanSettings) -> Decimal:

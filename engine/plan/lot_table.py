@@ -35,7 +35,7 @@ from engine.plan.lots import (
 )
 from engine.plan.rules import Rulings
 from engine.plan.washes import Caught
-from engine.tax.holding import long_term_on
+from engine.tax.holding import last_long_term
 
 _ZERO: Final = Decimal(0)
 BLOCKS: Final = (None, RESTRICTED, WASH_SALE_LOCK, BELOW_THRESHOLD, LOT_METHOD)
@@ -180,16 +180,6 @@ def lot_table(
         for i in sorted(special)
     }
     return _with_apart(plain, apart) if apart else plain
-
-
-def last_long_term(on: date) -> date:
-    """Return the last day from which shares must be held to be sold long-term on a day."""
-    held_from = date(on.year - 1, on.month, min(on.day, 28))
-    while long_term_on(date.fromordinal(held_from.toordinal() + 1)) <= on:
-        held_from = date.fromordinal(held_from.toordinal() + 1)
-    while long_term_on(held_from) > on:
-        held_from = date.fromordinal(held_from.toordinal() - 1)
-    return held_from
 
 
 def _aligned(holding: Holding, listing: Listing) -> tuple[Whole, Whole, int]:

@@ -13,7 +13,7 @@ import hashlib
 from dataclasses import replace
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
-from typing import Final
+from typing import Any, Final
 
 from engine.domain.accounts import Account, AccountBook, Lot, Transaction, TransactionType
 from engine.domain.errors import DataError
@@ -165,9 +165,9 @@ class _Booking:
         self._row(lot, TransactionType.SELL, "sell", quantity=quantity, price=price, basis=basis)
 
     def _row(self, lot: Lot, kind: TransactionType, part: str, *, quantity: Decimal, price: Decimal,
-             **more: object) -> Transaction:  # fmt: skip
+             basis: Decimal | None = None, **more: Any) -> Transaction:  # fmt: skip
+        """Add a row of a lot; more: the fields that its kind has beside these."""
         key = "|".join(map(str, (lot.account_id, *action_key(self.action), lot.lot_id, part)))
-        basis = more.pop("basis", None)
         row = Transaction(
             transaction_id=TransactionId(f"CA{hashlib.sha256(key.encode()).hexdigest()[:22]}"),
             account_id=lot.account_id,
@@ -177,9 +177,9 @@ class _Booking:
             quantity=quantity,
             price=price,
             lot_id=lot.lot_id,
-            basis=_short(basis.quantize(_ROW_STEP)) if isinstance(basis, Decimal) else None,
-            **more,  # type: ignore[arg-type]  # the fields that a kind has beside these
+            basis=None if basis is None else _short(basis.quantize(_ROW_STEP)),
         )
+        row = replace(row, **more)
         self.rows.append(row)
         return row
 

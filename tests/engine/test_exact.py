@@ -4,7 +4,7 @@ from decimal import Decimal as D
 from fractions import Fraction
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.domain.exact import finer, product, quotients, ratios, sums_by, total, units
@@ -36,11 +36,15 @@ def test_units_of_numbers_that_no_column_of_64_bits_holds_keep_their_digits():
     assert [Fraction(each, 10**found.decimals) for each in found.whole] == [Fraction(value) for value in values]
 
 
+@example([6505065639], Fraction(1, 10**9))  # 6,505,065,639 * 10^9 lies midway between two floats: the even one is meant
+@example([7261791607], Fraction(1, 10**9))
+@example([2**54 - 1], Fraction(1))  # midway below a power of 2
 @given(st.lists(WHOLE, min_size=1, max_size=5), st.fractions(min_value=Fraction(1, 10**9), max_value=10**25))
 def test_quotients_are_the_nearest_floats(numbers, divisor):
     assert quotients(column(numbers), divisor).tolist() == [float(Fraction(n) / divisor) for n in numbers]
 
 
+@example([(4252622820030923640, 636092)])  # of 64 bits, and rounded twice where it is made a float first
 @given(st.lists(st.tuples(HUGE, st.integers(0, 10**30)), min_size=1, max_size=5))
 def test_ratios_are_the_nearest_floats_and_0_over_0(pairs):
     found = ratios(column([a for a, _ in pairs]), column([b for _, b in pairs]))

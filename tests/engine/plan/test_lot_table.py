@@ -1,17 +1,16 @@
 """The columns of all lots say what the lots of each name say, one name after the other, to the last digit."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal as D
 
 import numpy as np
 import pytest
 
 from engine.domain.settings import LotMethod
-from engine.plan.lot_table import BLOCKS, last_long_term
+from engine.plan.lot_table import BLOCKS
 from engine.plan.lots import sale_lots
 from engine.plan.problem import build_problem
-from engine.tax.holding import long_term_on
 
 
 def with_other_lots(snapshot, rng):
@@ -60,11 +59,3 @@ def test_the_columns_are_those_of_the_lots_of_each_name(random_case, method, see
             ] == [(e.lot.lot_id, e.weight, e.tax, e.gain, e.term, e.blocked) for e in expected]  # fmt: skip
             assert [bool(table.is_loss[j]) for j in places] == [entry.is_loss for entry in expected]
             assert name.shares == sum((entry.quantity for entry in expected), D(0))
-
-
-@pytest.mark.parametrize("on", [date(2023, 2, 28), date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1),
-                                date(2025, 2, 28), date(2025, 3, 1), date(2026, 1, 1), date(2026, 12, 31)])  # fmt: skip
-def test_the_last_day_that_makes_a_sale_long_term(on):
-    last = last_long_term(on)
-
-    assert long_term_on(last) <= on < long_term_on(last + timedelta(days=1))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.domain.plans import Term
-from engine.tax.holding import long_term_on, term
+from engine.tax.holding import last_long_term, long_term_on, term
 from tests.engine.tax import oracle
 from tests.engine.tax.telling import tell
 
@@ -136,3 +136,11 @@ def test_shares_received_as_a_gift_have_the_time_of_the_donor_where_the_book_sta
     piece = story.ledger().realised[0]
 
     assert (piece.gain, piece.term) == (40, Term.LONG)
+
+
+@pytest.mark.parametrize("on", [date(2023, 2, 28), date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1),
+                                date(2025, 2, 28), date(2025, 3, 1), date(2026, 1, 1), date(2026, 12, 31)])  # fmt: skip
+def test_the_last_day_that_makes_a_sale_long_term(on):
+    last = last_long_term(on)
+
+    assert long_term_on(last) <= on < long_term_on(last + timedelta(days=1))
