@@ -219,7 +219,7 @@ def test_only_splits_and_dividends_of_an_id_before_the_change_belong_to_the_new_
     def of_old(kind, day, **more):
         return CorporateAction(security_id="OLD", ex_date=date(2026, 6, day), kind=kind, value=D(2), **more)
 
-    told = [of_old(ActionKind.DIVIDEND, 12), of_old(ActionKind.SPIN_OFF, 12, successor="C"),
+    told = [of_old(ActionKind.DIVIDEND, 12), of_old(ActionKind.SPIN_OFF, 12, successor="C", basis_fraction=D("0.5")),
             of_old(ActionKind.SPLIT, 15), of_old(ActionKind.SPLIT, 16)]  # fmt: skip
 
     _, actions = one_history([history("OLD", [11], [18], [9])], told, endings([new_id()], as_of=DAY))
