@@ -83,6 +83,17 @@ def test_a_plan_that_is_there_already_stays_as_it_is_and_is_not_returned(put_for
     assert store.get(first.plan_id).state is PlanState.DRAFT
 
 
+def test_where_nothing_is_put_forward_or_withdrawn_not_even_the_market_is_stored(firm, risk, database, people, at):
+    _, inputs = plan_by_hand(firm, risk, "A1")
+    with database.begin() as connection:
+        before = connection.execute(select(tables.documents)).all()
+
+        assert write_plans(connection, [], market=inputs["market"], actor=people["pam"], at=at, note="night") == ()
+        withdraw_plans(connection, [], actor=people["pam"], at=at, comment="gone")
+
+        assert connection.execute(select(tables.documents)).all() == before
+
+
 def test_nobody_proposes_who_may_not_and_nothing_is_stored(put_forward, store):
     with pytest.raises(NotAllowed):
         put_forward(actor="abe")
