@@ -35,11 +35,9 @@ RISK = """security_id,MARKET\nAAA,1\nBBB,1\nCCC,1\nDDD,1\nEEE,1\nFFF,1\n"""
 
 
 @pytest.fixture
-def services(desk):
-    found = desk.services()
-    prepare(found)
-    yield found
-    found.database.close()
+def services(services):
+    prepare(services)
+    return services
 
 
 @pytest.fixture
