@@ -83,10 +83,16 @@ def test_optional_files_may_be_missing(folder, problems, name):
     assert problems(folder) == []
 
 
-def test_optional_columns_may_be_missing_and_the_others_in_any_order(folder, problems):
+def test_optional_columns_may_be_missing_and_the_others_in_any_order(folder, canonical):
     (folder / "households.csv").write_text("advisor,name,household_id\nIvy,Ash,H1\nIvy,Öst,H2\n")
+    without_tags = [line.rsplit(",", 1)[0] for line in canonical["securities.csv"].splitlines()]
+    (folder / "securities.csv").write_text("\n".join(without_tags) + "\n")
+    (folder / "restrictions.csv").unlink()  # one is of a tag
 
-    assert problems(folder) == []
+    reference, _ = read_firm(folder)
+
+    assert [(each.name, each.segment) for each in reference.households] == [("Ash", None), ("Öst", None)]
+    assert [each.tags for each in reference.securities] == [(), (), ()]
 
 
 @pytest.mark.parametrize("bytes_", [

@@ -50,6 +50,8 @@ HOSTILE = {
     "capital letters": ("substitutes.csv", "Security_ID,substitute_id,rank\nS1,S2,1\n", [
         ("substitutes.csv", 1, "'Security_ID'", "an unknown column", "security_id?"),
         ("substitutes.csv", 1, "security_id", "no such column", "a column of this name")]),
+    "no column of the ids that other files name": ("households.csv", "name,advisor\nAsh,Ivy\nB,Ivy\n", [
+        ("households.csv", 1, "household_id", "no such column", "a column of this name")]),
     "column twice": ("substitutes.csv", "security_id,substitute_id,rank,rank\nS1,S2,1,2\n", [
         ("substitutes.csv", 1, "rank", "the column 2 times", "each column once")]),
     # rows

@@ -13,7 +13,6 @@ from engine.plan.lot_table import BLOCKS
 from engine.plan.lots import gain, sale_lots
 from engine.plan.problem import build_problem
 
-
 OPEN = {"harvest_min_loss_usd": D("3012.5"), "harvest_min_loss_pct": 0.05, "withdrawal": D(0)}
 SEEDS = (0, 9, 12, 22, 30, 39)  # there are locks, restrictions and names that must go among these
 
