@@ -55,6 +55,7 @@ def test_the_bytes_are_those_of_the_format():
     assert content == b"rows 1\n\0" + len(header).to_bytes(8, "little") + filled + arrays
 
 
-def test_bytes_that_are_no_columns_are_refused():
+@pytest.mark.parametrize("content", [b'{"lot_id": []}', b"rows 2\n\0", b""])
+def test_bytes_that_are_no_columns_of_this_format_are_refused(content):
     with pytest.raises(ValueError, match="expected columns that begin with"):
-        read_rows(Lot, b'{"lot_id": []}', constant={})
+        read_rows(Lot, content, constant={})
