@@ -101,7 +101,9 @@ def quotients(whole: Whole, divisor: Fraction) -> NDArray[np.float64]:
     more = left / high
     found = np.asarray(first + more)
     lost = np.abs((first - found) + more) / np.spacing(np.abs(found))
-    midway = (np.abs(lost - 0.5) < _NEAR) | (np.abs(lost - 0.25) < _NEAR)  # below a power of 2 floats lie twice as close
+    midway = (np.abs(lost - 0.5) < _NEAR) | (
+        np.abs(lost - 0.25) < _NEAR
+    )  # below a power of 2 floats lie twice as close
     found[midway] = [float(Fraction(each) / divisor) for each in whole[midway].tolist()]
     return found
 
