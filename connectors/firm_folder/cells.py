@@ -67,7 +67,7 @@ def number(*, above: int | None = None, least: int | None = None, most: int | No
 
 def _usual_numbers(pattern: re.Pattern[str], cells: Sequence[str]) -> bool:
     lines = "\n".join(cells)
-    return pattern.fullmatch(lines) is not None and lines.count("\n") < max(len(cells), 1)  # none within a cell
+    return pattern.fullmatch(lines) is not None and lines.count("\n") < len(cells)  # none within a cell
 
 
 def _decimal(text: str) -> Decimal:

@@ -79,11 +79,9 @@ def prepare(services):
 
 
 @pytest.fixture
-def services(desk):
-    found = desk.services()
-    prepare(found)
-    yield found
-    found.database.close()
+def services(services):
+    prepare(services)
+    return services
 
 
 @pytest.fixture

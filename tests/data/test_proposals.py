@@ -83,6 +83,17 @@ def test_a_plan_that_is_there_already_stays_as_it_is_and_is_not_returned(put_for
     assert store.get(first.plan_id).state is PlanState.DRAFT
 
 
+def test_where_nothing_is_put_forward_or_withdrawn_not_even_the_market_is_stored(firm, risk, database, people, at):
+    _, inputs = plan_by_hand(firm, risk, "A1")
+    with database.begin() as connection:
+        before = connection.execute(select(tables.documents)).all()
+
+        assert write_plans(connection, [], market=inputs["market"], actor=people["pam"], at=at, note="night") == ()
+        withdraw_plans(connection, [], actor=people["pam"], at=at, comment="gone")
+
+        assert connection.execute(select(tables.documents)).all() == before
+
+
 def test_nobody_proposes_who_may_not_and_nothing_is_stored(put_forward, store):
     with pytest.raises(NotAllowed):
         put_forward(actor="abe")
@@ -91,10 +102,10 @@ def test_nobody_proposes_who_may_not_and_nothing_is_stored(put_forward, store):
 
 
 def test_plans_withdrawn_together_leave_what_one_after_the_other_leaves(put_forward, database, store, people, at):
-    mine, theirs = put_forward(["A1", "A2"])
+    *mine, theirs = put_forward(["A1", "A2", "A3"])
     with database.begin() as connection:
-        (locked,) = [h for h in lock_heads(connection, ["H1"], {PlanState.PROPOSED}) if h.account_id == "A1"]
-        withdraw_plans(connection, [locked], actor=people["pam"], at=at, comment="gone")
+        locked = lock_heads(connection, ["H1"], {PlanState.PROPOSED})
+        withdraw_plans(connection, locked, actor=people["pam"], at=at, comment="gone")
     store.move(theirs.plan_id, Action.CANCEL, people["pam"], at=at, comment="gone")
 
     def told(head):
@@ -103,8 +114,8 @@ def test_plans_withdrawn_together_leave_what_one_after_the_other_leaves(put_forw
         return (store.get(head.plan_id).state, store.get(head.plan_id).version, cancelled.before, cancelled.after,
                 last.action, last.source, last.target, last.comment, last.actor, last.version)  # fmt: skip
 
-    assert told(mine) == told(theirs)
-    assert told(mine)[0] is PlanState.CANCELLED
+    assert [told(head) for head in mine] == [told(theirs)] * 2
+    assert told(theirs)[0] is PlanState.CANCELLED
     assert AuditLog(database).verify().problems == ()
 
 

@@ -6,13 +6,12 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from engine.domain.accounts import Lot, Transaction, TransactionType
 from engine.domain.rows import Dates, Decimals, Rows, Texts, kinds_of
-
-decimals = some.decimals(allow_nan=False, allow_infinity=False)
+from tests.rows import decimals, lots
 
 
 def digits(row):
@@ -26,17 +25,6 @@ def from_columns(rows: Rows) -> Rows:
     return pickle.loads(pickle.dumps(rows))
 
 
-lots = some.builds(
-    Lot,
-    account_id=some.just("A"),
-    lot_id=some.text(),
-    security_id=some.text(),
-    quantity=decimals.filter(lambda value: value > 0),
-    cost_per_share=decimals,
-    acquired=some.dates(),
-    wash_adjustment=some.none() | decimals,
-    holding_start=some.none() | some.dates(),
-)
 transactions = some.builds(
     Transaction,
     transaction_id=some.text(),
@@ -70,6 +58,9 @@ def test_floats_of_a_column_are_those_of_its_decimals(items):
 
 
 @given(some.lists(some.integers(-(10**19), 10**19)), some.integers(-30, 25))
+@example([2**53 + 3], -3)  # rounded to a float and then divided, it would not be the nearest
+@example([-(2**53) - 3], -3)
+@example([1], -23)  # ten to the 23rd is no float
 def test_a_float_is_the_nearest_one_whatever_the_exponent(coefficients, exponent):
     items = [Decimal(coefficient).scaleb(exponent) for coefficient in coefficients]
     assert Decimals.of(items).floats().tolist() == list(map(float, items))
@@ -110,6 +101,9 @@ def test_words_are_kept_once_and_none_has_no_word():
     column = Texts.of(["B", None, "A", "B"])
     assert (column.codes.tolist(), column.values) == ([0, -1, 1, 0], ("B", "A"))
     assert column.items() == ["B", None, "A", "B"]
+    for words in ({"A"}, {"A", None}):
+        assert column.among(words).tolist() == [False, False, True, False]
+        assert column.where(np.array([1])).among(words).tolist() == [False]  # fewer rows than words
 
 
 def test_days_are_ordinals_and_none_is_zero():

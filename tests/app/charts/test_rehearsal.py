@@ -48,13 +48,14 @@ def test_an_account_lies_at_its_differences_and_one_that_became_worse_has_anothe
     pairs = [
         Compared(now=NOW, then=THEN), Compared(now=replace(NOW, account_id="W"), then=worse),
         Compared(now=LOST, then=replace(LOST, outcome="exception")), Compared(now=NOW, then=NOW),
+        Compared(now=replace(NOW, account_id="E"), then=replace(THEN, account_id="E", outcome="exception")),
     ]  # fmt: skip
 
     usual, broken = account_figure(pairs).data
 
     assert [list(point) for point in usual.customdata] == [["A", "Hill", 50.0]]
     assert (usual.x[0], usual.y[0]) == (pytest.approx(-0.5), 30.0)
-    assert [point[0] for point in broken.customdata] == ["W"]
+    assert [point[0] for point in broken.customdata] == ["W", "E"]
     assert usual.marker.symbol != broken.marker.symbol
 
 

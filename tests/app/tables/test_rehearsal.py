@@ -27,13 +27,19 @@ def test_an_account_has_its_figures_under_both_policies():
     assert (row["trades_now"], row["trades_then"], row["traded_now"], row["traded_then"]) == (0, 2, 0.0, 160.0)
     assert (row["tax_now"], row["tax_then"], row["net_gain_then"], row["harvested_then"]) == (0.0, -1.2, -3.0, 5.0)
     assert (row["te_today_pct"], row["te_now_pct"], row["te_then_pct"]) == (2.0, 2.0, 1.0)
-    assert row["turnover_then_pct"] == pytest.approx(8.0)
+    assert (row["turnover_now_pct"], row["turnover_then_pct"]) == (0.0, pytest.approx(8.0))
+    assert (row["net_gain_now"], row["harvested_now"]) == (0.0, 0.0)
+    assert (row["advisor"], row["registration"], row["model"]) == ("Ann", "taxable", "M")
 
 
-def test_the_cause_is_that_of_the_changed_policy():
-    [row] = account_table([Compared(now=CALM, then=FAILS)]).to_dict("records")
+def test_the_cause_is_that_of_the_changed_policy_or_else_of_the_present_one():
+    [row] = account_table([Compared(now=replace(FAILS, cause="lost"), then=FAILS)]).to_dict("records")
+    [before] = account_table([Compared(now=FAILS, then=SELLS)]).to_dict("records")
+    [new] = account_table([Compared(now=CALM, then=FAILS)]).to_dict("records")
 
-    assert (row["cause_text"], row["new_breaches"]) == ("none fits", ["cash high"])
+    assert (row["cause_text"], row["new_breaches"]) == ("none fits", [])
+    assert (before["cause_text"], before["new_breaches"]) == ("none fits", [])
+    assert (new["cause_text"], new["new_breaches"]) == ("none fits", ["cash high"])
 
 
 @pytest.mark.parametrize(
@@ -53,14 +59,30 @@ def test_accounts_are_chosen_by_what_became_of_them(now, then, chosen):
 
 
 def test_the_sums_are_told_with_their_unit_and_signed_difference():
-    table = total_table((totals([SELLS]), totals([FAILS]))).set_index("figure")
+    table = total_table((totals([SELLS]), totals([FAILS])))
 
-    assert list(table.loc["Trades"]) == ["2", "0", "-2"]
-    assert list(table.loc["Traded"]) == ["$160", "$0", "-$160"]
-    assert list(table.loc["Net short-term gain"]) == ["-$5", "$0", "+$5"]
-    assert list(table.loc["Tracking error after, median"]) == ["1.000%", "2.000%", "+1.000 pp"]
-    assert list(table.loc["Accounts: exception"]) == ["0", "1", "+1"]
-    assert list(table.loc["Broken rules"]) == ["0", "1", "+1"]
+    assert [tuple(row.values()) for row in table.to_dict("records")] == [
+        ("Accounts: exception", "0", "1", "+1"),
+        ("Accounts: proposed", "1", "0", "-1"),
+        ("Trades", "2", "0", "-2"),
+        ("Traded", "$160", "$0", "-$160"),
+        ("Turnover, one way", "8.000%", "0.000%", "-8.000 pp"),  # 80 of 1,000
+        ("Tax (below zero: saved)", "-$1", "$0", "+$1"),
+        ("Net short-term gain", "-$5", "$0", "+$5"),
+        ("Net long-term gain", "$2", "$0", "-$2"),
+        ("Harvested loss", "$5", "$0", "-$5"),
+        ("Tracking error before, median", "2.000%", "2.000%", "+0.000 pp"),
+        ("Tracking error after, median", "1.000%", "2.000%", "+1.000 pp"),
+        ("Tracking error after, by value", "1.000%", "2.000%", "+1.000 pp"),
+        ("Accounts with a broken rule", "0", "1", "+1"),
+        ("Broken rules", "0", "1", "+1"),
+    ]
+
+
+def test_a_figure_that_a_side_lacks_has_no_difference():
+    table = total_table((totals([SELLS]), totals([]))).set_index("figure")
+
+    assert list(table.loc["Tracking error after, median"]) == ["1.000%", "", ""]
 
 
 def test_a_name_has_what_the_whole_book_buys_less_what_it_sells():

@@ -1,5 +1,6 @@
 """What names, models, rules and prices become."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal as D
 
@@ -50,6 +51,15 @@ def model(effective=None, **weights):
     return Model(model_id="M", weights=pairs, effective=effective)
 
 
+def history(name, days, closes, adjusted):
+    return PriceHistory(
+        security_id=name,
+        dates=tuple(date(2026, 6, day) for day in days),
+        closes=tuple(D(close) for close in closes),
+        adjusted=tuple(None if price is None else D(price) for price in adjusted),
+    )
+
+
 # Weights before, what happened, weights after.
 WEIGHTS = [
     (model(OLD="0.2", NEW="0.3", C="0.5"), [merger()], {"NEW": D("0.5"), "C": D("0.5")}),
@@ -89,14 +99,46 @@ VERSIONS = [model(A="1"), model(date(2026, 6, 22), B="1"), model(date(2026, 9, 2
         (date(2026, 9, 21), "C", None),
     ],
 )
-def test_a_model_holds_from_its_day_until_the_next_version(on, name, coming):
-    assert dict(models_in_force(VERSIONS, endings([], as_of=on))["M"].weights) == {name: 1}
-    assert [each.effective for each in coming_models(VERSIONS, as_of=on)] == ([coming] if coming else [])
+def test_a_model_holds_from_its_day_until_the_next_version_in_whatever_order_they_are_told(on, name, coming):
+    for told in (VERSIONS, VERSIONS[::-1]):
+        assert dict(models_in_force(told, endings([], as_of=on))["M"].weights) == {name: 1}
+        assert [each.effective for each in coming_models(told, as_of=on)] == ([coming] if coming else [])
+
+
+def test_of_several_models_the_next_to_change_comes_first():
+    later = replace(model(date(2026, 8, 3), A="1"), model_id="L")
+
+    assert [each.model_id for each in coming_models([later, *VERSIONS], as_of=DAY)] == ["M", "L"]
+
+
+def test_the_version_in_force_follows_what_its_names_became():
+    found = models_in_force([model(OLD="0.2", C="0.8")], endings([merger()], as_of=DAY))
+
+    assert dict(found["M"].weights) == {"NEW": D("0.2"), "C": D("0.8")}
+
+
+def test_a_model_of_nothing_but_names_that_became_money_is_left_as_it_is():
+    before = model(OLD="1")
+
+    assert followed(before, endings([cash_merger()], as_of=DAY)) is before
 
 
 def test_a_new_ticker_is_shown_from_its_day_on():
     for on, ticker in ((date(2026, 6, 14), "OLD"), (DAY, "FRESH")):
         assert securities_today([security("OLD")], endings([new_ticker()], as_of=on))["OLD"].ticker == ticker
+
+
+def test_of_two_new_tickers_the_later_one_is_shown_in_whatever_order_they_are_told():
+    first, second = new_ticker(ticker="ONE", on=date(2026, 6, 1)), new_ticker(ticker="TWO")
+
+    for told in ([first, second], [second, first]):
+        assert securities_today([security("OLD")], endings(told, as_of=DAY))["OLD"].ticker == "TWO"
+
+
+def test_an_old_id_joins_the_twins_of_a_new_one_that_has_some():
+    found = securities_today([security("OLD", "G"), security("NEW", "N")], endings([new_id()], as_of=DAY))
+
+    assert (found["OLD"].group, found["NEW"].group) == ("N", "N")
 
 
 def test_what_ended_cannot_be_traded():
@@ -159,15 +201,6 @@ def test_two_names_that_became_each_other_are_nothing_today():
     assert endings([merger("A", "B"), merger("B", "A")], as_of=DAY).today("A") is None
 
 
-def history(name, days, closes, adjusted):
-    return PriceHistory(
-        security_id=name,
-        dates=tuple(date(2026, 6, day) for day in days),
-        closes=tuple(D(close) for close in closes),
-        adjusted=tuple(None if price is None else D(price) for price in adjusted),
-    )
-
-
 def test_a_new_id_has_the_past_of_the_old_one_and_no_jump_at_the_seam():
     """OLD closed at 20 (adjusted 10); NEW opens at 22, adjusted 11: a step of 10 % in closes and in adjusted closes."""
     told = [history("OLD", [11, 12, 15], [18, 20, 99], [9, 10, 99]), history("NEW", [15, 16], [22, 33], [11, "16.5"])]
@@ -180,6 +213,40 @@ def test_a_new_id_has_the_past_of_the_old_one_and_no_jump_at_the_seam():
     assert [(action.security_id, action.kind) for action in actions] == [
         ("OLD", ActionKind.SPLIT), ("NEW", ActionKind.SPLIT)
     ]  # fmt: skip
+
+
+def test_only_splits_and_dividends_of_an_id_before_the_change_belong_to_the_new_one():
+    def of_old(kind, day, **more):
+        return CorporateAction(security_id="OLD", ex_date=date(2026, 6, day), kind=kind, value=D(2), **more)
+
+    told = [of_old(ActionKind.DIVIDEND, 12), of_old(ActionKind.SPIN_OFF, 12, successor="C", basis_fraction=D("0.5")),
+            of_old(ActionKind.SPLIT, 15), of_old(ActionKind.SPLIT, 16)]  # fmt: skip
+
+    _, actions = one_history([history("OLD", [11], [18], [9])], told, endings([new_id()], as_of=DAY))
+
+    assert actions[:4] == tuple(told)
+    assert [(action.security_id, action.kind) for action in actions[4:]] == [("NEW", ActionKind.DIVIDEND)]
+
+
+def test_a_merger_joins_no_two_histories_and_no_two_marks():
+    told = [history("OLD", [11], [18], [9]), history("NEW", [15], [22], [11])]
+    ended, mark = endings([merger()], as_of=DAY), Mark(price=D(20), on=date(2026, 6, 12))
+
+    assert one_history(told, [], ended) == (tuple(told), ())
+    assert marks_followed({"OLD": mark}, ended) == {"OLD": mark}
+
+
+@pytest.mark.parametrize("empty", [[], [history("NEW", [], [], [])]])
+def test_a_new_id_without_a_price_yet_has_the_past_of_the_old_one(empty):
+    found, _ = one_history([history("OLD", [11, 12], [18, 20], [9, 10]), *empty], [], endings([new_id()], as_of=DAY))
+
+    assert found[-1] == history("NEW", [11, 12], [18, 20], [9, 10])
+
+
+def test_a_new_id_with_a_past_as_long_keeps_its_own():
+    told = [history("OLD", [12], [20], [10]), history("NEW", [11, 12], [22, 23], [11, 12])]
+
+    assert one_history(told, [], endings([new_id()], as_of=DAY))[0][1] == told[1]
 
 
 def test_a_past_on_another_basis_is_put_on_the_new_one():

@@ -138,14 +138,14 @@ def test_every_price_in_dollars_is_its_price_in_basis_points_of_the_accounts_val
         assert float(found.price_usd) == pytest.approx(found.price_bp * 10, abs=0.01)
 
 
-@pytest.mark.parametrize("seed", range(400, 440))
+# Under the rules of seven of the accounts 400 to 439 there is no plan at all.
+@pytest.mark.parametrize("seed", sorted({*range(400, 440)} - {407, 418, 419, 423, 425, 426, 435}))
 def test_rules_left_unpriced_are_those_that_lifting_saves_nothing_on(random_case, seed):
     """Each name is priced here, whether or not the bound says that it can pay; the same rules must come out."""
     snapshot, market, settings, locks = random_case(seed)
     problem = build_problem(snapshot, market, replace(settings, liquidate=False), locks=locks)
     found = search(problem)
-    if found is None:
-        pytest.skip("no plan obeys these rules")
+    assert found is not None
     prices = prices_of(problem, found)
     told = {lifted.name for lifted in lifted_rules(prices)}
 

@@ -58,6 +58,7 @@ def test_a_book_sums_to_what_its_accounts_sum_to_by_hand():
     assert (found.trades, found.traded, found.turnover) == (4, 320.0, 320 / 2 / 4_000)
     assert (found.tax, found.st_gain, found.lt_gain, found.harvested) == (-2.4, -10.0, 4.0, 10.0)
     assert (found.te_before, found.te_after) == (0.03, 0.02)
+    assert found.mean_te_before == pytest.approx((0.02 * 1_000 + 0.04 * 3_000) / 4_000)
     assert found.mean_te_after == pytest.approx((0.01 * 1_000 + 0.03 * 3_000) / 4_000)
     assert (found.in_breach, found.breaches) == (1, 1)
 
@@ -68,6 +69,10 @@ def test_an_empty_book_has_sums_of_nothing_and_no_tracking_error():
     assert (found.accounts, found.traded, found.tax, found.te_after, found.mean_te_after) == (0, 0.0, 0.0, None, None)
 
 
+def test_less_than_half_a_cent_saved_is_no_tax_and_has_no_sign():
+    assert str(totals([replace(figures(), liability=-0.001)]).tax) == "0.0"
+
+
 def test_dollars_of_other_trades_add_up_over_names_whichever_side_has_them():
     then = replace(figures(), trades=(("X", -40.0), ("Z", 30.0)))
 
@@ -75,20 +80,30 @@ def test_dollars_of_other_trades_add_up_over_names_whichever_side_has_them():
     assert Compared(now=figures(), then=figures()).changed_usd == 0
 
 
-def test_accounts_come_by_dollars_then_newly_not_planned_then_newly_broken_then_by_name():
+def test_accounts_come_by_dollars_then_newly_not_planned_then_newly_broken_then_any_other_and_then_by_name():
     still = figures(document=None, outcome="calm", seen={**SEEN, "reasons": []})
-    now = [replace(still, account_id=name) for name in "abcde"]
+    now = [replace(still, account_id=name) for name in "abcdef"]
     then = [
         now[0],
         replace(now[1], breaches=("cash low",)),
         replace(now[2], outcome="exception"),
         replace(now[3], trades=(("X", 1.0),)),
         now[4],
+        replace(now[5], te_after=0.03),
     ]
 
-    assert [pair.now.account_id for pair in compared(now, list(reversed(then)))] == ["d", "c", "b", "a", "e"]
+    assert [pair.now.account_id for pair in compared(now, list(reversed(then)))] == ["d", "c", "b", "f", "a", "e"]
 
 
 def test_figures_are_frozen_values_that_compare_by_what_they_say():
     assert figures() == figures()
     assert isinstance(figures(), AccountFigures)
+
+
+def test_what_is_new_is_what_was_not_so_before():
+    failed = replace(figures(outcome="exception", document=None), breaches=("cash high",))
+
+    assert Compared(now=figures(), then=failed).new_breaches == ("cash high",)
+    assert Compared(now=failed, then=failed).new_breaches == ()
+    assert [Compared(now=a, then=b).newly_not_planned for a, b in
+            ((figures(), failed), (failed, failed), (failed, figures()))] == [True, False, False]  # fmt: skip

@@ -5,6 +5,7 @@ are given away, come from outside with a basis or without one.
 """
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
@@ -185,6 +186,42 @@ def test_a_lot_of_the_same_name_is_another_one_where_it_is_of_another_security()
     assert unbalanced([("L", "V", 10)], [("t", 1, "X", "buy", 10, 10, "L")]) == {"X": -10}
 
 
+# What is missing is not made up for by what else there is of the name, or of a lot of that name elsewhere.
+MADE_UP_FOR = [
+    # ten were bought as L, which is gone; ten are there, or were sold, of a lot O from before
+    ([("O", "X", 10)], [("t", 1, "X", "buy", 10, 10, "L")], {"X": -10}),
+    ([], [("t", 1, "X", "buy", 10, 10, "L"), ("u", 5, "X", "sell", 10, 8, "O")], {"X": -10}),
+    # L is gone from X and stands in V, where M is gone
+    ([("L", "V", 10)], [("t", 1, "X", "buy", 10, 10, "L"), ("u", 2, "V", "buy", 10, 10, "M")], {"X": -10, "V": -10}),
+    # L is gone from X, and ten of X were sold as of M, which is a lot of V and gone
+    ([("L", "V", 10)],
+     [("t", 1, "X", "buy", 10, 10, "L"), ("s", 3, "X", "sell", 10, 8, "M"), ("u", 4, "V", "buy", 10, 10, "M")],
+     {"X": -10, "V": -10}),
+    # X was split and V was not
+    ([("L", "V", 20)], [("t", 0, "V", "buy", 10, 10, "L"), ("s", 1, "X", "split", 2, 0, None)], {"V": 10}),
+    # a twentieth of a share beside so many that a float does not see it
+    ([("L", "X", "1000000000000000.05")], [("t", 1, "X", "buy", 10**15, 10, "L")], {"X": Decimal("0.05")}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lots", "rows", "expected"), MADE_UP_FOR)
+def test_what_is_missing_is_not_made_up_for_by_other_shares(lots, rows, expected):
+    assert unbalanced(lots, rows) == expected
+
+
+@pytest.mark.parametrize(("shares", "expected"), [(5, {}), (4, {"NEW": -1})])
+def test_shares_that_an_exchange_made_are_looked_for_with_those_that_it_took(shares, expected):
+    rows = [("t", 1, "OLD", "buy", 10, 10, "L"), ("o", 2, "OLD", "exchange_out", 10, 10, "L"),
+            ("i", 2, "NEW", "exchange_in", 5, 0, "L")]  # fmt: skip
+    of = book([("L", "NEW", shares)], rows)
+    more = {"o": {"basis": Decimal(100), "acquired": START + timedelta(1)}, "i": {"origin": "o"}}
+    told = replace(of, transactions=[replace(row, **more.get(row.transaction_id, {})) for row in of.transactions])
+
+    found = imbalances([told], as_of=START + timedelta(DAYS))
+
+    assert {name: beyond for (_, name), beyond in found.items()} == expected
+
+
 @pytest.mark.parametrize(("day", "shares"), [(0, 20), (1, 10), (2, 10)])
 def test_a_split_doubles_what_was_bought_before_its_day(day, shares):
     rows = [("t", day, "X", "buy", 10, 10, "L"), ("s", 1, "X", "split", 2, 0, None)]
@@ -205,6 +242,22 @@ def test_a_sale_of_shares_that_were_not_there_has_a_basis_that_is_nowhere(day, s
 
     with pytest.raises(DataError, match="transaction u of account a"):
         losses_since([book([], rows)], START, as_of=START + timedelta(DAYS), groups={})
+
+
+def test_less_than_the_dust_of_a_dollar_is_no_loss():
+    rows = [("t", 1, "X", "buy", 1, 10, "L"), ("u", 5, "X", "sell", 1, "9.9999999995", "L")]
+
+    assert losses_since([book([], rows)], START, as_of=START + timedelta(DAYS), groups={}) == []
+
+
+def test_a_sale_that_is_proposed_is_a_loss_by_the_history_of_its_lot():
+    held = book([("L", "X", 10)], [("t", 1, "X", "buy", 10, 10, "L")])
+    [pending] = book([], [("p", 50, "X", "sell", 10, 8, "L")]).transactions
+    on = START + timedelta(50)
+
+    found = losses_since([held], START + timedelta(20), as_of=on, groups={}, pending=[pending])
+
+    assert found == [("X", "p", on)]
 
 
 def test_the_random_households_have_losses_faults_and_neither():
