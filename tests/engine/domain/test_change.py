@@ -1,8 +1,10 @@
 """A policy change does to settings, restrictions and models what its words say, and nothing else."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal as D
 
+import numpy as np
 import pytest
 
 from engine.domain.accounts import Restriction, Rule
@@ -12,16 +14,25 @@ from engine.domain.change import (
     PolicyChange,
     default_file,
     described,
+    market_under,
     restrictions_under,
     reweighted,
     settings_under,
+    versions_under,
 )
 from engine.domain.errors import DataError
-from engine.domain.market import Model
+from engine.domain.market import MarketSnapshot, Model, RiskModel
 from engine.domain.settings import LotMethod, PlanSettings, settings_from_toml, settings_to_toml
 
 MODEL = Model(model_id="M", weights=(("A", D("0.5")), ("B", D("0.3")), ("C", D("0.2"))))
 TEXTS = {"calm": "# ours\n[plan]\nmax_turnover = 0.1\ncost_bp = 3\n", "bold": "[plan]\ncost_bp = 4\n"}
+
+
+def market(*models):
+    risk = RiskModel(security_ids=(), factors=(), exposures=np.zeros((0, 0)), factor_covariance=np.zeros((0, 0)),
+                     specific_variance=np.zeros(0), quality="none")  # fmt: skip
+    return MarketSnapshot(as_of=date(2026, 11, 20), securities={}, marks={}, substitutes=(), risk=risk,
+                          models={model.model_id: model for model in models})  # fmt: skip
 
 
 def held(scope, target, rule=Rule.DO_NOT_BUY):
@@ -115,7 +126,7 @@ def test_a_change_is_told_in_words_with_what_moves_most_in_an_index():
         lifted=(Lifted(scope="H1", target="B", rule=Rule.DO_NOT_BUY),), models=(reweighted(MODEL, "C", D(0)),),
     )  # fmt: skip
 
-    assert described(change, {"M": MODEL}) == (
+    assert described(change, market(MODEL)) == (
         "max_turnover = 0.1 in calm",
         "exclude = A, B in calm",
         "net_taxes = true in calm",
@@ -124,3 +135,37 @@ def test_a_change_is_told_in_words_with_what_moves_most_in_an_index():
         "lifted: H1 B do_not_buy",
         "model M: C 20.00% → 0.00%, A 50.00% → 62.50%, B 30.00% → 37.50%; 3 names change, 20.00% one way",
     )
+
+
+def version(effective, weight):
+    return Model(model_id="M", weights=(("A", D(weight)), ("B", 1 - D(weight))), effective=effective)
+
+
+SUMMER, WINTER = date(2026, 6, 1), date(2027, 1, 4)
+
+
+def test_a_version_of_a_model_takes_the_place_of_its_own_day_alone():
+    present = (version(None, "0.1"), version(SUMMER, "0.2"), version(WINTER, "0.3"))
+
+    found = versions_under(PolicyChange(models=(version(SUMMER, "0.7"),)), present)
+
+    assert found == (version(None, "0.1"), version(SUMMER, "0.7"), version(WINTER, "0.3"))
+
+
+@pytest.mark.parametrize(
+    ("tried", "weight", "told"),
+    [
+        (version(SUMMER, "0.7"), "0.7", "model M: A 20.00% → 70.00%, B 80.00% → 30.00%; 2 names change, 50.00% one way"),
+        (version(date(2026, 11, 20), "0.7"), "0.7",
+         "model M: A 20.00% → 70.00%, B 80.00% → 30.00%; 2 names change, 50.00% one way"),
+        (version(WINTER, "0.7"), "0.2",
+         "model M effective 2027-01-04: not in force on 2026-11-20, tonight's book is the same"),
+        (version(None, "0.7"), "0.2", "model M: not in force on 2026-11-20, tonight's book is the same"),
+    ],
+)  # fmt: skip
+def test_tonights_book_follows_the_latest_version_of_today_or_before(tried, weight, told):
+    """In force on 20 November is the version of 1 June, which gives A 20 %."""
+    change, tonight = PolicyChange(models=(tried,)), market(version(SUMMER, "0.2"))
+
+    assert dict(market_under(change, tonight).models["M"].weights)["A"] == D(weight)
+    assert described(change, tonight) == (told,)
