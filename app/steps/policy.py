@@ -167,7 +167,7 @@ def adoption_words(services: Services, change: PolicyChange) -> tuple[str, ...]:
         rehearsed = {model.model_id for model in change.models}
         versions = versions_under(change, services.firm.models())
         steps += [
-            f"From {model.effective} on the version of {model.model_id} of that day takes its place; it is in models.csv."
+            f"From {model.effective} on, the version of {model.model_id} of that day holds; it is in models.csv too."
             for model in coming_models(versions, as_of=services.firm.firm().as_of)
             if model.model_id in rehearsed
         ]
@@ -236,9 +236,9 @@ def _models(services: Services, market: MarketSnapshot, asked: Asked) -> tuple[M
 
 
 def _of_a_version(model: Model, read: Sequence[Model], market: MarketSnapshot) -> Model:
-    """Return a model of a file as the version that it stands for: where the file has it without dates, the one in force.
+    """Return a model of a file as the version that it stands for.
 
-    A file that has dates for a model says itself which version is which.
+    Where the file has it without dates, that is the one in force; dates say themselves which version is which.
     """
     present = market.models.get(model.model_id)
     dated = any(each.model_id == model.model_id and each.effective is not None for each in read)

@@ -142,7 +142,7 @@ def market_under(change: PolicyChange, market: MarketSnapshot) -> MarketSnapshot
 
 
 def versions_under(change: PolicyChange, versions: Iterable[Model]) -> tuple[Model, ...]:
-    """Return versions of models, those of the change in their places; what it does not speak of stays, later ones too."""
+    """Return versions of models, those of the change in their places; what it does not speak of stays."""
     return tuple({(model.model_id, model.effective): model for model in (*versions, *change.models)}.values())
 
 

@@ -76,7 +76,7 @@ def test_adopting_another_weight_changes_the_version_in_force_and_loses_none(ser
 def test_adopting_says_which_version_comes_later(services):
     change = change_of(services, Asked(weights=(("FOUR", "DDD", "0"),)))
 
-    assert "From 2026-12-21 on the version of FOUR of that day takes its place; it is in models.csv." in adoption_words(
+    assert "From 2026-12-21 on, the version of FOUR of that day holds; it is in models.csv too." in adoption_words(
         services, change
     )
 

@@ -155,7 +155,8 @@ def test_a_version_of_a_model_takes_the_place_of_its_own_day_alone():
 @pytest.mark.parametrize(
     ("tried", "weight", "told"),
     [
-        (version(SUMMER, "0.7"), "0.7", "model M: A 20.00% → 70.00%, B 80.00% → 30.00%; 2 names change, 50.00% one way"),
+        (version(SUMMER, "0.7"), "0.7",
+         "model M: A 20.00% → 70.00%, B 80.00% → 30.00%; 2 names change, 50.00% one way"),
         (version(date(2026, 11, 20), "0.7"), "0.7",
          "model M: A 20.00% → 70.00%, B 80.00% → 30.00%; 2 names change, 50.00% one way"),
         (version(WINTER, "0.7"), "0.2",
