@@ -4,7 +4,8 @@ The firm's day is 20 November 2026; else it is the firm of test_rehearsal.py. Th
 DDD at 25 % each; the one before held AAA alone, and the next is AAA and BBB at 50 % each.
 """
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal as D
 
 import pytest
@@ -13,6 +14,7 @@ from app.steps.firm import export_firm, import_firm
 from app.steps.policy import Asked, adoption_files, adoption_words, change_of
 from app.steps.rehearsal import Sample, rehearse
 from engine.domain.errors import DataError
+from tests.app.conftest import AFTER_THE_CLOSE
 from tests.app.test_nightly import hands, prepare
 from tests.app.test_rehearsal import adopt_and_run, by_account
 
@@ -33,7 +35,8 @@ def services(desk, tmp_path):
     models = tmp_path / "dated" / "models.csv"
     rows = [line for line in models.read_text().splitlines()[1:] if not line.startswith("FOUR,")]
     models.write_text(HEADER + VERSIONS + "".join(f"{row},\n" for row in rows))
-    import_firm(found, tmp_path / "dated", actor="maya")
+    before = replace(found, now=lambda: AFTER_THE_CLOSE - timedelta(hours=1))
+    import_firm(before, tmp_path / "dated", actor="maya")
     yield found
     found.database.close()
 
