@@ -14,7 +14,7 @@ from app.steps.policy import Asked, change_of
 from app.steps.rehearsal import Sample, rehearse
 from engine.domain.accounts import Restriction, Rule
 from engine.domain.settings import PlanSettings
-from engine.monitor.account_scan import scan_account
+from engine.monitor.scan import scan_account
 from engine.plan.propose import propose_plan
 from engine.review.checker import failures, second_opinion
 from tests.app.test_corporate_actions import folder, manager, services
