@@ -82,7 +82,9 @@ def write_households(
         write_opinions(connection, opinions)
 
 
-def _as_they_stand(connection: Connection, names: Sequence[HouseholdId], locked: Sequence[PlanHead]) -> list[PlanHead]:
+def _as_they_stand(
+    connection: Connection, names: Sequence[HouseholdId], locked: Sequence[PlanHead]
+) -> tuple[PlanHead, ...]:
     """Return the plans that were locked, and those proposed between that and the moment from which nobody else can."""
     late = read_heads(connection, names, BEFORE_PEOPLE)
     return tuple({head.plan_id: head for head in (*late, *locked)}.values())

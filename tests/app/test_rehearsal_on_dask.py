@@ -13,6 +13,7 @@ from app.steps.policy import change_of
 from app.steps.rehearsal import Sample, rehearse
 from app.steps.workers import cluster
 from data import tables
+from engine.domain.errors import ExternalRefusal
 from tests.app.dask_process import PATIENCE_S
 from tests.app.test_nightly import hands, prepare
 from tests.app.test_rehearsal import NO_AAA, by_account
@@ -75,11 +76,12 @@ def test_a_worker_that_is_killed_with_both_policies_in_hand_costs_the_rehearsal_
     assert by_account(found.then)["T1"].liability == 10_500 * 0.20 - 1_000 * 0.32
 
 
-def test_a_scheduler_that_is_not_there_ends_the_rehearsal_with_3_and_nothing_is_kept(desk, services):
-    said = desk.run("rehearse", *ASKED, "--scheduler", "inproc://nowhere")
+def test_a_scheduler_that_is_not_there_ends_the_rehearsal_and_nothing_is_kept(services, person):
+    nowhere = cluster("tcp://127.0.0.1:9", wait_s=1)
 
-    assert (said.code, said.out) == (3, "")
-    assert "scheduler inproc://nowhere: cannot be reached" in said.err
+    with pytest.raises(ExternalRefusal, match=r"scheduler tcp://127\.0\.0\.1:9: cannot be reached"):
+        rehearse(services, change_of(services, NO_AAA), Sample(), actor=person("maya"), workers=nowhere)
+
     assert kept(services) == 0
 
 
