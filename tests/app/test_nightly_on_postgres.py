@@ -51,7 +51,8 @@ def proposed(services, account_id):
 
 def test_a_proposal_not_committed_yet_when_the_night_comes_to_write_leaves_its_account_to_the_person(services):
     """The draft is as new as its proposal, so that no lock on plans that are there could show it to the night."""
-    found = plan.what_if(services, "T2", plan.default_settings(services, "T2"))
+    settings = replace(plan.default_settings(services, "T2"), risk_aversion=50.0)  # another plan than the night's
+    found = plan.what_if(services, "T2", settings)
     written, threads = threading.Event(), []
 
     def propose():
