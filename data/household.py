@@ -9,13 +9,12 @@ from sqlalchemy import Connection
 from data import tables
 from data.books import StoredBook, read_stored
 from data.pending import read_pending
-from data.reference import read_endings, read_households, read_restrictions
+from data.reference import read_households, read_restrictions
 from data.refresh import read_sources
 from engine.domain.accounts import AccountSnapshot, Household, Restriction, Transaction
 from engine.domain.identifiers import AccountId, HouseholdId, PlanId
 from engine.domain.policy import FIRM_SCOPE, restrictions_in_force
 from engine.domain.sources import AccountSource
-from engine.domain.succession import restrictions_today
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +62,7 @@ def read_stored_households(
     for stored in read_stored(connection, tables.accounts.c.household_id.in_(list(households))):
         books[stored.account.household_id].append(stored)
     accounts = [stored.account.account_id for members in books.values() for stored in members]
-    restrictions = restrictions_today(
-        read_restrictions(connection, [FIRM_SCOPE, *households, *accounts]), read_endings(connection, as_of=as_of)
-    )
+    restrictions = read_restrictions(connection, [FIRM_SCOPE, *households, *accounts])
     pending = read_pending(connection, list(households), as_of, without=without)
     sources = read_sources(connection, accounts)
     return tuple(

@@ -1,6 +1,6 @@
 """How does one plan move? Its state, its history and the audit log change together, or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from data import audit, tables
 from data.database import insert_new
 from data.suggest import unknown
 from engine.domain.errors import CheckFailed, IllegalMove
-from engine.domain.identifiers import PlanId, UserId
+from engine.domain.identifiers import AccountId, PlanId, UserId
 from engine.domain.lifecycle import Action, PlanState, User, next_state
 from engine.plan.document import plan_id as hash_of
 
@@ -29,15 +29,19 @@ def move_plan(
 ) -> PlanState:
     """Move a plan in the caller's transaction and return its new state; see PlanStore.move_all for what it raises."""
     row = read_plan(
-        connection, select(_TABLE.c.state, _TABLE.c.version, _TABLE.c.document).with_for_update(), plan_id
-    )  # fmt: skip
+        connection,
+        select(_TABLE.c.account_id, _TABLE.c.state, _TABLE.c.version, _TABLE.c.document).with_for_update(),
+        plan_id,
+    )
     verify(plan_id, row["document"])
     if seen is not None and seen != plan_id:
         raise CheckFailed(f"plan {plan_id}: to {action} takes the document as it was seen, {seen}; it is another one")
     source, version = row["state"], row["version"]
     makers = read_makers(connection, [plan_id])[plan_id]
     target = next_state(state=source, action=action, actor=actor, makers=makers, comment=comment)
-    if action is Action.PROPOSE:  # who puts a machine's draft forward answers for it, and is no independent checker
+    if action is Action.PROPOSE:
+        hold_accounts(connection, [row["account_id"]])
+        # Who puts a machine's draft forward answers for it, and is no independent checker.
         insert_new(connection, tables.plan_makers, [{"plan_id": plan_id, "user_id": actor.user_id}])
     written = connection.execute(
         update(_TABLE)
@@ -58,6 +62,16 @@ def move_plan(
         after={"state": target, "comment": comment},
     )
     return target
+
+
+def hold_accounts(connection: Connection, account_ids: Iterable[AccountId]) -> None:
+    """Let nobody else propose a plan for these accounts until this transaction ends.
+
+    Their rows are locked, no table. Plans are locked before accounts, and accounts before the audit log.
+    """
+    rows = tables.accounts.c.account_id
+    query = select(rows).where(rows.in_(list(account_ids))).order_by(rows)
+    connection.execute(query.with_for_update(key_share=True)).all()
 
 
 def verify(plan_id: PlanId, document: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, select, update
 
 from data import audit, documents, tables
 from data.database import Database, insert_new
@@ -29,7 +29,7 @@ class PlanHead:
     """What a list of plans shows. version counts the moves.
 
     makers: who made, edited or proposed the plan, or one that it came from. note: its name in the first line, and what
-    else people wrote of it below.
+    else people wrote of it below. run_id: of the night that made it, None once a person named or proposed it.
     """
 
     plan_id: PlanId
@@ -40,6 +40,7 @@ class PlanHead:
     version: int
     created_at: datetime
     note: str
+    run_id: str | None
     makers: frozenset[UserId]
 
     @property
@@ -112,7 +113,7 @@ class PlanStore:
             fixed = why_note_is_fixed(row["state"], actor, makers)
             if fixed:
                 raise NotAllowed(f"plan {plan_id[:12]}: {fixed}")
-            connection.execute(update(_TABLE).where(_TABLE.c.plan_id == plan_id).values(note=note))
+            connection.execute(update(_TABLE).where(_TABLE.c.plan_id == plan_id).values(note=note, run_id=None))
             audit.append(
                 connection, at=at, actor=actor, what="plan.note", subject=plan_id,
                 before={"note": before}, after={"note": note},
@@ -224,6 +225,8 @@ class PlanStore:
                 for moving in ordered:
                     seen = None if expected is None else expected.get(moving)
                     target = move_plan(connection, moving, action, actor, at=at, comment=comment, seen=seen)
+                if action is Action.PROPOSE:
+                    connection.execute(update(_TABLE).where(_TABLE.c.plan_id.in_(ordered)).values(run_id=None))
                 enqueue(connection, outbox, at=at)
                 if within is not None:
                     within(connection)
@@ -297,13 +300,28 @@ def lock_heads(
     connection: Connection, household_ids: Iterable[HouseholdId], states: Iterable[PlanState]
 ) -> tuple[PlanHead, ...]:
     """Return the plans of some households in some states, by plan_id; nobody else moves them in this transaction."""
-    query = select(*_HEAD).where(_TABLE.c.household_id.in_(list(household_ids)), _TABLE.c.state.in_(list(states)))
-    rows = connection.execute(query.order_by(_TABLE.c.plan_id).with_for_update()).mappings().all()
-    makers = read_makers(connection, [row["plan_id"] for row in rows])
-    return tuple(PlanHead(**row, makers=makers[row["plan_id"]]) for row in rows)
+    return _heads(connection, _of_households(household_ids, states).with_for_update())
+
+
+def read_heads(
+    connection: Connection, household_ids: Iterable[HouseholdId], states: Iterable[PlanState]
+) -> tuple[PlanHead, ...]:
+    """Return the plans of some households in some states, by plan_id, as they stand in the caller's transaction."""
+    return _heads(connection, _of_households(household_ids, states))
 
 
 def read_head(connection: Connection, plan_id: PlanId) -> PlanHead:
     """Return a plan without its document, in the caller's transaction. Raises DataError for an unknown one."""
     row = read_plan(connection, select(*_HEAD), plan_id)
     return PlanHead(**row, makers=read_makers(connection, [plan_id])[plan_id])
+
+
+def _of_households(household_ids: Iterable[HouseholdId], states: Iterable[PlanState]) -> Select[Any]:
+    query = select(*_HEAD).where(_TABLE.c.household_id.in_(list(household_ids)), _TABLE.c.state.in_(list(states)))
+    return query.order_by(_TABLE.c.plan_id)
+
+
+def _heads(connection: Connection, query: Select[Any]) -> tuple[PlanHead, ...]:
+    rows = connection.execute(query).mappings().all()
+    makers = read_makers(connection, [row["plan_id"] for row in rows])
+    return tuple(PlanHead(**row, makers=makers[row["plan_id"]]) for row in rows)

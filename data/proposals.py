@@ -35,9 +35,18 @@ class NewPlan:
 
 
 def write_plans(
-    connection: Connection, plans: Sequence[NewPlan], *, market: Document, actor: User, at: datetime, note: str
+    connection: Connection,
+    plans: Sequence[NewPlan],
+    *,
+    market: Document,
+    actor: User,
+    at: datetime,
+    note: str,
+    run_id: str | None,
 ) -> tuple[PlanHead, ...]:
     """Store plans made by an actor, and propose those that are to be, in the caller's transaction; return their heads.
+
+    run_id: of the night that made them, where one did.
 
     A plan that is there already stays as it is, and its head is not returned. The log and the history tell the same of
     each as save_plan and move_plan would. Raises NotAllowed for an actor who may not propose plans.
@@ -54,6 +63,7 @@ def write_plans(
             version=1 if plan.proposed else 0,
             created_at=at,
             note=note,
+            run_id=run_id,
             makers=makers,
         )
         for plan in plans
@@ -93,6 +103,7 @@ def _row(plan: NewPlan, head: PlanHead, market: Document) -> dict[str, object]:
         "snapshot_hash": plan.snapshot.hash,
         "market_hash": market.hash,
         "document": plan.document,
+        "run_id": head.run_id,
     }
 
 

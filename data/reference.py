@@ -81,7 +81,7 @@ def write_reference(connection: Connection, reference: FirmReference, *, at: dat
     risk = None if reference.risk is None else risk_document(reference.risk)
     if risk is not None:
         documents.put(connection, [risk])
-    _insert(connection, tables.securities, reference.securities)
+    _insert(connection, tables.securities, reference.securities, leave=["predecessors"])
     prices = _write_prices(connection, reference.prices, reference.actions, as_of=reference.as_of)
     _write_models(connection, reference.models)
     _insert(connection, tables.households, reference.households)
@@ -131,7 +131,8 @@ def rewrite_prices(
 
 
 def read_securities(connection: Connection) -> tuple[Security, ...]:
-    return _read(connection, tables.securities, Security)
+    rows = connection.execute(select(tables.securities).order_by(tables.securities.c.place)).mappings()
+    return tuple(from_row(Security, row, predecessors=None) for row in rows)  # which is told by corporate actions
 
 
 def read_households(connection: Connection, *conditions: Any) -> tuple[Household, ...]:

@@ -12,9 +12,9 @@ from app.steps.household_night import AccountNight, HouseholdNight, Outcome, Pla
 from app.steps.opinions import COUNTS, Footing, footing_of
 from data.documents import Document
 from data.firm import Firm
-from data.moves import move_plan
+from data.moves import hold_accounts, move_plan
 from data.opinions import Opinion, write_opinions
-from data.plans import PlanHead, lock_heads, read_head
+from data.plans import PlanHead, lock_heads, read_head, read_heads
 from data.proposals import NewPlan, withdraw_plans, write_plans
 from data.refresh import hold_firm
 from data.runs import AccountRun, RunRecord, write_accounts
@@ -27,7 +27,7 @@ from engine.monitor.document import QueueRow
 from engine.review.checker import CHECKER
 
 NOTE: Final = "night"
-"""What is written of a plan that a night made; such a proposal gives way to the next night's, others never do."""
+"""The name of a plan that a night made. A person may give it too; what a night made is told by its run_id."""
 BEFORE_PEOPLE: Final = frozenset(
     {PlanState.PROPOSED, PlanState.IN_REVIEW, PlanState.HELD, PlanState.APPROVED, PlanState.RELEASED, PlanState.SENT}
 )
@@ -35,8 +35,8 @@ BEFORE_PEOPLE: Final = frozenset(
 
 
 def gives_way(head: PlanHead) -> bool:
-    """Return whether a plan is a night's proposal that nobody has taken up."""
-    return head.state is PlanState.PROPOSED and head.name == NOTE
+    """Return whether a plan is a night's proposal that nobody has taken up: it gives way to the next night's."""
+    return head.state is PlanState.PROPOSED and head.run_id is not None
 
 
 def write_households(
@@ -51,12 +51,20 @@ def write_households(
     with services.database.begin() as connection:
         heads = lock_heads(connection, names, {*COUNTS, PlanState.DRAFT})  # plans first, as where fills are booked
         hold_firm(connection, imported_at=firm.imported_at)
-        going = [head for head in heads if _may_go(head) and head.plan_id not in made]
+        hold_accounts(connection, [night.account_id for each in found for night in each.accounts])
+        locked = {head.plan_id for head in heads}
+        heads = _as_they_stand(connection, names, heads)
+        going = [head for head in heads if _may_go(head) and head.plan_id in locked - made]
         told = f"replaced by the night of {run.as_of}"
         withdraw_plans(connection, going, actor=actor, at=at, comment=told)
-        busy = {head.account_id for head in heads if head.state in BEFORE_PEOPLE and not gives_way(head)}
+        ours = locked | made
+        busy = {
+            head.account_id
+            for head in heads
+            if head.state in BEFORE_PEOPLE and not (gives_way(head) and head.plan_id in ours)
+        }
         settled = {each.household_id: [_after(night, busy) for night in each.accounts] for each in found}
-        standing = _put_forward(connection, settled, market, actor, at)
+        standing = _put_forward(connection, settled, market, run, actor, at)
         records = {name: [_record(night, standing) for night in nights] for name, nights in settled.items()}
         write_accounts(connection, run.run_id, [record for each in records.values() for record in each])
         before, gone = footing_of(firm, heads), [head.plan_id for head in going]
@@ -74,8 +82,16 @@ def write_households(
         write_opinions(connection, opinions)
 
 
+def _as_they_stand(
+    connection: Connection, names: Sequence[HouseholdId], locked: Sequence[PlanHead]
+) -> tuple[PlanHead, ...]:
+    """Return the plans that were locked, and those proposed between that and the moment from which nobody else can."""
+    late = read_heads(connection, names, BEFORE_PEOPLE)
+    return tuple({head.plan_id: head for head in (*late, *locked)}.values())
+
+
 def _may_go(head: PlanHead) -> bool:
-    return head.name == NOTE and head.state in (PlanState.PROPOSED, PlanState.DRAFT)
+    return head.run_id is not None and head.state in (PlanState.PROPOSED, PlanState.DRAFT)
 
 
 def _unseen(household: HouseholdNight, busy: Collection[AccountId]) -> bool:
@@ -95,6 +111,7 @@ def _put_forward(
     connection: Connection,
     settled: Mapping[HouseholdId, Sequence[AccountNight]],
     market: Document,
+    run: RunRecord,
     actor: User,
     at: datetime,
 ) -> Mapping[PlanId, PlanHead]:
@@ -112,7 +129,9 @@ def _put_forward(
         for night in nights
         if night.plan is not None
     }
-    written = write_plans(connection, list(plans.values()), market=market, actor=actor, at=at, note=NOTE)
+    written = write_plans(
+        connection, list(plans.values()), market=market, actor=actor, at=at, note=NOTE, run_id=run.run_id
+    )
     standing = {head.plan_id: head for head in written}
     for plan_id in plans.keys() - standing.keys():  # this very plan was made before
         if plans[plan_id].proposed and read_head(connection, plan_id).state is PlanState.DRAFT:

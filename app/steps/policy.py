@@ -1,7 +1,8 @@
 """What policy does a person want to try? Words and files made into a change of this firm, and how that is adopted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,14 +23,18 @@ from engine.domain.change import (
     PolicyChange,
     PolicyScope,
     default_file,
+    market_under,
     require_sense,
     restrictions_under,
     reweighted,
     settings_under,
+    version_words,
+    versions_under,
 )
 from engine.domain.errors import DataError
 from engine.domain.identifiers import ModelId, SecurityId
 from engine.domain.market import MarketSnapshot, Model, RiskModel
+from engine.domain.succession import coming_models, endings, followed
 from engine.risk.estimate import estimate_risk
 
 ESTIMATED: Final = "estimated"
@@ -65,7 +70,7 @@ def change_of(services: Services, asked: Asked) -> PolicyChange:
         lifted=tuple(Lifted(scope=s, target=t, rule=_rule(r)) for s, t, r in asked.lift),
         risk=risk,
         risk_name=name,
-        models=_models(market, asked),
+        models=_models(services, market, asked),
     )
     require_sense(change, scope_of(services, market))
     return change
@@ -130,7 +135,7 @@ def adoption_files(services: Services, change: PolicyChange) -> Mapping[str, byt
 
     A risk model is not among them: its files came in the folder that was tried.
     """
-    market, texts = todays_market(services), services.firm.all_settings()
+    texts = services.firm.all_settings()
     files: dict[str, str] = {}
     changed = settings_under(change, texts)
     files |= {f"settings/{name}.toml": text for name, text in changed.items() if text != texts.get(name)}
@@ -139,7 +144,7 @@ def adoption_files(services: Services, change: PolicyChange) -> Mapping[str, byt
         scopes = {each.scope for each in change.added}
         files["restrictions.csv"] = restrictions_text(restrictions_under(change, present, scopes))
     if change.models:
-        files["models.csv"] = models_text({**market.models, **{each.model_id: each for each in change.models}}.values())
+        files["models.csv"] = models_text(versions_under(change, services.firm.models()))
     return {path: text.encode() for path, text in files.items()}
 
 
@@ -159,6 +164,13 @@ def adoption_words(services: Services, change: PolicyChange) -> tuple[str, ...]:
         steps.append("Put restrictions.csv in the place of the firm folder's.")
     if change.models:
         steps.append("Put models.csv in the place of the firm folder's.")
+        rehearsed = {model.model_id for model in change.models}
+        versions = versions_under(change, services.firm.models())
+        steps += [
+            f"From {model.effective} on, the version of {model.model_id} of that day holds; it is in models.csv too."
+            for model in coming_models(versions, as_of=services.firm.firm().as_of)
+            if model.model_id in rehearsed
+        ]
     if change.risk_name == ESTIMATED:
         steps.append("Take the folder risk/ out of the firm folder, so that the model is estimated from its prices.")
     elif change.risk_name:
@@ -202,19 +214,32 @@ def _weight(text: str, what: str) -> Decimal:
     return value
 
 
-def _models(market: MarketSnapshot, asked: Asked) -> tuple[Model, ...]:
-    models: dict[ModelId, Model] = {}
-    for file in asked.models:
-        for model in read_model_file(file, market.securities):
-            if model.model_id in models:
-                raise DataError(f"model {model.model_id}: expected it in one file, found it also in {file}")
-            models[model.model_id] = model
+def _models(services: Services, market: MarketSnapshot, asked: Asked) -> tuple[Model, ...]:
+    ended = endings(services.firm.actions(), as_of=market.as_of)
+    read = [model for file in asked.models for model in read_model_file(file, market.securities)]
+    models: dict[tuple[ModelId, date | None], Model] = {}
+    for model in (_of_a_version(each, read, market) for each in read):
+        key = model.model_id, model.effective
+        if key in models:
+            raise DataError(f"model {version_words(model)}: expected it once in the files, found it twice")
+        models[key] = followed(model, ended)
     for name, security_id, weight in asked.weights:
         model_id = ModelId(name)
         if model_id not in market.models:
             raise unknown("model", name, market.models)
         if security_id not in market.securities:
             raise unknown("security", security_id, market.securities)
-        before = models.get(model_id, market.models[model_id])
-        models[model_id] = reweighted(before, SecurityId(security_id), _weight(weight, f"model {name} {security_id}"))
+        tonight = market_under(PolicyChange(models=tuple(models.values())), market).models[model_id]
+        changed = reweighted(tonight, SecurityId(security_id), _weight(weight, f"model {name} {security_id}"))
+        models[model_id, changed.effective] = changed
     return tuple(models.values())
+
+
+def _of_a_version(model: Model, read: Sequence[Model], market: MarketSnapshot) -> Model:
+    """Return a model of a file as the version that it stands for.
+
+    Where the file has it without dates, that is the one in force; dates say themselves which version is which.
+    """
+    present = market.models.get(model.model_id)
+    dated = any(each.model_id == model.model_id and each.effective is not None for each in read)
+    return model if dated or present is None else replace(model, effective=present.effective)

@@ -125,7 +125,7 @@ def rehearse(
         actor=actor.user_id,
         as_of=todays.as_of,
         change=told,
-        words=described(change, todays.models),
+        words=described(change, todays),
         sample={**asdict(sample), "chosen": sum(map(len, members.values())), "of": len(services.firm.accounts())},
     )
     known = services.rehearsals.find(record.rehearsal_id)

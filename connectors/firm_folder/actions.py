@@ -40,16 +40,24 @@ class _Told(NamedTuple):
 
 def check_actions(label: str, rows: Rows, report: Report) -> None:
     """Report actions that lack what their kind needs or say what it has no use for, and names that end twice."""
-    ended: dict[str, int] = {}
+    ended: dict[str, _Told] = {}
     for told in _actions(rows):
         if told.kind is None or told.value is None:
             continue  # reported already
         for fault in action_faults(told):
             report.add(label, told.line, fault.field, found=fault.found, expected=fault.expected)
         ends = told.kind is ActionKind.MERGER or (told.kind is ActionKind.TICKER_CHANGE and told.successor)
-        if ends and ended.setdefault(told.security_id, told.line) != told.line:
-            report.add(label, told.line, "kind", found=f"{told.kind} of {shown(str(told.security_id))}",
-                       expected=f"nothing after line {ended[told.security_id]}, where it ceases to exist")  # fmt: skip
+        first = ended.setdefault(told.security_id, told) if ends else told
+        if first is told:
+            continue
+        name = shown(str(told.security_id))
+        if first.kind is told.kind is ActionKind.MERGER and first.ex_date == told.ex_date:
+            report.add(label, told.line, "successor", found=f"'{told.successor}', a second successor of {name}",
+                       expected=f"that of line {first.line} alone: a merger that gives several securities is not "
+                       "booked here; leave it out, and bring accounts in as the custodian booked it")  # fmt: skip
+        else:
+            report.add(label, told.line, "kind", found=f"{told.kind} of {name}",
+                       expected=f"nothing after line {first.line}, where it ceases to exist")  # fmt: skip
 
 
 def check_exchanges(label: str, rows: Rows, report: Report) -> None:

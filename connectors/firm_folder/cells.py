@@ -82,9 +82,9 @@ def _decimal(text: str) -> Decimal:
     return value
 
 
-def choice(options: type[StrEnum]) -> Kind:
-    """Return the kind of a closed list of words."""
-    return Kind(expected="one of " + ", ".join(options), parse=options)
+def choice(options: type[StrEnum], *, but: str = "") -> Kind:
+    """Return the kind of a closed list of words. but: what else is to be told of a word that is not in it."""
+    return Kind(expected="one of " + ", ".join(options) + but, parse=options)
 
 
 def _text(text: str) -> str:

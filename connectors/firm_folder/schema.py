@@ -108,12 +108,16 @@ PRICES: Final = File(
     max_rows=50_000_000,
     key=("security_id", "date"),
 )
+_NO_DELISTING: Final = (
+    "; for a delisting that pays money a merger of value 0 with that cash; one that leaves nothing is the "
+    "custodian's to book (26 U.S.C. 165(g))"
+)
 ACTIONS: Final = File(
     name="corporate_actions",
     columns=(
         _reference("security_id"),
         _column("ex_date", cells.DATE),
-        _column("kind", cells.choice(ActionKind)),
+        _column("kind", cells.choice(ActionKind, but=_NO_DELISTING)),
         _column("value", cells.NOT_NEGATIVE),
         _late("successor", cells.IDENTIFIER, refers_to="security_id"),
         _late("cash", cells.POSITIVE),

@@ -29,6 +29,7 @@ plans = Table(
     Column("snapshot_hash", Text, ForeignKey("documents.hash"), nullable=False),
     Column("market_hash", Text, ForeignKey("documents.hash"), nullable=False),
     Column("document", PackedJson, nullable=False),
+    Column("run_id", Text),  # of the night that made it, until a person takes it up
     CheckConstraint("state IN (" + ", ".join(f"'{state}'" for state in PlanState) + ")", name="state"),
 )
 

@@ -5,6 +5,7 @@ Applying a change is pure: settings texts, restrictions, accounts and market in,
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from engine.domain.identifiers import SecurityId
 from engine.domain.market import MarketSnapshot, Model, RiskModel
 from engine.domain.policy import FIRM_SCOPE, words_for
 from engine.domain.settings import override, settings_from_toml, settings_to_toml
+from engine.domain.succession import endings, models_in_force
 
 DEFAULT: Final = "default"
 """Stands, among the names of settings files, for the accounts that name none."""
@@ -37,7 +39,7 @@ class PolicyChange:
 
     settings: values by name, as TOML or a command line has them. files: the settings files that they go into, DEFAULT
     among them for accounts that name none; empty: all of them. risk: in the place of the model in use; risk_name says
-    where it is from. models: in the place of the models of these ids.
+    where it is from. models: versions, each in the place of the one of the same model and date, or beside the others.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -79,13 +81,13 @@ def require_sense(change: PolicyChange, scope: PolicyScope) -> None:
     for gone in change.lifted:
         if not any(_is_lifted(each, (gone,)) for each in scope.restrictions):
             raise DataError(f"restriction {_words(gone)}: expected one that the firm has, found none such")
-    seen: set[str] = set()
+    seen: set[tuple[str, date | None]] = set()
     for model in change.models:
         _require(model.model_id, scope.market.models, "model")
         _require_model(model, scope.market)
-        if model.model_id in seen:
-            raise DataError(f"model {model.model_id}: expected one change of it, found two")
-        seen.add(model.model_id)
+        if (model.model_id, model.effective) in seen:
+            raise DataError(f"model {version_words(model)}: expected one change of it, found two")
+        seen.add((model.model_id, model.effective))
 
 
 def settings_under(change: PolicyChange, texts: Mapping[str, str]) -> dict[str, str]:
@@ -134,8 +136,19 @@ def market_under(change: PolicyChange, market: MarketSnapshot) -> MarketSnapshot
     """Return the market with the change's risk model and models; the same value where it has neither."""
     if change.risk is None and not change.models:
         return market
-    models = {**market.models, **{model.model_id: model for model in change.models}}
+    versions = versions_under(change, market.models.values())
+    models = models_in_force(versions, endings((), as_of=market.as_of))  # ended names are followed where they are read
     return replace(market, risk=market.risk if change.risk is None else change.risk, models=models)
+
+
+def versions_under(change: PolicyChange, versions: Iterable[Model]) -> tuple[Model, ...]:
+    """Return versions of models, those of the change in their places; what it does not speak of stays."""
+    return tuple({(model.model_id, model.effective): model for model in (*versions, *change.models)}.values())
+
+
+def version_words(model: Model) -> str:
+    """Return which version of which model this is."""
+    return model.model_id if model.effective is None else f"{model.model_id} effective {model.effective}"
 
 
 def reweighted(model: Model, security_id: SecurityId, weight: Decimal) -> Model:
@@ -166,15 +179,21 @@ def reweighted(model: Model, security_id: SecurityId, weight: Decimal) -> Model:
     )
 
 
-def described(change: PolicyChange, models: Mapping[Any, Model]) -> tuple[str, ...]:
-    """Return the change in a sentence a part. models: as they are before it."""
+def described(change: PolicyChange, market: MarketSnapshot) -> tuple[str, ...]:
+    """Return the change in a sentence a part. market: as it is before it."""
     where = f"in {', '.join(change.files)}" if change.files else "in all settings"
     told = [f"{name} = {_plain(value)} {where}" for name, value in change.settings.items()]
     told += [f"new: {_words(each)}" + (f" {each.value}" if each.value is not None else "") for each in change.added]
     told += [f"lifted: {_words(each)}" for each in change.lifted]
     if change.risk is not None:
         told.append(f"risk model: {change.risk_name}")
-    return (*told, *(_moved(models[model.model_id], model) for model in change.models if model.model_id in models))
+    under = market_under(change, market).models
+    for model in change.models:
+        if model.model_id in market.models and under[model.model_id] is model:
+            told.append(_moved(market.models[model.model_id], model))
+        else:
+            told.append(f"model {version_words(model)}: not in force on {market.as_of}, tonight's book is the same")
+    return tuple(told)
 
 
 def _changed(change: PolicyChange, name: str, text: str) -> str:

@@ -23,7 +23,10 @@ hashes of values without it, stay as they are."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
-    """A listed instrument. Two securities of one identical_group are substantially identical for wash sales."""
+    """A listed instrument. Two securities of one identical_group are substantially identical for wash sales.
+
+    predecessors: ids of names that became this one, the last first; what is ruled of them is ruled of it. None: none.
+    """
 
     security_id: SecurityId
     ticker: str
@@ -36,6 +39,7 @@ class Security:
     cost_bp: Decimal | None = None  # None: the plan setting's cost
     adv_usd: Decimal | None = None  # average daily dollar volume
     tags: tuple[str, ...] = ()
+    predecessors: tuple[SecurityId, ...] | None = field(default=None, metadata=WRITTEN_IF_GIVEN)
 
     @property
     def group(self) -> str:

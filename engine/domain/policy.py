@@ -1,4 +1,7 @@
-"""Which securities does a policy word mean? "ID", "sector:NAME" and "tag:NAME", and the restrictions in force."""
+"""Which securities does a policy word mean? "ID", "sector:NAME" and "tag:NAME", and the restrictions in force.
+
+The id of a name that ended means what it became, too.
+"""
 
 from collections.abc import Iterable
 from datetime import date
@@ -17,7 +20,8 @@ def means(target: str, security: Security) -> bool:
 def words_for(security: Security) -> frozenset[str]:
     """Return every target that means this security."""
     sector = [f"sector:{security.sector}"] if security.sector else []
-    return frozenset([security.security_id, *sector, *(f"tag:{tag}" for tag in security.tags if tag)])
+    ids = security.security_id, *(security.predecessors or ())
+    return frozenset([*ids, *sector, *(f"tag:{tag}" for tag in security.tags if tag)])
 
 
 def restrictions_in_force(restrictions: Iterable[Restriction], account: Account, on: date) -> tuple[Restriction, ...]:

@@ -1,4 +1,4 @@
-"""What has a name become? Securities, models, substitutes, restrictions and prices after mergers and changes of id."""
+"""What has a name become? Securities, models, substitutes and prices after mergers and changes of id."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
-from engine.domain.accounts import Restriction
 from engine.domain.identifiers import ModelId, SecurityId
 from engine.domain.market import (
     ActionKind,
@@ -55,13 +54,16 @@ def endings(actions: Iterable[CorporateAction], *, as_of: date) -> Endings:
 
 
 def securities_today(securities: Iterable[Security], ended: Endings) -> dict[SecurityId, Security]:
-    """Return the securities by id, with the tickers of today; what ended cannot be traded.
+    """Return the securities by id, with the tickers of today and what they were before; what ended cannot be traded.
 
     A name that changed its id is one security under two ids: they share a wash-sale group. Stock of a predecessor and
     of its successor in a reorganisation may be substantially identical (IRS Pub. 550): the merged name joins the
     successor's group while a wash sale can reach over the merger. Neither says anything of what happened long before.
     """
     found = {security.security_id: security for security in securities}
+    for name, before in _predecessors(ended).items():
+        if name in found:
+            found[name] = replace(found[name], predecessors=before)
     for action in ended.actions:
         old = found.get(action.security_id)
         if old is None:
@@ -145,17 +147,6 @@ def substitutes_today(substitutes: Iterable[Substitute], ended: Endings) -> tupl
     return tuple(found.values())
 
 
-def restrictions_today(restrictions: Sequence[Restriction], ended: Endings) -> tuple[Restriction, ...]:
-    """Return restrictions with those of ended names besides as ones of what these became."""
-    found: list[Restriction] = []
-    for rule in restrictions:
-        found.append(rule)
-        today = ended.today(SecurityId(rule.target)) if rule.target in ended.gone else None
-        if today is not None:
-            found.append(replace(rule, target=today, reason=f"{rule.reason} (as {rule.target})"))
-    return tuple(found)
-
-
 def one_history(
     histories: Iterable[PriceHistory], actions: Sequence[CorporateAction], ended: Endings
 ) -> tuple[tuple[PriceHistory, ...], tuple[CorporateAction, ...]]:
@@ -186,6 +177,16 @@ def marks_followed(marks: Mapping[SecurityId, Mark], ended: Endings) -> dict[Sec
     for change in ended.actions:
         if change.kind is ActionKind.TICKER_CHANGE and change.successor is not None and change.security_id in found:
             found.setdefault(change.successor, found[change.security_id])
+    return found
+
+
+def _predecessors(ended: Endings) -> dict[SecurityId, tuple[SecurityId, ...]]:
+    """Return the names that each name of today was before, the last to end first."""
+    found: dict[SecurityId, tuple[SecurityId, ...]] = {}
+    for action in reversed(ended.actions):
+        today = ended.today(action.security_id) if action.security_id in ended.gone else None
+        if today is not None and action.security_id not in found.get(today, ()):
+            found[today] = (*found.get(today, ()), action.security_id)
     return found
 
 

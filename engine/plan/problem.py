@@ -23,7 +23,7 @@ from engine.domain.errors import DataError
 from engine.domain.exact import product, quotients, sums_by
 from engine.domain.identifiers import LotId, SecurityId
 from engine.domain.listing import listing_of
-from engine.domain.market import Array, MarketSnapshot
+from engine.domain.market import Array, MarketSnapshot, Security
 from engine.domain.plans import Lock
 from engine.domain.policy import words_for
 from engine.domain.settings import LotMethod, PlanSettings, WashSalePolicy
@@ -327,9 +327,17 @@ def _tilts(inputs: _Inputs) -> Array:
     if settings.tilt:
         concerned = np.isin(inputs.codes, listing.meant(settings.tilt))
         for i in np.flatnonzero(concerned).tolist():
-            words = words_for(listing.securities[inputs.codes[i]]) & settings.tilt.keys()
-            tilts[i] = float(sum(settings.tilt[word] for word in sorted(words)))
+            tilts[i] = float(
+                sum(settings.tilt[word] for word in _tilting(listing.securities[inputs.codes[i]], settings))
+            )
     return tilts
+
+
+def _tilting(security: Security, settings: PlanSettings) -> Sequence[str]:
+    """Return the words that tilt a security; of its own id and those of names it was before, the latest one alone."""
+    ids = security.security_id, *(security.predecessors or ())
+    own = [name for name in ids if name in settings.tilt][:1]
+    return sorted({*own, *((words_for(security) & settings.tilt.keys()) - set(ids))})
 
 
 def _impacts(inputs: _Inputs) -> Array:

@@ -145,7 +145,7 @@ def _rules(
         no_sell=(*_frozen(frozen), *_names(meant, Rule.DO_NOT_SELL)),
         no_loss_sale=(WASH_SALES,) if group in no_loss_sale else (),
         must_exit=(*_names(meant, Rule.DO_NOT_HOLD), *excluded),
-        limits=tuple(limit for limit in limits if limit.target == security.security_id),
+        limits=tuple(limit for limit in limits if limit.is_single and limit.target in words),
         loss_free_on=no_loss_sale.get(group),
     )
 

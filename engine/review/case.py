@@ -145,7 +145,7 @@ class Case:
         if target not in self._meant:
             securities = self.market.securities
             kind, _, name = target.partition(":")
-            found = {security_id for security_id in (SecurityId(target),) if security_id in securities}
+            found = {name for name, own in securities.items() if target in (name, *(own.predecessors or ()))}
             if name and kind == "sector":
                 found.update(security_id for security_id, own in securities.items() if own.sector == name)
             elif name and kind == "tag":

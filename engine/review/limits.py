@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 
 from engine.domain.accounts import Rule
-from engine.domain.identifiers import SecurityId
 from engine.review.case import CENT, DUST, WEIGHT_SLACK, Case
 
 RISK_SLACK: Final = 1e-6  # a fraction a year
@@ -96,9 +95,11 @@ def weights(case: Case) -> Iterable[str]:
         if restriction.rule not in (Rule.MIN_WEIGHT, Rule.MAX_WEIGHT) or restriction.value is None:
             continue
         meant = case.meant(restriction.target)
+        if restriction.target in case.market.securities:  # or in that of a name which it became
+            meant = frozenset(name for name in meant if not case.must_go(name))
+            if not meant:
+                continue
         names = [name for name in case.shares_after if name in meant]
-        if restriction.target in case.market.securities and case.must_go(SecurityId(restriction.target)):
-            continue
         was = sum((case.weight(case.shares_before, name) for name in names), _ZERO)
         now = sum((case.weight(case.shares_after, name) for name in names), _ZERO)
         low, high = (_ZERO, restriction.value) if restriction.rule is Rule.MAX_WEIGHT else (restriction.value, now)

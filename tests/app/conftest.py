@@ -26,6 +26,7 @@ from app.steps import people, plan, review
 from connectors.salesforce.client import SalesforceClient
 from connectors.salesforce.config import read_config
 from engine.domain.lifecycle import Role, User
+from tests.app.dask_process import Cluster
 
 HAND_FIRM = Path(__file__).with_name("hand_firm")
 LOTSMITH = str(Path(sys.executable).with_name("lotsmith"))
@@ -141,6 +142,14 @@ def services(desk) -> Iterator[Services]:
     found = desk.services()
     yield found
     found.database.close()
+
+
+@pytest.fixture
+def dask(tmp_path):
+    """A Dask scheduler without workers; dask.start_worker() gives it one."""
+    made = Cluster(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture

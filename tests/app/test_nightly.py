@@ -171,6 +171,20 @@ def test_last_nights_proposals_give_way_to_tonights_and_what_people_proposed_doe
     assert services.plans.get(own).state is PlanState.PROPOSED
 
 
+def test_a_persons_own_proposal_called_night_is_theirs(services, night, person):
+    """It has the very name that a night gives its plans, and stays where a night's would give way."""
+    found = plan.what_if(services, "T2", plan.default_settings(services, "T2"))
+    own = plan.keep(services, found, actor="maya", note=NOTE)
+    review.propose(services, own, actor=person("maya"))
+
+    first = night()
+    dearer(services, Decimal("1.01"))
+    second = night()
+
+    assert first.counts == second.counts == {"proposed": 1, "under way": 1, "calm": 1}
+    assert services.plans.get(own).state is PlanState.PROPOSED
+
+
 def while_at_work(act):
     """Do a night's tasks here; something else happens once between the first one's work and its writing."""
     left = [act]

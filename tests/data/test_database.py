@@ -115,7 +115,7 @@ def test_an_error_inside_a_transaction_leaves_no_trace(database):
 
 
 def test_a_state_outside_the_life_cycle_cannot_be_written(database):
-    row = "'p', 'a', 'h', NULL, 'signed', 0, '', '', 's', 'm', '{}'"
+    row = "'p', 'a', 'h', NULL, 'signed', 0, '', '', 's', 'm', '{}', NULL"
     columns = ", ".join(column.name for column in plans.c)
     statement = text(f"INSERT INTO plans ({columns}) VALUES ({row})")
 

@@ -15,7 +15,7 @@ from sqlalchemy import text, update
 from data import tables
 from data.audit import AuditLog
 from data.database import open_database
-from data.moves import move_plan
+from data.moves import hold_accounts, move_plan
 from data.outbox import Outbox, OutboxItem
 from data.plans import PlanStore, lock_heads
 from data.snapshots import inputs_hash, market_document, snapshot_document
@@ -317,6 +317,37 @@ def test_moves_of_overlapping_sets_never_wait_for_each_other_for_ever(url, draft
         outcomes = sorted(pool.map(attempt, [plans, plans[::-1]]))
 
     assert outcomes == ["moved", "refused"]
+
+
+def test_nobody_proposes_for_an_account_that_is_held_and_on_postgresql_everybody_for_another(
+    draft, store, people, database, url, at
+):
+    mine, other = draft("A1"), draft("A3")
+    with ThreadPoolExecutor(2) as pool:
+        with database.begin() as connection:
+            hold_accounts(connection, ["A1"])
+            held = pool.submit(store.move, mine, Action.PROPOSE, people["pam"], at=at)
+            free = pool.submit(store.move, other, Action.PROPOSE, people["pam"], at=at)
+            if url.startswith("postgresql"):  # on SQLite writers take turns whatever they write
+                assert free.result(timeout=60) is PlanState.PROPOSED
+            wait([held], timeout=0.5)
+            assert not held.done()
+        assert held.result(timeout=60) is PlanState.PROPOSED
+
+
+@pytest.mark.parametrize("taken_up", [Action.PROPOSE, "name"])
+def test_what_a_night_made_is_a_persons_once_they_name_or_propose_it(taken_up, draft, store, people, database, at):
+    plan_id = draft("A1", note="night")
+    with database.begin() as connection:
+        connection.execute(tables.plans.update().values(run_id="r"))
+    assert store.get(plan_id).run_id == "r"
+
+    if taken_up == "name":
+        store.annotate(plan_id, "ours", actor="pam", at=at)
+    else:
+        store.move(plan_id, Action.PROPOSE, people["pam"], at=at)
+
+    assert store.get(plan_id).run_id is None
 
 
 def test_who_holds_the_plans_of_a_household_acts_on_them_before_anybody_else(

@@ -37,7 +37,9 @@ def put_forward(firm, risk, database, people, at):
                 )
             )
         with database.begin() as connection:
-            return write_plans(connection, plans, market=inputs["market"], actor=people[actor], at=at, note="night")
+            return write_plans(
+                connection, plans, market=inputs["market"], actor=people[actor], at=at, note="night", run_id=None
+            )
 
     return write
 

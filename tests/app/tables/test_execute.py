@@ -122,7 +122,7 @@ def test_a_custodian_that_said_nothing_yet_has_no_time(market):
 def sending(*arrivals, breaks=(), account="T1"):
     head = PlanHead(
         plan_id="0123456789abcdef", account_id=account, household_id="H1", parent_id=None, state=PlanState.SENT,
-        version=5, created_at=NINE, note="", makers=frozenset({"maya"}),
+        version=5, created_at=NINE, run_id=None, note="", makers=frozenset({"maya"}),
     )  # fmt: skip
     return Sending(head=head, arrivals=arrivals, breaks=breaks)
 

@@ -114,7 +114,7 @@ def test_an_opinion_tells_when_it_was_formed_and_of_which_days_prices():
 
 HEAD = PlanHead(
     plan_id="0123456789abcdef", account_id="T1", household_id="H1", parent_id=None, state=PlanState.CHANGES_REQUESTED,
-    version=3, created_at=FRIDAY_NOON, note="Autumn\nasked by phone", makers=frozenset({"pia", "maya"}),
+    version=3, created_at=FRIDAY_NOON, run_id=None, note="Autumn\nasked by phone", makers=frozenset({"pia", "maya"}),
 )  # fmt: skip
 
 

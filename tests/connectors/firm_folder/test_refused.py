@@ -345,3 +345,25 @@ def test_a_model_that_only_begins_later_is_refused(folder):
         read_firm(folder)
 
     assert [(problem.row, problem.column) for problem in error.value.problems] == [(2, "effective")]
+
+
+ACTION_COLUMNS = "security_id,ex_date,kind,value,successor,cash,price,basis_fraction,taxable,ticker\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "place", "found", "told"),
+    [
+        ("S1,2026-06-30,delisting,0,,,,,,\n", (2, "kind"), "'delisting'", "for a delisting that pays money a merger"),
+        ("S1,2026-06-30,merger,0.5,S2,,,,false,\nS1,2026-06-30,merger,0.2,S3,,,,false,\n", (3, "successor"),
+         "'S3', a second successor of 'S1'", "a merger that gives several securities is not booked"),
+    ],
+)  # fmt: skip
+def test_an_action_that_is_not_booked_here_is_refused_by_its_name(folder, rows, place, found, told):
+    (folder / "corporate_actions.csv").write_text(ACTION_COLUMNS + rows)
+
+    with pytest.raises(DataError) as error:
+        read_firm(folder)
+
+    [problem] = [each for each in error.value.problems if (each.row, each.column) == place]
+    assert problem.found == found
+    assert told in problem.expected

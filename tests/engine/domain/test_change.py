@@ -21,6 +21,7 @@ from engine.domain.change import (
     restrictions_under,
     reweighted,
     settings_under,
+    versions_under,
 )
 from engine.domain.errors import DataError
 from engine.domain.market import MarketSnapshot, Model, RiskModel, Security
@@ -35,6 +36,13 @@ MARKET = MarketSnapshot(
     models={"M": MODEL, "N": replace(MODEL, model_id="N")},
     securities={name: Security(security_id=name, ticker=name, name=name, sector="Any", tags=("t",)) for name in "ABC"},
 )  # fmt: skip
+
+
+def market(*models):
+    risk = RiskModel(security_ids=(), factors=(), exposures=np.zeros((0, 0)), factor_covariance=np.zeros((0, 0)),
+                     specific_variance=np.zeros(0), quality="none")  # fmt: skip
+    return MarketSnapshot(as_of=date(2026, 11, 20), securities={}, marks={}, substitutes=(), risk=risk,
+                          models={model.model_id: model for model in models})  # fmt: skip
 
 
 def held(scope, target, rule=Rule.DO_NOT_BUY):
@@ -234,7 +242,7 @@ def test_a_change_is_told_in_words_with_what_moves_most_in_an_index():
         lifted=(Lifted(scope="H1", target="B", rule=Rule.DO_NOT_BUY),), models=(reweighted(MODEL, "C", D(0)),),
     )  # fmt: skip
 
-    assert described(change, {"M": MODEL}) == (
+    assert described(change, market(MODEL)) == (
         "max_turnover = 0.1 in calm",
         "exclude = A, B in calm",
         "net_taxes = true in calm",
@@ -250,9 +258,44 @@ def test_a_model_of_many_changes_is_told_by_the_three_that_move_most_and_a_limit
     after = Model(
         model_id="M", weights=(("A", D("0.3")), ("B", D("0.3")), ("C", D("0.1")), ("D", D("0.1")), ("E", D("0.2")))
     )
-    change = PolicyChange(models=(after, replace(MODEL, model_id="new")), added=(replace(LIMIT, value=D(0)),))
+    change = PolicyChange(models=(after,), added=(replace(LIMIT, value=D(0)),))
 
-    assert described(change, {"M": before}) == (
+    assert described(change, market(before)) == (
         "new: firm A max_weight 0",
         "model M: A 20.00% → 30.00%, B 20.00% → 30.00%, C 20.00% → 10.00%; 4 names change, 20.00% one way",
     )
+
+
+def version(effective, weight):
+    return Model(model_id="M", weights=(("A", D(weight)), ("B", 1 - D(weight))), effective=effective)
+
+
+SUMMER, WINTER = date(2026, 6, 1), date(2027, 1, 4)
+
+
+def test_a_version_of_a_model_takes_the_place_of_its_own_day_alone():
+    present = (version(None, "0.1"), version(SUMMER, "0.2"), version(WINTER, "0.3"))
+
+    found = versions_under(PolicyChange(models=(version(SUMMER, "0.7"),)), present)
+
+    assert found == (version(None, "0.1"), version(SUMMER, "0.7"), version(WINTER, "0.3"))
+
+
+@pytest.mark.parametrize(
+    ("tried", "weight", "told"),
+    [
+        (version(SUMMER, "0.7"), "0.7",
+         "model M: A 20.00% → 70.00%, B 80.00% → 30.00%; 2 names change, 50.00% one way"),
+        (version(date(2026, 11, 20), "0.7"), "0.7",
+         "model M: A 20.00% → 70.00%, B 80.00% → 30.00%; 2 names change, 50.00% one way"),
+        (version(WINTER, "0.7"), "0.2",
+         "model M effective 2027-01-04: not in force on 2026-11-20, tonight's book is the same"),
+        (version(None, "0.7"), "0.2", "model M: not in force on 2026-11-20, tonight's book is the same"),
+    ],
+)  # fmt: skip
+def test_tonights_book_follows_the_latest_version_of_today_or_before(tried, weight, told):
+    """In force on 20 November is the version of 1 June, which gives A 20 %."""
+    change, tonight = PolicyChange(models=(tried,)), market(version(SUMMER, "0.2"))
+
+    assert dict(market_under(change, tonight).models["M"].weights)["A"] == D(weight)
+    assert described(change, tonight) == (told,)

@@ -6,8 +6,8 @@ from decimal import Decimal as D
 
 import pytest
 
-from engine.domain.accounts import Restriction, Rule
 from engine.domain.market import ActionKind, CorporateAction, Mark, Model, PriceHistory, Security, Substitute
+from engine.domain.policy import means
 from engine.domain.succession import (
     coming_models,
     endings,
@@ -16,7 +16,6 @@ from engine.domain.succession import (
     marks_followed,
     models_in_force,
     one_history,
-    restrictions_today,
     securities_today,
     substitutes_today,
 )
@@ -186,15 +185,31 @@ def test_substitutes_follow_and_none_stands_in_for_itself():
     assert [(each.security_id, each.substitute_id, each.rank) for each in found] == [("NEW", "C", 2), ("C", "NEW", 1)]
 
 
-def test_a_restriction_of_a_merged_name_holds_for_what_it_became():
-    rule = Restriction(scope="firm", target="OLD", rule=Rule.DO_NOT_BUY, value=None, until=None, reason="list")
-    other = Restriction(scope="firm", target="sector:Tech", rule=Rule.DO_NOT_BUY, value=None, until=None, reason="x")
+@pytest.mark.parametrize(
+    ("actions", "meant"),
+    [
+        ([merger()], {"OLD", "NEW"}),
+        ([new_id()], {"OLD", "NEW"}),
+        ([new_id(), merger("NEW", "LAST")], {"OLD", "LAST"}),
+        ([cash_merger()], {"OLD"}),
+        ([merger(on=date(2026, 6, 16))], {"OLD"}),  # not yet
+        ([new_ticker()], {"OLD"}),
+    ],
+)
+def test_the_id_of_a_name_that_ended_means_what_it_became_in_the_end(actions, meant):
+    securities = [security(name) for name in ("OLD", "NEW", "LAST", "OTHER")]
 
-    found = restrictions_today([rule, other], endings([merger()], as_of=DAY))
+    found = securities_today(securities, endings(actions, as_of=DAY))
 
-    assert [(each.target, each.reason) for each in found] == [
-        ("OLD", "list"), ("NEW", "list (as OLD)"), ("sector:Tech", "x")
-    ]  # fmt: skip
+    assert {name for name, each in found.items() if means("OLD", each)} == meant
+
+
+def test_of_the_names_that_one_was_before_the_last_to_end_comes_first():
+    names = [security("NEW")]
+
+    found = securities_today(names, endings([new_id("A", "B", on=date(2026, 1, 5)), new_id("B", "NEW")], as_of=DAY))
+
+    assert found["NEW"].predecessors == ("B", "A")
 
 
 def test_two_names_that_became_each_other_are_nothing_today():
