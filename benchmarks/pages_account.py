@@ -1,13 +1,15 @@
 """How long until an account's first picture stands on the screen? A real chromium; the page itself reads the clock.
 
-The first picture of the what-if page is the plan with its place on the chart; the frontier itself follows. Twice: in
-a browser that never saw the app ("empty_cache_ms"), and in one that has its files from a visit before
-("second_visit_ms"). Measures an app that runs already, and whose server was asked for each page before
-("server_cold_ms"). For an account of 3,000 names:
+The first picture of the what-if page is the plan with its place on the chart; the frontier itself follows. In turn, so
+that all of them share what else the machine does: in a browser that never saw the app ("empty_cache_ms"), and again
+with its files from that visit ("second_visit_ms"). Measures an app that runs already; the first round, on a server
+that was not asked for these pages before, stands apart ("server_cold_ms"). Beside it, if it runs, the barest page that
+Streamlit can show: what is above that is ours ("of_bare"). For an account of 3,000 names:
 
     python -m benchmarks.wide_account folder && lotsmith import folder && lotsmith scan
     lotsmith serve --sandbox --port 8600 &
-    python -m benchmarks.pages_account --url http://127.0.0.1:8600 --account A
+    streamlit run benchmarks/bare_page.py --server.port 8700 --server.headless true &
+    python -m benchmarks.pages_account --url http://127.0.0.1:8600 --account A --bare http://127.0.0.1:8700
 """
 
 import argparse
@@ -15,13 +17,16 @@ import json
 import os
 import platform
 import shutil
-from typing import Final
+from collections.abc import Mapping
+from statistics import median
+from typing import Any, Final
 
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from benchmarks.timing import progress, spread
 
 TARGET_MS: Final = 2000.0
+_BARE: Final = "a bare page"
 _PATIENCE_MS: Final = 60_000
 _VIEWPORT: Final = {"width": 1280, "height": 800}
 _PATHS: Final = ("account?account={}", "account?account={}&tab=Tax+lots", "what-if?account={}")
@@ -35,18 +40,23 @@ requestAnimationFrame(look);
 """
 
 
-def waits(browser: Browser, url: str, account: str, *, runs: int) -> dict[str, object]:
-    """Return the waits for each page's first picture; the first visit, to a cold server, stands apart."""
-    found: dict[str, object] = {"target_ms": TARGET_MS}
-    for path in _PATHS:
-        page = f"{url}/{path.format(account)}"
-        first, *empty = [_in_new_browser(browser, page, visits=1)[0] for _ in range(runs + 1)]
-        _, *second = _in_new_browser(browser, page, visits=runs + 1)
-        found[path.format(account)] = {
-            "server_cold_ms": round(first, 1),
-            "empty_cache_ms": spread(empty, 1),
+def waits(browser: Browser, pages: Mapping[str, str], *, runs: int) -> dict[str, Any]:
+    """Return the waits for the first picture of pages, addresses by name; those of a cold server stand apart."""
+    rounds: list[dict[str, list[float]]] = []
+    for run in range(runs + 1):
+        progress(f"round {run + 1} of {runs + 1}")
+        rounds.append({name: _in_new_browser(browser, page, visits=2) for name, page in pages.items()})
+    cold, *warm = rounds
+    found: dict[str, Any] = {"target_ms": TARGET_MS}
+    for name in pages:
+        first, second = ([each[name][visit] for each in warm] for visit in range(2))
+        found[name] = {
+            "server_cold_ms": round(cold[name][0], 1),
+            "empty_cache_ms": spread(first, 1),
             "second_visit_ms": spread(second, 1),
         }
+        if _BARE in pages:
+            found[name] |= {"of_bare": round(median(first) / median(each[_BARE][0] for each in warm), 2)}
     return found
 
 
@@ -75,12 +85,15 @@ def main() -> None:
     asked.add_argument("--url", required=True)
     asked.add_argument("--account", required=True)
     asked.add_argument("--runs", type=int, default=10)
+    asked.add_argument("--bare", help="where benchmarks/bare_page.py is served")
     options = asked.parse_args()
+    pages = {path.format(options.account): f"{options.url}/{path.format(options.account)}" for path in _PATHS}
+    if options.bare:
+        pages = {_BARE: options.bare, **pages}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        progress(options.account)
         found = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-        print(json.dumps(found | waits(browser, options.url, options.account, runs=options.runs), indent=2))
+        print(json.dumps(found | waits(browser, pages, runs=options.runs), indent=2))
         browser.close()
 
 

@@ -96,6 +96,7 @@ def drift(view: AccountView) -> None:
             )
         else:
             st.caption("The risk model has no factors.")
+    frame.let_draw()
     _by_name(view)
 
 
@@ -144,6 +145,7 @@ def lots(view: AccountView) -> None:
             key="lots_turning",
             alt="Short-term lots by the days until they are long-term and their unrealised gain",
         )
+    frame.let_draw()
     frame.table(
         lot_table(snapshot, view.market),
         key="lots",

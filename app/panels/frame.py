@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Final, cast
 
 import pandas as pd
@@ -13,6 +13,7 @@ import streamlit as st
 from app import session
 from app.columns import COLUMNS
 from app.ports import Progress, Services
+from app.session import memory
 from app.steps import firm
 from app.steps.exchange import sessions_since
 from app.steps.market import todays_market
@@ -24,6 +25,7 @@ _FRESH_SESSIONS: Final = 1  # behind the last close: a night's prices come in th
 _ROW_PX: Final = 36
 _SAYS_LITTLE_S: Final = 1.0
 _MINUTES_S: Final = 90.0
+_FIRST_PICTURE_S: Final = 1.0
 _CHART: Final = {"displaylogo": False}
 
 
@@ -179,6 +181,15 @@ def clickable(figure: go.Figure, *, key: str, alt: str, on_click: Callable[..., 
 
 def _png(key: str) -> dict[str, Any]:
     return {"format": "png", "scale": 2, "filename": key.replace(":", "-")}
+
+
+def let_draw() -> None:
+    """Hold back what stands low on a session's first page of charts, so that its top is drawn meanwhile.
+
+    A browser that has just come still loads what draws charts and tables; what it is sent in one go it shows in one go.
+    """
+    if memory.is_first("charts"):
+        sleep(_FIRST_PICTURE_S)
 
 
 def tabs(parts: Mapping[str, Callable[[], object]], *, key: str, in_link: bool = True) -> None:

@@ -92,6 +92,7 @@ def _lab(
                     plan_panel.headline(found)
                 with st.container():
                     _frontier(form, found, kept, moment)
+            frame.let_draw()
             _keep(services, user, found, asked=asked)
             plan_panel.proof(found)
     with knobs:

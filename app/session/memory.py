@@ -11,6 +11,7 @@ from app.steps.background import Work
 T = TypeVar("T")
 MAX_REMEMBERED: Final = 48
 _REMEMBERED: Final = "remembered"
+_SEEN: Final = "seen"
 
 
 def remembered() -> Mapping[Hashable, Any]:
@@ -44,6 +45,14 @@ def shared(key: Hashable, make: Callable[[], T]) -> T:
 @st.cache_resource(max_entries=MAX_REMEMBERED, show_spinner=False)
 def _shared(key: Hashable, _make: Callable[[], object]) -> object:  # noqa: ARG001  the key of the cache
     return _make()
+
+
+def is_first(what: str) -> bool:
+    """Return whether this session asks for the first time."""
+    seen: set[str] = st.session_state.setdefault(_SEEN, set())
+    is_new = what not in seen
+    seen.add(what)
+    return is_new
 
 
 def known(key: Hashable) -> Any | None:

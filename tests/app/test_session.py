@@ -16,6 +16,23 @@ def run(script, **address):
     return page.run()
 
 
+def asking_twice():
+    import streamlit as st
+
+    from app.session.memory import is_first
+
+    st.text(f"{is_first('charts')}, {is_first('tables')}, {is_first('charts')}")
+
+
+def test_what_a_session_does_once_it_does_not_do_again_when_the_page_is_drawn_again():
+    page = run(asking_twice)
+    assert page.text[0].value == "True, True, False"
+
+    page.run()
+
+    assert page.text[0].value == "False, False, False"
+
+
 def picking():
     import streamlit as st
 
