@@ -146,16 +146,24 @@ def _plans(
     market: MarketSnapshot,
     document: Document,
 ) -> dict[AccountId, AccountNight]:
+    seen: dict[AccountId, Document] = {}  # what each account was planned from is what was hashed last
+
+    def hash_of(snapshot: AccountSnapshot) -> str:
+        inputs = seen[snapshot.account.account_id] = snapshot_document(snapshot)
+        return inputs_hash(inputs, document)
+
     found = propose_each(
         [snapshot for snapshot, _ in wanted],
         market,
         {snapshot.account.account_id: own for snapshot, own in wanted},
-        inputs_hash=lambda seen: inputs_hash(snapshot_document(seen), document),
+        inputs_hash=hash_of,
     )
-    return {each.account_id: _planned(scans[each.account_id], each, market) for each in found}
+    return {each.account_id: _planned(scans[each.account_id], each, seen, market) for each in found}
 
 
-def _planned(scan: AccountScan, found: MemberPlan | Unplanned, market: MarketSnapshot) -> AccountNight:
+def _planned(
+    scan: AccountScan, found: MemberPlan | Unplanned, seen: Mapping[AccountId, Document], market: MarketSnapshot
+) -> AccountNight:
     if isinstance(found, Unplanned):
         return _night(scan, Outcome.EXCEPTION, cause=str(found.error))
     snapshot, plan = found.snapshot, found.plan
@@ -166,7 +174,7 @@ def _planned(scan: AccountScan, found: MemberPlan | Unplanned, market: MarketSna
         return _night(scan, Outcome.NO_TRADE)
     checks = second_opinion(plan, snapshot, market)
     wrong = failures((*plan.checks, *checks))
-    inputs, document = snapshot_document(snapshot), plan_document(plan, found.run)
+    inputs, document = seen[found.account_id], plan_document(plan, found.run)
     made = PlannedTonight(
         plan_id=document["plan_id"],
         inputs_hash=plan.inputs_hash,
