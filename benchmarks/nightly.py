@@ -1,7 +1,8 @@
 """How long does a whole firm's night take, from stored accounts to stored, checked and proposed plans?
 
-python -m benchmarks.nightly DATABASE [--workers N] [--accounts N] prints JSON. DATABASE is a SQLite file with a firm in
-it; a copy of it is used. --accounts keeps the first N accounts, households whole.
+python -m benchmarks.nightly DATABASE [--workers N | --scheduler ADDRESS] [--accounts N] prints JSON. DATABASE is a
+SQLite file with a firm in it; a copy of it is used. --accounts keeps the first N accounts, households whole;
+--scheduler is that of a Dask cluster, whose memory is not counted.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from app.settings import Settings
 from app.steps.market import todays_market
 from app.steps.nightly import run_night
 from app.steps.people import add_people
-from app.steps.workers import local
+from app.steps.workers import Workers, cluster, local
 from benchmarks.timing import progress, spread
 from engine.domain.identifiers import UserId
 from engine.domain.lifecycle import Role, User
@@ -32,8 +33,8 @@ _SAMPLE_S: Final = 0.25
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
-def figures(database: Path, *, workers: int, accounts: int | None) -> dict[str, Any]:
-    """Return what a night on a copy of a database took."""
+def figures(database: Path, *, workers: Workers, where: int | str, accounts: int | None) -> dict[str, Any]:
+    """Return what a night on a copy of a database took. where: how many workers here, or the address of others."""
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "firm.db"
         shutil.copy(database, copy)
@@ -50,8 +51,8 @@ def figures(database: Path, *, workers: int, accounts: int | None) -> dict[str, 
             night = run_night(
                 services,
                 actor=_MANAGER,
-                workers=local(workers),
-                settings={"workers": workers},
+                workers=workers,
+                settings={"workers": where},
                 progress=lambda doing, _done: progress(doing),
             )
         wall = time.perf_counter() - began
@@ -61,7 +62,7 @@ def figures(database: Path, *, workers: int, accounts: int | None) -> dict[str, 
     return {
         "machine": platform.machine(),
         "cores": os.cpu_count(),
-        "workers": workers,
+        "workers": where,
         "accounts": count,
         "outcomes": dict(night.counts),
         "wall_s": round(wall, 2),
@@ -119,10 +120,15 @@ def main() -> None:
     """Measure and print what was found."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("database", type=Path)
-    asked.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    how = asked.add_mutually_exclusive_group()
+    how.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    how.add_argument("--scheduler", help="tcp://HOST:PORT of a Dask scheduler")
     asked.add_argument("--accounts", type=int)
     given = asked.parse_args()
-    print(json.dumps(figures(given.database, workers=given.workers, accounts=given.accounts), indent=2))
+    workers, where = (
+        (cluster(given.scheduler), given.scheduler) if given.scheduler else (local(given.workers), given.workers)
+    )
+    print(json.dumps(figures(given.database, workers=workers, where=where, accounts=given.accounts), indent=2))
 
 
 if __name__ == "__main__":
