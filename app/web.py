@@ -19,6 +19,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import crm_exchange
+from app.probes import probes
 
 _STATIC: Final = Path(st.__file__).parent / "static"
 _SCRIPTS: Final = _STATIC / "static" / "js"
@@ -32,7 +33,33 @@ _NEEDS: Final = {
     "what-if": (*_EACH, _CHARTS, "MenuButton", "Slider", "NumberInput", "Checkbox", "TextInput"),
     "meeting": (_CHARTS,),
 }
+_SAFE: Final = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "SAMEORIGIN",
+    "content-security-policy": "frame-ancestors 'self'",
+    "referrer-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
 _AT_ONCE: Final = b"//# allFunctionsCalledOnLoad\n"  # a hint to V8, which others read as a comment
+
+
+class SafeHeaders:
+    """Tells browsers on every answer what no page of ours needs: to guess types, to stand in a frame of others, to tell
+    another site the address it came from (which names an account), and the devices of a computer.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the app does, with these headers."""
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_SAFE)
+            await send(message)
+
+        await self.app(scope, receive, send_safely if scope["type"] == "http" else send)
 
 
 class EarlyParts:
@@ -110,8 +137,8 @@ def _link(script: str) -> str:
 
 app = st.App(
     str(Path(__file__).with_name("main.py")),
-    routes=[crm_exchange.webhook(crm_exchange.services)],
-    middleware=[Middleware(EarlyParts)],
+    routes=[crm_exchange.webhook(crm_exchange.services), *probes(crm_exchange.services)],
+    middleware=[Middleware(SafeHeaders), Middleware(EarlyParts)],
     lifespan=crm_exchange.alongside,
 )
 
