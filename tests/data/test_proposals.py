@@ -90,7 +90,10 @@ def test_where_nothing_is_put_forward_or_withdrawn_not_even_the_market_is_stored
     with database.begin() as connection:
         before = connection.execute(select(tables.documents)).all()
 
-        assert write_plans(connection, [], market=inputs["market"], actor=people["pam"], at=at, note="night") == ()
+        assert (
+            write_plans(connection, [], market=inputs["market"], actor=people["pam"], at=at, note="night", run_id=None)
+            == ()
+        )
         withdraw_plans(connection, [], actor=people["pam"], at=at, comment="gone")
 
         assert connection.execute(select(tables.documents)).all() == before
