@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -293,7 +293,7 @@ class Rows(Sequence[T], Generic[T]):
 class _Made(Mapping[str, Column]):
     """Columns that come of others, each made when it is asked for."""
 
-    def __init__(self, names: Iterable[str], make: Callable[[str], Column]) -> None:
+    def __init__(self, names: Collection[str], make: Callable[[str], Column]) -> None:
         self._names = names
         self._make = make
         self._made: dict[str, Column] = {}
@@ -308,7 +308,7 @@ class _Made(Mapping[str, Column]):
         return iter(self._names)
 
     def __len__(self) -> int:
-        return len(list(self._names))
+        return len(self._names)
 
 
 def _values(column: Column, enum: type[StrEnum] | None) -> list[Any]:

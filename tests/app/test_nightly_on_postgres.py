@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
+from sqlalchemy import text
 
 from app import wiring
 from app.settings import Settings
@@ -49,6 +50,19 @@ def proposed(services, account_id):
     return [(head.plan_id, head.run_id is not None) for head in heads]
 
 
+def wait_until_someone_waits(services):
+    """Wait until another transaction waits for a lock, but not for ever: where nothing is locked, nobody does."""
+    deadline = time.monotonic() + 20.0
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    while time.monotonic() < deadline:
+        with services.database.read() as connection:
+            if connection.execute(waiting).scalar_one():
+                return
+        time.sleep(0.05)
+
+
 def test_a_proposal_not_committed_yet_when_the_night_comes_to_write_leaves_its_account_to_the_person(services):
     """The draft is as new as its proposal, so that no lock on plans that are there could show it to the night."""
     settings = replace(plan.default_settings(services, "T2"), risk_aversion=50.0)  # another plan than the night's
@@ -64,7 +78,7 @@ def test_a_proposal_not_committed_yet_when_the_night_comes_to_write_leaves_its_a
             move_plan(connection, own, Action.PROPOSE, services.users.user("maya"), at=services.now(), comment="",
                       seen=own)  # fmt: skip
             written.set()
-            time.sleep(1.0)
+            wait_until_someone_waits(services)
 
     def start():
         threads.append(threading.Thread(target=propose))

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -173,17 +174,24 @@ def test_a_schema_newer_than_the_program_is_left_alone(url):
         open_database(url)
 
 
-def test_a_database_of_the_first_schema_is_brought_up_to_date_and_scanned_afresh(empty_url):
+@contextmanager
+def of_revision(url, revision):
+    """Yield a connection to a new database of an older schema."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    engine = create_engine(empty_url)
+    engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         Path(engine.url.database).parent.mkdir()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.execute(text("INSERT INTO scan (id, at, marks) VALUES (1, '2026-11-20T21:00:00+00:00', '{}')"))
+        command.upgrade(config, revision)
+        yield connection
     engine.dispose()
+
+
+def test_a_database_of_the_first_schema_is_brought_up_to_date_and_scanned_afresh(empty_url):
+    with of_revision(empty_url, "0001") as connection:
+        connection.execute(text("INSERT INTO scan (id, at, marks) VALUES (1, '2026-11-20T21:00:00+00:00', '{}')"))
 
     again = open_database(empty_url)
 
@@ -191,3 +199,36 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date_and_scanned_afresh
     with again.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     again.close()
+
+
+def test_of_the_plans_of_an_older_database_those_that_a_night_put_forward_and_nobody_took_up_are_a_nights(empty_url):
+    plans = [("tonight", "night", "proposed"), ("mine", "night", "proposed"), ("named", "better", "proposed"),
+             ("taken", "night", "approved"), ("drafted", "night", "draft")]  # fmt: skip
+    with of_revision(empty_url, "0013") as connection:
+        connection.execute(
+            text("INSERT INTO documents (hash, kind, size, body) VALUES ('h', 'k', 0, :none)"), {"none": b""}
+        )
+        connection.execute(
+            text("INSERT INTO runs (run_id, began_at, actor, as_of, engine_version, settings, accounts) "
+                 "VALUES ('run', '2026-11-20T21:00:00+00:00', 'maya', '2026-11-20', '1', '{}', 5)")
+        )  # fmt: skip
+        for name, note, state in plans:
+            connection.execute(
+                text("INSERT INTO plans (plan_id, account_id, household_id, state, version, created_at, note, "
+                     "snapshot_hash, market_hash, document) "
+                     "VALUES (:name, :name, 'H', :state, 1, '2026-11-20T21:00:00+00:00', :note, 'h', 'h', '{}')"),
+                {"name": name, "note": note, "state": state},
+            )  # fmt: skip
+            if name != "mine":  # which somebody called so
+                connection.execute(
+                    text("INSERT INTO run_accounts (run_id, account_id, outcome, plan_id, cause, seconds) "
+                         "VALUES ('run', :name, 'proposed', :name, '', 0)"),
+                    {"name": name},
+                )  # fmt: skip
+
+    database = open_database(empty_url)
+
+    with database.read() as connection:
+        found = dict(connection.execute(text("SELECT plan_id, run_id FROM plans")).all())
+    assert found == {"tonight": "run", "mine": None, "named": None, "taken": None, "drafted": "run"}
+    database.close()

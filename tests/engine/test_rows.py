@@ -78,6 +78,15 @@ def test_narrowed_rows_are_those_of_the_mask_and_of_the_places_in_their_order(gi
     assert list(map(digits, rows.where(np.array(places, dtype=np.intp)))) == [digits(given_rows[k]) for k in places]
 
 
+@given(some.lists(transactions, max_size=5), some.lists(transactions, max_size=5))
+def test_rows_followed_by_others_are_those_rows_and_then_the_others(first, then):
+    joined = from_columns(Rows.of(Transaction, first)).followed_by(from_columns(Rows.of(Transaction, then)))
+
+    assert list(map(digits, joined)) == list(map(digits, (*first, *then)))
+    assert len(joined) == len(first) + len(then)
+    assert joined.texts("security_id").items() == [row.security_id for row in (*first, *then)]
+
+
 def test_asking_for_columns_of_a_few_rows_makes_no_row():
     made = []
 

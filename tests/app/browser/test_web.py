@@ -1,6 +1,7 @@
-"""How the app answers a browser: large scripts are named at once, and nothing waits for an acknowledgement."""
+"""How the app answers: large scripts named at once, nothing waiting for an acknowledgement, and no frames of others."""
 
 import http.client
+import json
 import re
 import statistics
 import time
@@ -81,6 +82,24 @@ def test_a_page_without_charts_names_none(connection):
 
     assert answer.status == 200
     assert "modulepreload" not in (answer.headers["link"] or "")
+
+
+@pytest.mark.parametrize("path", ["/account?account=A00001", "/favicon.png", "/health/live", "/nowhere.png"])
+def test_every_answer_keeps_browsers_from_guessing_types_framing_it_and_telling_its_address_to_others(connection, path):
+    headers = get(connection, path)[0].headers
+
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "SAMEORIGIN"
+    assert headers["content-security-policy"] == "frame-ancestors 'self'"
+    assert headers["referrer-policy"] == "same-origin"
+    assert "camera=()" in headers["permissions-policy"]
+
+
+@pytest.mark.parametrize(("path", "told"), [("/health/live", "alive"), ("/health/ready", "ready")])
+def test_the_served_app_tells_that_it_lives_and_is_ready(connection, path, told):
+    answer, body = get(connection, path)
+
+    assert (answer.status, json.loads(body)) == (200, {"status": told})
 
 
 def test_small_files_are_sent_at_once(connection):
