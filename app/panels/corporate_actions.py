@@ -23,10 +23,13 @@ def actions(services: Services, user: User) -> None:
     scanned = monitor.queue_at(services)
     documents = memory.shared(("documents", scanned), lambda: monitor.documents(services))
     st.subheader("Not booked in the accounts")
-    st.caption("Not scanned yet." if scanned is None else f"Scanned {scanned:%d %b %Y %H:%M} UTC. Such accounts are "
-               "fenced off until the custodian shows the action or it is booked here.")  # fmt: skip
-    frame.table(unbooked_table(documents), key="unbooked", file="actions-not-booked", height=260,
-                empty="Every account has booked what issuers did.")  # fmt: skip
+    if scanned is None:
+        st.caption(frame.NOT_SCANNED)
+    else:
+        st.caption(f"Scanned {scanned:%d %b %Y %H:%M} UTC. Such accounts are fenced off until the custodian shows the "
+                   "action or it is booked here.")  # fmt: skip
+        frame.table(unbooked_table(documents), key="unbooked", file="actions-not-booked", height=260,
+                    empty="Every account has booked what issuers did.")  # fmt: skip
     _offer(services, user)
     st.subheader("Models that change")
     frame.table(reconstitution_table(corporate_actions.reconstitutions(services)), key="reconstitutions",

@@ -36,13 +36,16 @@ def quality(services: Services) -> None:
     scanned = monitor.queue_at(services)
     documents = memory.shared(("documents", scanned), lambda: monitor.documents(services))
     st.subheader("In the accounts")
-    fenced = sum(bool(seen["fenced"]) for seen in documents.values())
-    told = "Not scanned yet." if scanned is None else f"Scanned {scanned:%d %b %Y %H:%M} UTC."
-    st.caption(f"{told} {fenced:,} of {len(documents):,} accounts are fenced off from planning.")
-    frame.table(
-        problem_table(documents), key="data_problems", empty="No account has a data problem.", height=380,
-        file="data-problems",
-    )  # fmt: skip
+    if scanned is None:
+        st.caption(frame.NOT_SCANNED)
+    else:
+        fenced = sum(bool(seen["fenced"]) for seen in documents.values())
+        told = f"{fenced:,} of {len(documents):,} accounts are fenced off from planning."
+        st.caption(f"Scanned {scanned:%d %b %Y %H:%M} UTC. {told}")
+        frame.table(
+            problem_table(documents), key="data_problems", empty="No account has a data problem.", height=380,
+            file="data-problems",
+        )  # fmt: skip
     st.subheader("In the sources")
     frame.table(
         finding_table(jobs.newest_with_findings(services)), key="findings", height=380, file="source-faults",

@@ -21,6 +21,7 @@ from app.tables.files import csv_bytes, workbook_bytes
 from app.tables.parts import literal
 from engine.domain.errors import LotsmithError
 
+NOT_SCANNED: Final = "Not scanned yet: no account was looked at."
 _FRESH_SESSIONS: Final = 1  # behind the last close: a night's prices come in the morning
 _ROW_PX: Final = 36
 _SAYS_LITTLE_S: Final = 1.0

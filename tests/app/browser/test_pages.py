@@ -93,5 +93,12 @@ def test_without_a_firm_every_page_says_so_and_a_folder_can_be_brought_in(empty_
     page.get_by_role("button", name="Check and bring in").click()
 
     expect(page.get_by_text("Hand-written firm")).to_be_visible()
+    for tab, claim in (
+        ("Data+quality", "No account has a data problem"),
+        ("Corporate+actions", "Every account has booked"),
+    ):
+        go(page, f"{empty_app.url}/data?tab={tab}")
+        expect(page.get_by_text("Not scanned yet: no account was looked at.")).to_be_visible()
+        expect(page.get_by_text(claim)).to_have_count(0)
     go(page, f"{empty_app.url}/account?account=T1")
     expect(page.get_by_role("heading", name="By sector")).to_be_visible()
